@@ -1,0 +1,4 @@
+from .ops import arithmetic
+from .tensor import Tensor
+from . import backend
+from .graph import backward, grad

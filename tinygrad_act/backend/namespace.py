@@ -1,0 +1,251 @@
+"""The vocabulary `F` of the rules, once, over any library that has NumPy's interface.
+
+A rule is written against these names and no others. The same names, with the same arguments, exist as recording
+ops on Tensors (`graph.recording`) and, for the elementwise ones, as symbols (`symbols.py`): that is what lets one
+text compute values, record gradients of gradients, and print itself as a kernel. Keywords are PyTorch's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..dtypes import is_half
+
+# F's name -> the library's, for the elementwise functions; the same arguments, broadcasting, no dtype of their own.
+ELEMENTWISE = {
+    "abs": "absolute", "neg": "negative", "sign": "sign", "sqrt": "sqrt", "square": "square",
+    "reciprocal": "reciprocal", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log2": "log2",
+    "log10": "log10", "log1p": "log1p", "sin": "sin", "cos": "cos", "tan": "tan", "asin": "arcsin", "acos": "arccos",
+    "atan": "arctan", "atan2": "arctan2", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "asinh": "arcsinh",
+    "acosh": "arccosh", "atanh": "arctanh", "hypot": "hypot", "floor": "floor", "ceil": "ceil", "round": "rint",
+    "trunc": "trunc", "maximum": "maximum", "minimum": "minimum", "fmax": "fmax", "fmin": "fmin", "pow": "power",
+    "fmod": "fmod", "remainder": "remainder", "floor_divide": "floor_divide", "isnan": "isnan", "isinf": "isinf",
+    "isfinite": "isfinite", "signbit": "signbit", "copysign": "copysign", "nextafter": "nextafter",
+    "logical_and": "logical_and", "logical_or": "logical_or", "logical_not": "logical_not",
+    "logical_xor": "logical_xor", "where": "where",
+}
+
+
+class Namespace:
+    """What a rule may call on arrays of one library, `xp` (with `special` for erf and its kin)."""
+
+    plain = "fd?bhilqBHILQ"              # dtype characters a rule runs on as they are; the others go through `run`
+
+    floats = "fd"                        # of these the float ones: the short way through an op
+
+    def __init__(self, xp: Any, special: Any) -> None:
+        self.xp = xp
+        for name, theirs in ELEMENTWISE.items():
+            setattr(self, name, getattr(xp, theirs))
+        for name in ("erf", "erfc", "erfinv"):
+            setattr(self, name, getattr(special, name))
+
+    def run(self, rule: Any, arrays: Any, params: Any) -> Any:
+        """An elementwise rule where `plain` does not hold: the halves are computed in float32 and rounded once."""
+        half = next(a.dtype for a in arrays if hasattr(a, "dtype") and is_half(a.dtype))
+        wide = [a.astype("float32") if hasattr(a, "dtype") and a.dtype == half else a for a in arrays]
+        y = rule(self, *wide, **params)
+        return y.astype(half) if y.dtype == "float32" else y
+
+    # ---------------------------------------------------------------- making arrays
+    def cast(self, x: Any, dtype: Any) -> Any:
+        return x.astype(dtype, copy=False)
+
+    def zeros_like(self, x: Any) -> Any:
+        return self.xp.zeros(x.shape, x.dtype)
+
+    def ones_like(self, x: Any) -> Any:
+        return self.xp.ones(x.shape, x.dtype)
+
+    def full(self, shape: Any, value: Any, like: Any) -> Any:
+        """An array of `value` with `like`'s dtype, on `like`'s device."""
+        return self.xp.full(shape, value, like.dtype)
+
+    def arange(self, n: int, like: Any) -> Any:
+        """0 .. n-1 as int64, on `like`'s device."""
+        return self.xp.arange(n)
+
+    # ---------------------------------------------------------------- reductions: dim is None, an int or a tuple
+    def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return _narrow(x, self.xp.sum(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
+
+    def mean(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return _narrow(x, self.xp.mean(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
+
+    def prod(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return _narrow(x, self.xp.prod(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
+
+    def amax(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return self.xp.max(x, axis=dim, keepdims=keepdim)
+
+    def amin(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return self.xp.min(x, axis=dim, keepdims=keepdim)
+
+    def all(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return self.xp.all(x, axis=dim, keepdims=keepdim)
+
+    def any(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return self.xp.any(x, axis=dim, keepdims=keepdim)
+
+    def argmax(self, x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+        y = self.xp.argmax(x, axis=dim)
+        return self.xp.expand_dims(y, dim) if keepdim and dim is not None else y
+
+    def argmin(self, x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+        y = self.xp.argmin(x, axis=dim)
+        return self.xp.expand_dims(y, dim) if keepdim and dim is not None else y
+
+    def cumsum(self, x: Any, dim: int) -> Any:
+        return _narrow(x, self.xp.cumsum(x, axis=dim, dtype=_wide(x)))
+
+    def cumprod(self, x: Any, dim: int) -> Any:
+        return _narrow(x, self.xp.cumprod(x, axis=dim, dtype=_wide(x)))
+
+    def argsort(self, x: Any, dim: int = -1) -> Any:
+        """Ascending and stable; NaN last."""
+        return self.xp.argsort(x, axis=dim, kind="stable")
+
+    # ---------------------------------------------------------------- shape
+    def reshape(self, x: Any, shape: Any) -> Any:
+        return x.reshape(shape)
+
+    def permute(self, x: Any, dims: Any) -> Any:
+        return x.transpose(dims)
+
+    def expand(self, x: Any, shape: Any) -> Any:
+        """Broadcast to `shape`, as a view."""
+        return self.xp.broadcast_to(x, shape)
+
+    def sum_to(self, x: Any, shape: Any) -> Any:
+        """The inverse of expand: sum over what broadcasting repeated."""
+        if x.shape == tuple(shape):
+            return x
+        lead = x.ndim - len(shape)
+        dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
+        return self.sum(x, dims).reshape(shape)
+
+    def cat(self, xs: Any, dim: int = 0) -> Any:
+        return self.xp.concatenate(xs, axis=dim)
+
+    def flip(self, x: Any, dims: Any) -> Any:
+        return self.xp.flip(x, axis=dims)
+
+    def roll(self, x: Any, shifts: Any, dims: Any) -> Any:
+        return self.xp.roll(x, shifts, axis=dims)
+
+    def windows(self, x: Any, dim: int, size: int, step: int) -> Any:
+        """Views of `size` elements every `step` along `dim`; the window is a new last axis (PyTorch's `unfold`)."""
+        view = self.xp.lib.stride_tricks.sliding_window_view(x, size, axis=dim)
+        return view[(slice(None),) * (dim % x.ndim) + (slice(None, None, step),)]
+
+    def diagonal(self, x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+        return self.xp.diagonal(x, offset, dim1, dim2)
+
+    # ---------------------------------------------------------------- indexing; nothing here changes its input
+    def getitem(self, x: Any, index: Any) -> Any:
+        return x[index]
+
+    def index_add_to(self, g: Any, index: Any, shape: Any) -> Any:
+        """Zeros of `shape` with g added at `index`: the adjoint of getitem."""
+        y = self.xp.zeros(shape, g.dtype)
+        if _is_basic(index):
+            y[index] = g
+        else:
+            self.add_at(y, index, g)
+        return y
+
+    def index_put(self, x: Any, index: Any, v: Any) -> Any:
+        """A copy of x with x[index] = v."""
+        y = x.copy()
+        y[index] = v
+        return y
+
+    def add_at(self, y: Any, index: Any, v: Any) -> None:
+        """y[index] += v with repeated indices summed, in place: for arrays this namespace has just made."""
+        self.xp.add.at(y, index, v)
+
+    def gather(self, x: Any, dim: int, index: Any) -> Any:
+        return x[self._grid(index, dim)]
+
+    def scatter(self, x: Any, dim: int, index: Any, src: Any) -> Any:
+        y = x.copy()
+        grid = self._grid(index, dim)
+        y[grid] = src[tuple(slice(n) for n in index.shape)]
+        return y
+
+    def scatter_add(self, x: Any, dim: int, index: Any, src: Any) -> Any:
+        y = x.copy()
+        self.add_at(y, self._grid(index, dim), src[tuple(slice(n) for n in index.shape)])
+        return y
+
+    def _grid(self, index: Any, dim: int) -> Any:
+        """`index` along `dim`, its own coordinates along the other axes."""
+        dim %= max(index.ndim, 1)
+        grid = [self.xp.arange(n).reshape((-1,) + (1,) * (index.ndim - i - 1)) for i, n in enumerate(index.shape)]
+        if grid:
+            grid[dim] = index
+        return tuple(grid) if grid else index
+
+    # ---------------------------------------------------------------- products
+    def matmul(self, a: Any, b: Any) -> Any:
+        if is_half(a.dtype):                     # half: the products are summed in float32, as on a GPU
+            return self.xp.matmul(a.astype("float32"), b.astype("float32")).astype(a.dtype)
+        return self.xp.matmul(a, b)
+
+    def einsum(self, equation: str, *xs: Any) -> Any:
+        if is_half(xs[0].dtype):
+            return self.xp.einsum(equation, *[x.astype("float32") for x in xs]).astype(xs[0].dtype)
+        return self.xp.einsum(equation, *xs)
+
+    # ---------------------------------------------------------------- housekeeping
+    def asarray(self, x: Any, dtype: Any = None) -> Any:
+        """An array of this library, whatever NumPy scalar or array of it comes in."""
+        return self.xp.asarray(x, dtype)
+
+    def copy(self, x: Any) -> Any:
+        return self.xp.array(x, order="C")
+
+    def owner(self, x: Any) -> Any:
+        """The array that owns x's memory: two arrays share memory if they have one owner."""
+        kind = type(x)
+        while type(x.base) is kind:
+            x = x.base
+        return x
+
+    def overlaps(self, a: Any, b: Any) -> bool:
+        return self.owner(a) is self.owner(b)
+
+
+def _wide(x: Any) -> Any:
+    """The dtype a sum is carried in: float32 for the halves, None (the library's own) otherwise."""
+    return "float32" if is_half(x.dtype) else None
+
+
+def _narrow(x: Any, y: Any) -> Any:
+    return y if _wide(x) is None else y.astype(x.dtype)
+
+
+def _is_basic(index: Any) -> bool:
+    """True for integers, slices, None and Ellipsis, which cannot name an element twice."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(p is None or p is Ellipsis or isinstance(p, (int, slice)) for p in parts)
+
+
+def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The common shape, or None when there is none (PyTorch's and NumPy's rule).
+
+    >>> broadcast_shape((5, 1), (4,)), broadcast_shape((3,), (4,))
+    ((5, 4), None)
+    """
+    out = []
+    for i in range(1, max(map(len, shapes), default=0) + 1):
+        sizes = {s[-i] for s in shapes if len(s) >= i} - {1}
+        if len(sizes) > 1:
+            return None
+        out.append(sizes.pop() if sizes else 1)
+    return tuple(reversed(out))
+
+
+def numel(shape: tuple[int, ...]) -> int:
+    return math.prod(shape)

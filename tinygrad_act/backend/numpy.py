@@ -1,0 +1,49 @@
+"""The CPU: the vocabulary of `namespace.py` on NumPy, with the faster spellings that NumPy has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import special
+from .namespace import Namespace, _narrow, _wide
+
+Array = np.ndarray
+
+
+class NumpyNamespace(Namespace):
+    name = "numpy"
+
+    def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return _narrow(x, np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
+
+    def amax(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return np.maximum.reduce(x, axis=dim, keepdims=keepdim)
+
+    def amin(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return np.minimum.reduce(x, axis=dim, keepdims=keepdim)
+
+
+F = NumpyNamespace(np, special)
+
+
+def from_host(array: np.ndarray, index: int | None = None) -> np.ndarray:
+    """NumPy is the host: nothing to do."""
+    return array
+
+
+def to_host(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+def is_available() -> bool:
+    return True
+
+
+def device_index(array: np.ndarray) -> int | None:
+    return None
+
+
+def generator(seed: int, index: int | None = None) -> np.random.Generator:
+    return np.random.default_rng(seed)

@@ -1,0 +1,82 @@
+"""Every exception of the library: each names the op, what it was given, the cause and the remedy.
+
+All are RuntimeErrors, as PyTorch's are; those that Python has a closer word for (ValueError, TypeError,
+IndexError, ImportError) are that too, so either can be caught.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+PACKAGE = str(Path(__file__).parent)
+
+
+class TinygradActError(RuntimeError):
+    """The base of them all.
+
+    >>> raise ShapeError("matmul", "(32, 128) @ (100, 10)", "inner sizes 128 and 100 differ", "transpose one of them")
+    Traceback (most recent call last):
+        ...
+    tinygrad_act.errors.ShapeError: matmul: (32, 128) @ (100, 10): inner sizes 128 and 100 differ; transpose one of them.
+    """
+
+    def __init__(self, op: str, got: str, cause: str, remedy: str = "") -> None:
+        self.op, self.got, self.cause, self.remedy = op, got, cause, remedy
+        where = f"{op}: {got}: " if got else f"{op}: "
+        super().__init__(f"{where}{cause}{'; ' + remedy if remedy else ''}.")
+
+
+class ShapeError(TinygradActError, ValueError):
+    """Shapes that do not fit one another, or a size that cannot be."""
+
+
+class DTypeError(TinygradActError, TypeError):
+    """An element type the op does not take."""
+
+
+class ArgumentError(TinygradActError, TypeError, ValueError):
+    """An argument of the wrong kind, or a value out of its range."""
+
+
+class IndexingError(TinygradActError, IndexError):
+    """An index out of range or of the wrong kind."""
+
+
+class DeviceError(TinygradActError):
+    """Arrays on two devices, or a device that is not there."""
+
+
+class GraphError(TinygradActError):
+    """A backward pass that cannot be run: no graph, a freed one, no seed."""
+
+
+class InplaceError(GraphError):
+    """An in-place change that would make a gradient wrong."""
+
+
+class AnomalyError(TinygradActError):
+    """The first NaN or infinity, found under `autograd.detect_anomaly`."""
+
+
+class GradcheckError(TinygradActError):
+    """A backward rule that disagrees with numerical differentiation."""
+
+
+class MissingPackageError(TinygradActError, ImportError):
+    """An optional package or program that is not installed; the remedy names the extra."""
+
+
+class FileError(TinygradActError, ValueError):
+    """A file that is corrupt, hostile or not what it was said to be."""
+
+
+def user_line() -> str:
+    """The innermost line outside this package, as `file:line in function`: the one the user wrote."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(PACKAGE) and not file.startswith("<frozen"):
+            return f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
+        frame = frame.f_back
+    return "unknown line"

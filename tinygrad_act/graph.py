@@ -1,0 +1,361 @@
+"""The graph: what one use of an op leaves behind (Node) and the one backward sweep over it (walk).
+
+Edges point from a node to the nodes of its inputs, or to leaf Tensors, never to intermediate Tensors: an array that
+no rule named is freed as soon as the user lets go of it. A node is made after those it points to, so the order of
+creation is a topological order, and the sweep is a reachability walk and one sort. Nothing here recurses.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from . import backend
+from .backend import namespaces
+from .errors import ArgumentError, GraphError, InplaceError, ShapeError
+from .grad_mode import mode
+from .tensor import Tensor, wrap
+
+tick = itertools.count(1).__next__      # the time of creation, and of in-place changes: one clock for both
+watchers: list[Any] = []                # recording contexts that are listening; empty while training
+
+
+class Recording:
+    """The vocabulary F over Tensors: every op, by name. Backward rules run on it when `create_graph=True`."""
+
+    plain = ""                           # as Namespace.plain: what needs no executor
+
+
+recording: Any = Recording()
+
+
+class Watcher:
+    """What a recording context (anomaly detection, the study tools) may override; put it into `watchers`."""
+
+    def forward(self, op: Any, inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> None:
+        """After each op on Tensors. `output` is a Tensor, or a tuple of them."""
+
+    def backward(self, node: Node, g: Any, grads: Sequence[Any]) -> None:
+        """After each node's rules have run; arrays, or Tensors under create_graph."""
+
+
+# ------------------------------------------------------------------------------------------------------- Node
+class Freed:
+    """Stands in a node for saved arrays that a backward pass has let go."""
+
+    def __repr__(self) -> str:
+        return "freed"
+
+
+FREED: Any = Freed()
+
+
+class Node:
+    """One use of an op. `edges` has a Node, a leaf Tensor or None (needs no gradient) per input."""
+
+    __slots__ = ("__weakref__", "edges", "hooks", "op", "params", "plan", "saved", "shapes", "time")
+
+    def __init__(self, op: Any, edges: tuple[Any, ...], saved: tuple[Any, ...], plan: Any = None,
+                 params: dict[str, Any] | None = None, shapes: tuple[Any, ...] | None = None) -> None:
+        self.op = op
+        self.edges = edges
+        self.saved = saved                 # what the plan keeps: arrays, and shapes
+        self.plan = plan
+        self.params = params
+        self.shapes = shapes               # the inputs' shapes, where the op broadcast them
+        self.hooks: list[Any] | None = None
+        self.time = tick()
+
+    def name(self) -> str:
+        return f"{self.op.name}Backward"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """PyTorch's spelling of the edges."""
+        return tuple((edge, 0) for edge in self.edges)
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name}Backward>"
+
+
+class Pick:
+    """The pseudo-op behind each result of an op with several: passes its gradient on to its place."""
+
+    name = "pick"
+    elementwise = False
+
+
+PICK = Pick()
+
+
+# ----------------------------------------------------------------------------------------------- the sweep
+def reachable(roots: Sequence[Any], targets: set[Any] | None = None) -> list[Node]:
+    """The nodes behind `roots`, last made first; with `targets`, only those that lead to one of them."""
+    stack = [r for r in roots if type(r) is Node]
+    seen = set(stack)
+    order = []
+    while stack:
+        node = stack.pop()
+        order.append(node)
+        for edge in node.edges:
+            if type(edge) is Node and edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    order.sort(key=operator.attrgetter("time"))
+    if targets is not None:
+        leads = set(targets)
+        order = [n for n in order if any(e in leads for e in n.edges) and not leads.add(n)]
+        targets |= leads
+    order.reverse()
+    return order
+
+
+def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | None = None,
+         retain_graph: bool = False, create_graph: bool = False) -> Iterator[tuple[Node, Any, Sequence[Any]]]:
+    """The one traversal: from `seeds` (Node or leaf -> gradient) back, a node at a time.
+
+    Yields (node, its gradient, the gradient for each edge) before these are added up in `pending`, which at the end
+    holds the gradients of leaves and of targets. `targets` prunes the sweep to what leads to them.
+    """
+    wanted = None if targets is None else set(targets)
+    order = reachable(list(seeds), wanted)
+    check_saved(order)
+    pending.update(seeds)
+    own: set[Any] = set()                # whose pending sum is ours, made here, so may be added to in place
+    for node in order:
+        g = pending.get(node)
+        if g is None:
+            continue
+        if node.hooks:
+            g = pending[node] = run_hooks(node.hooks, g)
+        if targets is None or node not in targets:
+            del pending[node]
+        if node.op is PICK:
+            parent = node.edges[0]
+            slots = pending.setdefault(parent, [None] * len(parent.shapes))
+            slots[node.params["index"]] = g
+            yield node, g, (g,)
+            continue
+        grads = node.op.vjp(node, g, create_graph, wanted)
+        yield node, g, grads
+        for edge, gx in zip(node.edges, grads, strict=False):
+            if gx is None or edge is None or (wanted is not None and edge not in wanted):
+                continue
+            before = pending.get(edge)
+            if before is None:
+                pending[edge] = gx
+            elif create_graph or edge not in own:
+                pending[edge] = before + gx
+                own.add(edge)
+            else:
+                pending[edge] = operator.iadd(before, gx)
+        if not retain_graph and node.saved:
+            node.saved = FREED
+
+
+def run_hooks(hooks: Sequence[Callable[[Tensor], Any]], g: Any) -> Any:
+    """The gradient after each hook has seen it and perhaps returned another."""
+    recorded = isinstance(g, Tensor)
+    handle = g if recorded else wrap(_as_array(g))
+    for hook in list(hooks):
+        new = hook(handle)
+        if new is not None:
+            handle = new
+    return handle if recorded else handle.array
+
+
+def check_saved(order: Sequence[Node]) -> None:
+    """No array that is still needed was freed, or changed in place since it was saved."""
+    for node in order:
+        if node.saved is FREED:
+            raise GraphError(node.op.name, "a second backward pass", "the arrays its rule needs were freed by the first",
+                             "call the first with retain_graph=True, or compute the result again")
+        if node.time < changes.last:
+            changes.check(node)
+
+
+def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+             inputs: Any = None) -> None:
+    """Add to `.grad` of the leaves (or of `inputs`) the gradient of `tensors`, each seeded by its `grad_tensors`.
+
+    A scalar is seeded by 1. The graph is freed unless `retain_graph`, which defaults to `create_graph`.
+    """
+    seeds = make_seeds(as_tuple(tensors), as_tuple(grad_tensors), "backward", create_graph)
+    chosen = None if inputs is None else list(as_tuple(inputs))
+    if chosen == []:
+        raise ArgumentError("backward", "inputs=[]", "there is nothing to differentiate", "leave inputs out for all leaves")
+    for t in chosen or ():
+        need_grad(t, "backward")
+    pending = sweep(seeds, None if chosen is None else {t.node or t for t in chosen}, retain_graph, create_graph)
+    given = {id(_array(g)) for g in seeds.values()}
+    leaves = [e for e in pending if isinstance(e, Tensor)] if chosen is None else chosen
+    for t in leaves:
+        g = pending.get(t.node or t)
+        if g is not None:
+            accumulate(t, g, given)
+
+
+def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
+         create_graph: bool = False, allow_unused: bool | None = None, materialize_grads: bool = False
+         ) -> tuple[Tensor | None, ...]:
+    """The gradients of `outputs` (one or several, summed) with respect to each of `inputs`; no `.grad` is touched.
+
+    >>> import tinygrad_act as ta
+    >>> x = ta.tensor(3.0, requires_grad=True)
+    >>> (g,) = ta.autograd.grad(x * x * x, x, create_graph=True)
+    >>> g, ta.autograd.grad(g, x)[0]
+    (tensor(27., grad_fn=<addBackward>), tensor(18.))
+    """
+    chosen = as_tuple(inputs)
+    for t in chosen:
+        need_grad(t, "grad")
+    seeds = make_seeds(as_tuple(outputs), as_tuple(grad_outputs), "grad", create_graph)
+    pending = sweep(seeds, {t.node or t for t in chosen}, retain_graph, create_graph)
+    results: list[Tensor | None] = []
+    for t in chosen:
+        g = pending.get(t.node or t)
+        if g is not None and t.node is None and t.hooks:
+            g = run_hooks(t.hooks, g)
+        if g is not None:
+            results.append(g if isinstance(g, Tensor) else wrap(_as_array(g)))
+        elif materialize_grads:
+            results.append(wrap(namespaces[type(t.array)].zeros_like(t.array)))
+        elif allow_unused:
+            results.append(None)
+        else:
+            raise GraphError("grad", f"an input of shape {t.shape}", "the outputs do not depend on it",
+                             "pass allow_unused=True to get None for it")
+    return tuple(results)
+
+
+def sweep(seeds: dict[Any, Any], targets: set[Any] | None, retain_graph: bool | None, create_graph: bool) -> dict[Any, Any]:
+    """Drain `walk`, in the mode that create_graph asks for, telling the watchers."""
+    pending: dict[Any, Any] = {}
+    before, mode.grad = mode.grad, create_graph
+    try:
+        for step in walk(seeds, pending, targets=targets, create_graph=create_graph,
+                         retain_graph=create_graph if retain_graph is None else retain_graph):
+            for watcher in watchers:
+                watcher.backward(*step)
+    finally:
+        mode.grad = before
+    return pending
+
+
+def make_seeds(tensors: Sequence[Tensor], gradients: Sequence[Any], op: str, create_graph: bool) -> dict[Any, Any]:
+    """Where the sweep starts, and with what: 1 for a scalar, else the gradient given for it."""
+    gradients = gradients or (None,) * len(tensors)
+    if len(gradients) != len(tensors):
+        raise ArgumentError(op, f"{len(tensors)} tensors and {len(gradients)} gradients", "there must be one for each")
+    seeds: dict[Any, Any] = {}
+    for t, g in zip(tensors, gradients, strict=True):
+        need_grad(t, op)
+        if g is None and t.array.size != 1:
+            raise GraphError(op, f"a tensor of shape {t.shape}", "only a scalar has a gradient of its own",
+                             "reduce it (.sum(), .mean()) or pass gradient= of its shape")
+        if g is None:
+            g = wrap(namespaces[type(t.array)].ones_like(t.array))
+        elif not isinstance(g, Tensor):
+            g = wrap(backend.asarray(g, t.dtype, t.device))
+        if g.shape != t.shape:
+            raise ShapeError(op, f"a gradient of shape {g.shape} for a tensor of shape {t.shape}", "they must be equal")
+        if type(g.array) is not type(t.array):
+            raise ArgumentError(op, f"a gradient on {g.device} for a tensor on {t.device}", "they must be on one device")
+        key = t.node or t
+        seed = g if create_graph else g.array
+        seeds[key] = seed if key not in seeds else seeds[key] + seed
+    return seeds
+
+
+def need_grad(t: Any, op: str) -> None:
+    if not isinstance(t, Tensor):
+        raise ArgumentError(op, type(t).__name__, "only Tensors have gradients")
+    if not t.requires_grad:
+        raise GraphError(op, f"a tensor of shape {t.shape}", "it does not require a gradient: no input of the ops that "
+                         "made it did, or they ran under no_grad", "set requires_grad=True on a leaf it depends on")
+
+
+def accumulate(t: Tensor, g: Any, given: set[int]) -> None:
+    """Add g to `t.grad`. `given` has the ids of arrays that somebody else may hold: those are copied, not kept."""
+    if t.node is None and t.hooks:
+        g = run_hooks(t.hooks, g)
+    if isinstance(g, Tensor):                                    # create_graph: the sum is recorded too
+        t.grad = g if t.grad is None else t.grad + g
+    else:
+        g = _as_array(g)
+        F = namespaces[type(g)]
+        if t.grad is None:
+            if id(g) in given or g.base is not None or id(g) == id(t.array):
+                g = F.copy(g)
+            given.add(id(g))
+            t.grad = wrap(g)
+        elif t.grad.requires_grad:
+            t.grad = wrap(t.grad.array + g)
+        else:
+            t.grad.array[...] = t.grad.array + g
+    for hook in getattr(t, "post_hooks", ()):
+        hook(t)
+
+
+def _array(x: Any) -> Any:
+    return x.array if isinstance(x, Tensor) else x
+
+
+def _as_array(g: Any) -> Any:
+    return g if backend.is_array(g) else namespaces[type(g)].asarray(g)
+
+
+def as_tuple(x: Any) -> tuple[Any, ...]:
+    return () if x is None else tuple(x) if isinstance(x, (tuple, list)) else (x,)
+
+
+# --------------------------------------------------------------------------------------- in-place changes
+class Changes:
+    """Which arrays were changed in place, when and by which op.
+
+    Nothing is counted while recording. A node is younger than all in-place changes unless one came after it, so the
+    backward sweep compares two numbers a node, and looks further only where that shows a change.
+    """
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.of: dict[int, tuple[int, int, str, Any]] = {}        # id(owner) -> (count, time, op, weak reference)
+
+    def mark(self, array: Any, op: str) -> None:
+        owner = namespaces[type(array)].owner(array)
+        key = id(owner)
+        count = self.of[key][0] if key in self.of else 0
+        self.last = tick()
+        self.of[key] = (count + 1, self.last, op, weakref.ref(owner, lambda _: self.of.pop(key, None)))
+
+    def version(self, array: Any) -> int:
+        """How often the memory of `array` was changed in place."""
+        return self.of.get(id(namespaces[type(array)].owner(array)), (0,))[0]
+
+    def check(self, node: Node) -> None:
+        for saved in node.saved:
+            if backend.is_array(saved):
+                entry = self.of.get(id(namespaces[type(saved)].owner(saved)))
+                if entry and entry[1] > node.time:
+                    raise InplaceError(node.op.name, f"an array of shape {saved.shape} that it saved for its backward rule",
+                                       f"it was changed in place by {entry[2]} afterwards (version {entry[0]})",
+                                       "use the op that returns a new tensor, or clone() before the change")
+
+
+changes = Changes()
+
+
+def note_view(source: Tensor, view: Tensor, op: Any, params: dict[str, Any]) -> None:
+    """Remember how `view` looks at its root, so that an in-place change of one reaches the other's graph."""
+    if not namespaces[type(view.array)].overlaps(source.array, view.array):
+        return
+    root, path = source.view_of or (source, ())
+    view.view_of = (root, (*path, (op, params)))
+    if root.views is None:
+        root.views = []
+    elif len(root.views) >= 32:
+        root.views = [r for r in root.views if r() is not None]
+    root.views.append(weakref.ref(view))

@@ -1,0 +1,490 @@
+"""Op: an operation as a record, a forward rule and its backward rules.
+
+Both are pure functions over a vocabulary F. Called on Tensors, an Op runs the forward rule on their arrays and, if one
+of them needs a gradient, leaves a Node in the graph with the arrays that the backward rules name, and no others. Those
+rules run on arrays in an ordinary backward pass, and on Tensors (`graph.recording`) when `create_graph=True`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import backend, dtypes
+from .backend import namespaces
+from .backend.namespace import broadcast_shape
+from .errors import ArgumentError, DeviceError, DTypeError, ShapeError, TinygradActError
+from .grad_mode import mode
+from .graph import PICK, Node, note_view, recording, watchers
+from .tensor import Tensor, wrap
+
+NUMBERS = (int, float, bool)
+new = Tensor.__new__
+NO_PARAMS: dict[str, Any] = {}
+
+
+class Plan:
+    """For one choice of inputs that need a gradient: which arrays to keep and which rules to call on them."""
+
+    __slots__ = ("calls", "keep", "sources")
+
+    def __init__(self, op: Op, mask: int) -> None:
+        wanted = [i for i in range(len(op.rules)) if mask >> i & 1] if op.joint is None else [None]
+        reads = {i: (op.joint if i is None else op.rules[i]) for i in wanted}
+        self.sources: list[tuple[int, str]] = sorted({s for rule in reads.values() if rule for s in rule.sources})
+        self.calls = [(i, rule.function, self._picker(rule), rule.params) for i, rule in reads.items() if rule]
+        indices = [i for i, _ in self.sources]
+        if not indices:
+            self.keep: Callable[[Any], tuple[Any, ...]] = lambda values: ()
+        elif any(attribute for _, attribute in self.sources):
+            self.keep = self._keep_some_shapes
+        elif len(indices) == 1:
+            only = indices[0]
+            self.keep = lambda values: (values[only],)
+        else:
+            self.keep = operator.itemgetter(*indices)
+
+    def _picker(self, rule: Rule) -> Callable[[Any], Sequence[Any]] | None:
+        """What takes the rule's arguments out of the saved values; None if they are just those."""
+        positions = [self.sources.index(s) for s in rule.sources]
+        if positions == list(range(len(self.sources))):
+            return None
+        return operator.itemgetter(*positions) if len(positions) > 1 else lambda saved: [saved[p] for p in positions]
+
+    def _keep_some_shapes(self, values: Any) -> tuple[Any, ...]:
+        return tuple(_attribute(values[i], attribute) if attribute else values[i] for i, attribute in self.sources)
+
+
+def _attribute(value: Any, attribute: str) -> Any:
+    if isinstance(value, tuple):           # a variadic op's inputs
+        return tuple(getattr(v, attribute) for v in value)
+    return getattr(value, attribute)
+
+
+class Rule:
+    """A backward rule and what its parameter names ask for: inputs, `y`, `x_shape`, `x_dtype`, keyword parameters."""
+
+    __slots__ = ("function", "params", "sources")
+
+    def __init__(self, function: Callable[..., Any], names: dict[str, int], op: str) -> None:
+        self.function = function
+        self.sources: list[tuple[int, str]] = []
+        self.params: list[str] = []
+        for p in list(inspect.signature(function).parameters.values())[2:]:
+            base, _, attribute = p.name.rpartition("_")
+            if p.kind is p.KEYWORD_ONLY:
+                self.params.append(p.name)
+            elif p.name in names:
+                self.sources.append((names[p.name], ""))
+            elif attribute in ("shape", "dtype") and base in names:
+                self.sources.append((names[base], attribute))
+            else:
+                raise ArgumentError(f"Op {op}", f"a backward rule that reads {p.name!r}",
+                                    f"the op has {sorted(names)}", "name an input, y, or an input's shape as x_shape")
+
+
+# --------------------------------------------------------------------------------------------------------- Op
+class Op:
+    """A forward rule and its backward rules. Called on Tensors it computes and, if needed, records.
+
+    `forward(F, x, ..., *, parameter=default)`; positional parameters are the inputs, keyword ones the settings.
+    `rules` has one backward rule per input, `rule(F, g, ...)`, None where there is no gradient; its parameter names
+    say what the graph keeps: inputs by name, `y` the output, `x_shape` only a shape. `joint` is one rule for all
+    inputs, returning a sequence of gradients (it may ask for `needs`, a tuple of bools). `aux` names what forward
+    returns after y for the rules to read. `outputs` > 1: forward returns that many results, g is a list of gradients.
+
+    >>> import tinygrad_act as ta
+    >>> cube = ta.Op("cube", lambda F, x: x * x * x, lambda F, g, x: g * (3 * (x * x)))
+    >>> x = ta.tensor([2.0], requires_grad=True)
+    >>> cube(x).backward(); x.grad
+    tensor([12.])
+    """
+
+    elementwise = False
+    gradient: Op | None = None           # see Elementwise.set_second
+    rules: tuple[Rule | None, ...]
+
+    def __init__(self, name: str, forward: Callable[..., Any], *rules: Callable[..., Any] | None,
+                 joint: Callable[..., Any] | None = None, aux: Sequence[str] = (), outputs: int = 1,
+                 view: bool = False, same_dtype: bool = False) -> None:
+        self.name, self.forward = name, forward
+        self.aux, self.outputs, self.view, self.same_dtype = tuple(aux), outputs, view, same_dtype
+        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        self.inputs = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.arity = -1 if self.variadic else len(self.inputs)
+        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.names = {n: i for i, n in enumerate((*self.inputs, "y", *self.aux))}
+        self.set_rules(rules, joint)
+
+    def set_rules(self, rules: Sequence[Callable[..., Any] | None], joint: Callable[..., Any] | None = None) -> None:
+        self.rules = tuple(r and Rule(r, self.names, self.name) for r in rules)
+        self.joint = joint and Rule(joint, self.names, self.name)
+        self.differentiable = bool(joint) or any(rules)
+        self.plans: dict[int, Plan] = {}
+
+    def plan(self, mask: int) -> Plan:
+        self.plans[mask] = Plan(self, mask)
+        return self.plans[mask]
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}({', '.join((*self.inputs, *self.defaults))})>"
+
+    # ------------------------------------------------------------------------------------------ forward
+    def __call__(self, *inputs: Any, **params: Any) -> Any:
+        if params or self.defaults or len(inputs) != self.arity:
+            inputs, params = self.bind(inputs, params)
+        lead = None
+        plain = True
+        mask, bit = 0, 1
+        arrays = []
+        for x in inputs:
+            if isinstance(x, Tensor):
+                a = x.array
+                if lead is None:
+                    lead, kind, dtype = a, type(a), a.dtype
+                elif type(a) is not kind or a.dtype is not dtype:
+                    plain = False
+                if x.requires_grad:
+                    mask |= bit
+                arrays.append(a)
+            else:
+                plain = plain and type(x) in NUMBERS and self.elementwise
+                arrays.append(x)
+            bit <<= 1
+        if not plain or lead is None or not self.takes(dtype, inputs):
+            inputs = self.prepare(inputs)
+            arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
+            lead = next(a for a in arrays if hasattr(a, "dtype"))
+            kind, dtype = type(lead), lead.dtype
+        F = namespaces[kind]
+        try:
+            if not self.elementwise or dtype.char in F.plain:
+                y = self.forward(F, *arrays, **params)
+            else:
+                y = F.run(self.forward, arrays, params)
+        except TinygradActError:
+            raise
+        except (ValueError, TypeError, IndexError) as error:
+            raise self.explain(error, arrays) from error
+        extra = ()
+        if self.aux:
+            y, *extra = y
+        if self.outputs > 1:
+            return self.record_many(inputs, arrays, y, extra, params, mask, F)
+        if type(y) is not kind:
+            y = F.asarray(y)
+        out = Tensor.__new__(Tensor)
+        out.array = y
+        if mask and mode.grad and self.differentiable:
+            out.requires_grad = True
+            out.node = self.record(inputs, arrays, (y, *extra), params, mask)
+        elif mode.inference:
+            out.inference = True
+        if self.view and mode.grad:
+            note_view(inputs[0], out, self, params)
+        if watchers:
+            for watcher in watchers:
+                watcher.forward(self, inputs, out, params)
+        return out
+
+    def record(self, inputs: Sequence[Any], arrays: list[Any], results: tuple[Any, ...], params: dict[str, Any],
+               mask: int) -> Node:
+        plan = self.plans.get(mask) or self.plan(mask)
+        edges = tuple([(x.node or x) if isinstance(x, Tensor) and x.requires_grad else None for x in inputs])
+        values = (tuple(arrays), *results) if self.variadic else (*arrays, *results)
+        return Node(self, edges, plan.keep(values), plan, params)
+
+    def record_many(self, inputs: Sequence[Any], arrays: list[Any], ys: Sequence[Any], extra: Sequence[Any],
+                    params: dict[str, Any], mask: int, F: Any) -> tuple[Tensor, ...]:
+        """Several results: one node for the op, and behind each result a `pick` that knows its place."""
+        ys = tuple(F.asarray(y) for y in ys)
+        outs = tuple(wrap(y) for y in ys)
+        if mask and mode.grad and self.differentiable:
+            node = self.record(inputs, arrays, (ys, *extra), params, mask)
+            node.shapes = tuple((y.shape, y.dtype) for y in ys)
+            for i, out in enumerate(outs):
+                if dtypes.is_floating(out.dtype):
+                    out.node, out.requires_grad = Node(PICK, (node,), (), None, {"index": i}), True
+        for watcher in watchers:
+            watcher.forward(self, inputs, outs, params)
+        return outs
+
+    def bind(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Inputs given by keyword, settings given by position, and the defaults."""
+        if not self.variadic:
+            names = (*self.inputs, *self.defaults)
+            if len(inputs) > len(names):
+                raise ArgumentError(self.name, f"{len(inputs)} arguments", f"it takes {', '.join(names)}")
+            given = dict(zip(names, inputs, strict=False)) | {self.synonym(k): v for k, v in params.items()}
+            missing = [n for n in self.inputs if n not in given]
+            if missing or len(given) < len(inputs) + len(params):
+                raise ArgumentError(self.name, f"{len(inputs)} positional arguments and {sorted(params)}",
+                                    f"missing {missing}" if missing else "an argument is given twice",
+                                    f"it takes {', '.join(names)}")
+            inputs = tuple(given.pop(n) for n in self.inputs)
+            params = given
+        if unknown := [k for k in params if k not in self.defaults]:
+            raise ArgumentError(self.name, f"unknown argument {unknown[0]!r}",
+                                f"it takes {', '.join((*self.inputs, *self.defaults)) or 'none'}")
+        params = {**self.defaults, **params}
+        if unset := [k for k, v in params.items() if v is inspect.Parameter.empty]:
+            raise ArgumentError(self.name, "", f"the argument {unset[0]!r} is missing")
+        return inputs, params
+
+    def synonym(self, name: str) -> str:
+        """PyTorch's name of an input (`input`, `other`) as the rule's own name."""
+        position = {"input": 0, "other": 1}.get(name)
+        return self.inputs[position] if position is not None and position < len(self.inputs) else name
+
+    def takes(self, dtype: Any, inputs: Sequence[Any]) -> bool:
+        """Can the forward rule run on these inputs as they are? (They are of one library and dtype.)"""
+        return True
+
+    def prepare(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        """Tensors of one device; here, not in the fast path, misuse is told from what can be converted."""
+        tensors = [x for x in inputs if isinstance(x, Tensor)]
+        if not tensors:
+            got = ", ".join(type(x).__name__ for x in inputs)
+            raise ArgumentError(self.name, got, "at least one input must be a Tensor", "make one with ta.tensor(...)")
+        devices = {str(t.device): t for t in tensors if t.ndim or type(t.array) is not type(tensors[0].array)}
+        if len(devices) > 1:
+            raise DeviceError(self.name, " and ".join(devices), "the inputs are on different devices and no op moves data",
+                              "move one with .to(device)")
+        inputs = [x if isinstance(x, Tensor) or type(x) in NUMBERS else _as_tensor(x, self.name) for x in inputs]
+        if self.same_dtype and len({t.dtype for t in tensors}) > 1:
+            raise DTypeError(self.name, " and ".join(str(t.dtype) for t in tensors), "the dtypes differ",
+                             "convert one, for example with .to(ta.float32)")
+        return inputs
+
+    def explain(self, error: Exception, arrays: Sequence[Any]) -> TinygradActError:
+        """The library's complaint as ours."""
+        got = ", ".join(str(a.shape) if hasattr(a, "shape") else repr(a)[:40] for a in arrays)
+        kind = ShapeError if isinstance(error, ValueError) else ArgumentError
+        return kind(self.name, got, str(error).rstrip("."))
+
+    # ----------------------------------------------------------------------------------------- backward
+    def vjp(self, node: Node, g: Any, create_graph: bool, live: set[Any] | None) -> Sequence[Any]:
+        """The gradient for each edge (None for those nobody wants), by the node's rules."""
+        saved = self.handles(node) if create_graph else node.saved
+        if self.outputs == 1:
+            F = recording if create_graph else namespaces[type(g)]
+        else:
+            F = recording if create_graph else next(namespaces[type(part)] for part in g if part is not None)
+            g = [_zeros(F, g, shape, dtype) if part is None else part
+                 for part, (shape, dtype) in zip(g, node.shapes, strict=True)]
+        grads: list[Any] = [None] * len(node.edges)
+        for i, rule, pick, names in node.plan.calls:
+            arguments = saved if pick is None else pick(saved)
+            if i is None:
+                needs = {"needs": tuple(e is not None and (live is None or e in live) for e in node.edges)}
+                return rule(F, g, *arguments, **{k: (needs if k == "needs" else node.params)[k] for k in names})
+            if live is not None and node.edges[i] not in live:
+                continue
+            params = {k: node.params[k] for k in names} if names else NO_PARAMS
+            if not self.elementwise:
+                grads[i] = rule(F, g, *arguments, **params)
+                continue
+            if create_graph and self.gradient is not None and i == 0:
+                gx = self.gradient(g, *arguments, **node.params or NO_PARAMS)
+            elif create_graph or g.dtype.char in F.plain:
+                gx = rule(F, g, *arguments, **params)
+            else:
+                gx = F.run(rule, [g, *arguments], params)
+            grads[i] = gx if node.shapes is None else F.sum_to(gx, node.shapes[i])
+        return grads
+
+    def handles(self, node: Node) -> list[Any]:
+        """The saved arrays as Tensors in their place in the graph, for rules that are themselves recorded."""
+        out = []
+        for value, (i, attribute) in zip(node.saved, node.plan.sources, strict=True):
+            if attribute or not backend.is_array(value):
+                out.append(tuple(map(wrap, value)) if isinstance(value, tuple) and not attribute else value)
+            elif i < len(node.edges):
+                out.append(_handle(value, node.edges[i]))
+            elif self.inputs and i == len(self.inputs):
+                out.append(_handle(value, node))
+            else:                          # aux: a mask or an index is a constant, a float is recomputed by the rule
+                out.append(None if dtypes.is_floating(value.dtype) else wrap(value))
+        return out
+
+
+class Elementwise(Op):
+    """An op that works number by number: its inputs broadcast and mix dtypes, its rules print as kernels.
+
+    `result` says what dtypes do: "same" keeps the common one, "float" turns integers into the default float,
+    "bool" is a comparison. `mixes` are the inputs that take part in promotion (all, unless given).
+    """
+
+    elementwise = True
+
+    def __init__(self, name: str, forward: Callable[..., Any], *rules: Any, result: str = "same",
+                 mixes: Sequence[int] | None = None, second: Callable[..., Any] | None = None, **more: Any) -> None:
+        super().__init__(name, forward, *rules, **more)
+        self.result = result
+        if second:
+            self.set_second(second)
+        self.mixes = tuple(range(self.arity)) if mixes is None else tuple(mixes)
+
+    def set_second(self, second: Callable[..., Any]) -> None:
+        """`second(F, g, x)` = g * f''(x): a one-input op's gradient becomes an op of its own when it is recorded.
+
+        Without it, create_graph composes the backward rule out of recorded ops: right, but many nodes, and where
+        those cancel, inexact.
+        """
+        first = self.rules[0]
+        if first is None or first.sources != [(0, "")]:
+            raise ArgumentError(f"Op {self.name}", "second=", "it needs a first rule that reads the input and nothing else")
+        once, twice = first.function, Rule(second, self.names, self.name)
+
+        def forward(F: Any, g: Any, x: Any, **settings: Any) -> Any:
+            return once(F, g, x, **{k: settings[k] for k in first.params})
+
+        def for_g(F: Any, h: Any, x: Any, **settings: Any) -> Any:         # g enters linearly: the first rule again
+            return forward(F, h, x, **settings)
+
+        def for_x(F: Any, h: Any, g: Any, x: Any, **settings: Any) -> Any:
+            return second(F, h * g, x, **{k: settings[k] for k in twice.params})
+
+        for rule in (forward, for_g, for_x):
+            _declare(rule, self.defaults)
+        self.gradient = elementwise_op(f"{self.name}_grad", forward, for_g, for_x)
+
+    def takes(self, dtype: Any, inputs: Sequence[Any]) -> bool:
+        if len(self.mixes) != len(inputs):
+            return False
+        if dtype.char in "fd":
+            return True
+        return self.result != "float" and not any(isinstance(x, NUMBERS) for x in inputs) and dtype.char != "?"
+
+    def prepare(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        inputs = list(super().prepare(inputs))
+        dtype = dtypes.result_type(*[inputs[i] for i in self.mixes])
+        if self.result == "float" and not dtypes.is_floating(dtype):
+            dtype = dtypes.get_default_dtype()
+        for i in self.mixes:
+            if isinstance(inputs[i], Tensor) and inputs[i].dtype != dtype:
+                inputs[i] = recording.cast(inputs[i], dtype=dtype)
+        if not any(isinstance(inputs[i], Tensor) for i in self.mixes):      # where(mask, 1.0, 0.0)
+            array = next(x.array for x in inputs if isinstance(x, Tensor))
+            inputs[self.mixes[0]] = wrap(namespaces[type(array)].asarray(inputs[self.mixes[0]], dtype))
+        return inputs
+
+    def record(self, inputs: Sequence[Any], arrays: list[Any], results: tuple[Any, ...], params: dict[str, Any],
+               mask: int) -> Node:
+        node = super().record(inputs, arrays, results, params, mask)
+        shape = results[0].shape
+        for a in arrays:
+            if hasattr(a, "shape") and a.shape != shape:
+                node.shapes = tuple([a.shape if hasattr(a, "shape") else () for a in arrays])
+                break
+        return node
+
+    def explain(self, error: Exception, arrays: Sequence[Any]) -> TinygradActError:
+        shapes = [a.shape for a in arrays if hasattr(a, "shape")]
+        if broadcast_shape(*shapes) is None:
+            return ShapeError(self.name, " and ".join(map(str, shapes)), "the shapes do not broadcast: aligned at the "
+                              "right, sizes must be equal or 1", "reshape or unsqueeze one of them")
+        return super().explain(error, arrays)
+
+
+class Unary(Elementwise):
+    """One input: the general call above with every question answered beforehand, for speed."""
+
+    def __call__(self, x: Any, *more: Any, **params: Any) -> Tensor:
+        if more or params or self.defaults or watchers or not isinstance(x, Tensor):
+            return super().__call__(x, *more, **params)
+        a = x.array
+        kind = type(a)
+        F = namespaces[kind]
+        if a.dtype.char not in F.floats:
+            return super().__call__(x)
+        y = self.forward(F, a)
+        if type(y) is not kind:
+            y = F.asarray(y)
+        out = new(Tensor)
+        out.array = y
+        if x.requires_grad and mode.grad and self.differentiable:
+            plan = self.plans.get(1) or self.plan(1)
+            out.requires_grad = True
+            out.node = Node(self, (x.node or x,), plan.keep((a, y)), plan)
+        elif mode.inference:
+            out.inference = True
+        return out
+
+
+class Binary(Elementwise):
+    """Two inputs, Tensors of one float dtype or one of them a number: likewise."""
+
+    def __call__(self, *inputs: Any, **params: Any) -> Tensor:
+        if params or self.defaults or watchers or len(inputs) != 2 or not isinstance(inputs[0], Tensor):
+            return super().__call__(*inputs, **params)
+        x, z = inputs
+        a = x.array
+        kind, dtype = type(a), a.dtype
+        F = namespaces[kind]
+        needs_x, needs_z = x.requires_grad, False
+        if isinstance(z, Tensor):
+            b = z.array
+            needs_z = z.requires_grad
+            if b.dtype is not dtype or type(b) is not kind or dtype.char not in F.floats:
+                return super().__call__(x, z)
+        elif (type(z) is float or type(z) is int) and dtype.char in F.floats:
+            b = z
+        else:
+            return super().__call__(x, z)
+        try:
+            y = self.forward(F, a, b)
+        except ValueError as error:
+            raise self.explain(error, [a, b]) from error
+        if type(y) is not kind:
+            y = F.asarray(y)
+        out = new(Tensor)
+        out.array = y
+        if (needs_x or needs_z) and mode.grad and self.differentiable:
+            mask = needs_x + 2 * needs_z
+            plan = self.plans.get(mask) or self.plan(mask)
+            node = Node(self, ((x.node or x) if needs_x else None, (z.node or z) if needs_z else None),
+                        plan.keep((a, b, y)), plan)
+            if a.shape != y.shape or (b is not z and b.shape != y.shape):
+                node.shapes = (a.shape, () if b is z else b.shape)
+            out.requires_grad = True
+            out.node = node
+        elif mode.inference:
+            out.inference = True
+        return out
+
+
+def elementwise_op(name: str, forward: Callable[..., Any], *rules: Any, **more: Any) -> Elementwise:
+    """An Elementwise op, of the class that its number of inputs makes fastest."""
+    count = sum(p.kind is not p.KEYWORD_ONLY for p in inspect.signature(forward).parameters.values()) - 1
+    kind = {1: Unary, 2: Binary}.get(count, Elementwise) if "mixes" not in more else Elementwise
+    return kind(name, forward, *rules, **more)
+
+
+def _declare(function: Any, settings: dict[str, Any]) -> None:
+    """Give a rule that takes **settings the signature with their names, which is what Op and Rule read."""
+    signature = inspect.signature(function)
+    named = [inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=v) for k, v in settings.items()]
+    function.__signature__ = signature.replace(parameters=[*list(signature.parameters.values())[:-1], *named])
+
+
+def _as_tensor(x: Any, op: str) -> Tensor:
+    if backend.is_array(x) or hasattr(x, "__array__"):
+        return wrap(backend.asarray(x))
+    raise ArgumentError(op, type(x).__name__, "an input is neither a Tensor nor a number", "wrap it with ta.tensor(...)")
+
+
+def _handle(array: Any, edge: Any) -> Tensor:
+    if edge is None or isinstance(edge, Tensor):
+        return wrap(array) if edge is None else edge
+    t = wrap(array)
+    t.node, t.requires_grad = edge, True
+    return t
+
+
+def _zeros(F: Any, g: Sequence[Any], shape: tuple[int, ...], dtype: Any) -> Any:
+    like = next(part for part in g if part is not None)
+    return F.cast(F.full(shape, 0, like), dtype) if dtypes.is_floating(dtype) else None

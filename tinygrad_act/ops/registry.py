@@ -1,0 +1,95 @@
+"""Where every op is entered: as a function of the package, as a Tensor method, as a name of the rules' F.
+
+A row of the tables in this folder is an Op; `elementwise`, `op` and `public` enter it. Functions with PyTorch's
+signature that are not one op (they choose an op, or compose several) are entered by the decorator `public`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..graph import recording
+from ..op import Elementwise, Op, elementwise_op
+from ..tensor import Tensor
+
+functions: dict[str, Callable[..., Any]] = {}        # ta.NAME
+methods: dict[str, Callable[..., Any]] = {}          # Tensor.NAME
+table: dict[str, Op] = {}                            # every Op by its name
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def enter(op: Op) -> Op:
+    """Make an op part of F, without a public name."""
+    table[op.name] = op
+    setattr(recording, op.name, op)
+    return op
+
+
+def op(name: str, forward: Callable[..., Any], *rules: Any, **more: Any) -> Op:
+    """A row: an op that is neither elementwise nor public by itself."""
+    return enter(Op(name, forward, *rules, **more))
+
+
+def elementwise(name: str, forward: Callable[..., Any], *rules: Any, doc: str = "", method: bool = True,
+                **more: Any) -> Elementwise:
+    """A row: an elementwise op, public under its name as a function and (unless `method=False`) a Tensor method."""
+    row = elementwise_op(name, forward, *rules, **more)
+    enter(row)
+    row.__doc__ = doc
+    functions[name] = row
+    if method:
+        add_method(name, row)
+    return row
+
+
+def public(*names: str, method: bool = True, function: bool = True, F: bool = False) -> Callable[[Function], Function]:
+    """Enter a function under its own name (or `names`): public, a method, and, if `F`, part of the rules' vocabulary."""
+    def enter_it(f: Function) -> Function:
+        for name in names or (f.__name__,):
+            if function:
+                functions[name] = f
+            if method:
+                add_method(name, f)
+            if F:
+                setattr(recording, name, f)
+        return f
+    return enter_it
+
+
+def add_method(name: str, f: Callable[..., Any]) -> None:
+    """`x.name(...)` is `f(x, ...)`. An Op is no function, so it is wrapped in one, which Python binds."""
+    if isinstance(f, Op):
+        def bound(self: Tensor, *args: Any, _op: Op = f, **params: Any) -> Any:
+            return _op(self, *args, **params)
+        bound.__name__, bound.__doc__ = name, f.__doc__
+        f = bound
+    methods[name] = f
+    setattr(Tensor, name, f)
+
+
+def operators(**rows: Callable[..., Any]) -> None:
+    """Enter operators: `operators(__add__=add)`; a reflected one takes its operands the other way round."""
+    for name, f in rows.items():
+        reflected = name.startswith("__r") and name not in ("__round__", "__rshift__")
+        setattr(Tensor, name, _reflected(f) if reflected else _operator(f))
+
+
+def _operator(f: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Tensor, other: Any) -> Any:
+        return f(self, other) if type(other) in OPERANDS or _operand(other) else NotImplemented
+    return method
+
+
+def _reflected(f: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Tensor, other: Any) -> Any:
+        return f(other, self) if type(other) in OPERANDS or _operand(other) else NotImplemented
+    return method
+
+
+OPERANDS = {Tensor, int, float, bool}
+
+
+def _operand(x: Any) -> bool:
+    return isinstance(x, Tensor) or hasattr(x, "__array__") or hasattr(x, "__cuda_array_interface__")
