@@ -1,4 +1,20 @@
-from .ops import arithmetic
+"""tinygrad_act: autograd to learn backpropagation from and then keep using. `import tinygrad_act as ta`."""
+
+from __future__ import annotations
+
+from . import backend, ops
+from .backend import Device as device
+from .dtypes import *  # noqa: F403
+from .grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .op import Elementwise, Op
+from .ops.registry import functions as _functions
 from .tensor import Tensor
-from . import backend
-from .graph import backward, grad
+
+globals().update(_functions)
