@@ -116,6 +116,7 @@ class Op:
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.arity = -1 if self.variadic else len(self.inputs)
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.incomplete = inspect.Parameter.empty in self.defaults.values()       # a setting has no default
         self.names = {n: i for i, n in enumerate((*self.inputs, "y", *self.aux))}
         self.set_rules(rules, joint)
 
@@ -393,15 +394,16 @@ class Elementwise(Op):
 class Unary(Elementwise):
     """One input: the general call above with every question answered beforehand, for speed."""
 
-    def __call__(self, x: Any, *more: Any, **params: Any) -> Tensor:
-        if more or params or self.defaults or watchers or not isinstance(x, Tensor):
-            return super().__call__(x, *more, **params)
+    def __call__(self, *inputs: Any, **params: Any) -> Tensor:
+        if watchers or len(inputs) != 1 or not isinstance(inputs[0], Tensor) or not params.keys() <= self.defaults.keys():
+            return super().__call__(*inputs, **params)
+        (x,) = inputs
         a = x.array
         kind = type(a)
         F = namespaces[kind]
-        if a.dtype.char not in F.floats:
-            return super().__call__(x)
-        y = self.forward(F, a)
+        if a.dtype.char not in F.floats or self.incomplete:
+            return super().__call__(x, **params)
+        y = self.forward(F, a, **params)
         if type(y) is not kind:
             y = F.asarray(y)
         out = new(Tensor)
@@ -409,7 +411,8 @@ class Unary(Elementwise):
         if x.requires_grad and mode.grad and self.differentiable:
             plan = self.plans.get(1) or self.plan(1)
             out.requires_grad = True
-            out.node = Node(self, (x.node or x,), plan.keep((a, y)), plan)
+            params = {**self.defaults, **params} if params else self.defaults
+            out.node = Node(self, (x.node or x,), plan.keep((a, y)), plan, params)
         elif mode.inference:
             out.inference = True
         return out
@@ -419,7 +422,7 @@ class Binary(Elementwise):
     """Two inputs, Tensors of one float dtype or one of them a number: likewise."""
 
     def __call__(self, *inputs: Any, **params: Any) -> Tensor:
-        if params or self.defaults or watchers or len(inputs) != 2 or not isinstance(inputs[0], Tensor):
+        if params or self.incomplete or watchers or len(inputs) != 2 or not isinstance(inputs[0], Tensor):
             return super().__call__(*inputs, **params)
         x, z = inputs
         a = x.array
@@ -447,7 +450,7 @@ class Binary(Elementwise):
             mask = needs_x + 2 * needs_z
             plan = self.plans.get(mask) or self.plan(mask)
             node = Node(self, ((x.node or x) if needs_x else None, (z.node or z) if needs_z else None),
-                        plan.keep((a, b, y)), plan)
+                        plan.keep((a, b, y)), plan, self.defaults)
             if a.shape != y.shape or (b is not z and b.shape != y.shape):
                 node.shapes = (a.shape, () if b is z else b.shape)
             out.requires_grad = True

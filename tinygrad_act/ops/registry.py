@@ -73,17 +73,18 @@ def operators(**rows: Callable[..., Any]) -> None:
     """Enter operators: `operators(__add__=add)`; a reflected one takes its operands the other way round."""
     for name, f in rows.items():
         reflected = name.startswith("__r") and name not in ("__round__", "__rshift__")
-        setattr(Tensor, name, _reflected(f) if reflected else _operator(f))
+        methods[name] = _reflected(f) if reflected else _operator(f)
+        setattr(Tensor, name, methods[name])
 
 
 def _operator(f: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: Tensor, other: Any) -> Any:
+    def method(self: Tensor, other: Any) -> Tensor:
         return f(self, other) if type(other) in OPERANDS or _operand(other) else NotImplemented
     return method
 
 
 def _reflected(f: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: Tensor, other: Any) -> Any:
+    def method(self: Tensor, other: Any) -> Tensor:
         return f(other, self) if type(other) in OPERANDS or _operand(other) else NotImplemented
     return method
 
