@@ -18,7 +18,7 @@ int64 = long = np.dtype("int64")
 bool_ = np.dtype("bool")
 
 _NAMES = {"float": float32, "double": float64, "half": float16, "long": int64, "int": int32, "short": int16}
-_PYTHON = {float: None, int: int64, bool: bool_}
+_PYTHON = {float: float64, int: int64, bool: bool_}
 _default = float32
 
 
@@ -37,7 +37,7 @@ def as_dtype(dtype: Any) -> Any:
     if dtype is None or isinstance(dtype, np.dtype):
         return dtype
     if dtype in _PYTHON:
-        return _PYTHON[dtype] or _default
+        return _PYTHON[dtype]
     if isinstance(dtype, str):
         dtype = dtype.removeprefix("torch.")
         if dtype == "bfloat16":
@@ -105,7 +105,7 @@ def result_type(*operands: Any) -> Any:
         if hasattr(x, "dtype"):
             rank, dtype = (0 if x.ndim else 1), x.dtype
         else:
-            rank, dtype = 2, as_dtype(type(x))
+            rank, dtype = 2, _default if isinstance(x, float) else as_dtype(type(x))
         best[rank] = dtype if best[rank] is None else promote_types(best[rank], dtype)
     result = None
     for dtype in best:

@@ -6,9 +6,10 @@ operators (see `ops/registry.py`); what stands below is only what every handle h
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
-from . import backend
+from . import backend, dtypes
 
 
 class Tensor:
@@ -28,9 +29,18 @@ class Tensor:
     views: Any = None                    # weak references to the live views of this root
     inference: bool = False              # made under inference_mode
 
-    def __init__(self, data: Any = (), *, requires_grad: bool = False) -> None:
-        array = data.array if isinstance(data, Tensor) else data
-        self.array = array if backend.is_array(array) else backend.asarray(array)
+    def __init__(self, *data: Any, requires_grad: bool = False, device: Any = None) -> None:
+        """A handle on the array of a Tensor, or on an array; sizes, `Tensor(2, 3)`, and sequences make a float one."""
+        given = data[0] if len(data) == 1 else data
+        if isinstance(given, Tensor):
+            self.array = given.array
+        elif backend.is_array(given):
+            self.array = given
+        elif data and isinstance(given, (list, tuple)) and len(data) == 1:
+            self.array = backend.asarray(given, dtypes.get_default_dtype(), device)
+        else:
+            module, index = backend.resolve(device)
+            self.array = module.F.new(tuple(map(operator.index, data)) or (0,), dtypes.get_default_dtype(), None, index)
         if requires_grad:
             self.requires_grad = True
 

@@ -117,6 +117,11 @@ def is_array(x: Any) -> bool:
     return type(x) in _owners
 
 
+def is_host(x: Any) -> bool:
+    """True for NumPy's arrays, whatever the backend."""
+    return isinstance(x, np.ndarray)
+
+
 def namespace(x: Any) -> Any:
     """The vocabulary F of the library that holds array `x`."""
     return namespaces[type(x)]
@@ -146,13 +151,13 @@ def asarray(data: Any, dtype: Any = None, device: Any = None) -> Any:
         if device is not None:
             data = to_device(data, device)
         return data if dtype is None or data.dtype == dtype else namespace(data).cast(data, dtype)
-    host = np.asarray(data)
+    host = np.asarray(data, dtype if isinstance(data, (list, tuple, int, float)) else None)
     if dtype is None and not isinstance(data, (np.ndarray, np.generic)) and host.dtype == np.float64:
         dtype = dtypes.get_default_dtype()
     if host.dtype.kind in "OUSmM":
         raise ArgumentError("tensor", type(data).__name__, f"its elements are not numbers (NumPy sees {host.dtype})",
                             "pass numbers, equally long nested sequences of them, or an array")
-    return module.from_host(host if dtype is None else host.astype(dtype), index)
+    return module.from_host(host if dtype is None else host.astype(dtype, copy=False), index)
 
 
 def to_device(array: Any, device: Any) -> Any:
@@ -166,8 +171,9 @@ def to_device(array: Any, device: Any) -> Any:
 
 
 def to_host(array: Any) -> np.ndarray:
-    """`array` as NumPy's, copied if it is on another device."""
-    return _loaded[_owners[type(array)]].to_host(array)
+    """`array` (or what offers itself as one) as NumPy's, copied if it is on another device."""
+    owner = _owners.get(type(array))
+    return np.asarray(array) if owner is None else _loaded[owner].to_host(array)
 
 
 def quiet() -> None:

@@ -7,6 +7,7 @@ text compute values, record gradients of gradients, and print itself as a kernel
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
@@ -25,6 +26,9 @@ ELEMENTWISE = {
     "logical_and": "logical_and", "logical_or": "logical_or", "logical_not": "logical_not",
     "logical_xor": "logical_xor", "where": "where",
 }
+
+
+NOWHERE = contextlib.nullcontext()
 
 
 class Namespace:
@@ -62,9 +66,29 @@ class Namespace:
         """An array of `value` with `like`'s dtype, on `like`'s device."""
         return self.xp.full(shape, value, like.dtype)
 
+    def on(self, index: int | None) -> Any:
+        """A context in which new arrays are made on the device of that number: there is but one here."""
+        return NOWHERE
+
+    def new(self, shape: Any, dtype: Any, value: Any = None, index: int | None = None) -> Any:
+        """An array of `value`, or of what the memory holds, on the device of that number."""
+        with self.on(index):
+            if value is None:
+                return self.xp.empty(shape, dtype)
+            return self.xp.zeros(shape, dtype) if value == 0 and type(value) is int else self.xp.full(shape, value, dtype)
+
+    def count(self, n: int, index: int | None = None) -> Any:
+        """0 .. n-1 as int64, on the device of that number."""
+        with self.on(index):
+            return self.xp.arange(n)
+
     def arange(self, n: int, like: Any) -> Any:
         """0 .. n-1 as int64, on `like`'s device."""
         return self.xp.arange(n)
+
+    def to_device(self, x: Any, device: Any, source: Any = None) -> Any:
+        from . import to_device
+        return to_device(x, device)
 
     # ---------------------------------------------------------------- reductions: dim is None, an int or a tuple
     def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
@@ -164,6 +188,33 @@ class Namespace:
     def add_at(self, y: Any, index: Any, v: Any) -> None:
         """y[index] += v with repeated indices summed, in place: for arrays this namespace has just made."""
         self.xp.add.at(y, index, v)
+
+    def write(self, x: Any, index: Any, v: Any) -> None:
+        """x[index] = v in x's own memory: for in-place ops, which answer for it."""
+        x[index] = self.copy(v) if type(v) is type(x) and v is not x and self.overlaps(v, x) else v
+
+    def follow(self, x: Any, path: Any) -> Any:
+        """The view of x that `path` describes: an op with its settings after another (see ops/inplace.py)."""
+        for op, settings in path:
+            x = op.forward(self, x, **settings)
+        return x
+
+    def put(self, x: Any, v: Any, path: Any) -> Any:
+        """A copy of x in which the view that `path` describes is v."""
+        y = self.copy(x)
+        view, index = self.follow(y, path[:-1]), Ellipsis
+        if len(path) > 1 and not self.overlaps(view, y):         # a reshape had to copy: a level at a time
+            return self.put(x, self.put(self.follow(x, path[:1]), v, path[1:]), path[:1])
+        if path and "index" in path[-1][1]:
+            index = path[-1][1]["index"]
+        else:
+            view = self.follow(view, path[-1:])
+        view[index] = v
+        return y
+
+    def erase(self, x: Any, *, path: Any) -> Any:
+        """A copy of x in which the view that `path` describes is 0."""
+        return self.put(x, 0, path)
 
     def gather(self, x: Any, dim: int, index: Any) -> Any:
         return x[self._grid(index, dim)]
