@@ -11,7 +11,9 @@ import contextlib
 import math
 from typing import Any
 
-from ..dtypes import is_half
+from ..dtypes import float32, int64, is_half
+from .contract import contract, splits
+from .scan import Scans
 
 # F's name -> the library's, for the elementwise functions; the same arguments, broadcasting, no dtype of their own.
 ELEMENTWISE = {
@@ -31,7 +33,7 @@ ELEMENTWISE = {
 NOWHERE = contextlib.nullcontext()
 
 
-class Namespace:
+class Namespace(Scans):
     """What a rule may call on arrays of one library, `xp` (with `special` for erf and its kin)."""
 
     plain = "fd?bhilqBHILQ"              # dtype characters a rule runs on as they are; the others go through `run`
@@ -95,7 +97,7 @@ class Namespace:
         return _narrow(x, self.xp.sum(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
 
     def mean(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-        return _narrow(x, self.xp.mean(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
+        return _narrow(x, self.xp.sum(x, axis=dim, keepdims=keepdim, dtype=_wide(x)) / numel(x.shape, dim))
 
     def prod(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return _narrow(x, self.xp.prod(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
@@ -128,7 +130,18 @@ class Namespace:
 
     def argsort(self, x: Any, dim: int = -1) -> Any:
         """Ascending and stable; NaN last."""
-        return self.xp.argsort(x, axis=dim, kind="stable")
+        return self.xp.argsort(x.astype(float32) if is_half(x.dtype) else x, axis=dim, kind="stable")
+
+    def unique(self, x: Any, dim: int | None = None) -> Any:
+        """The sorted distinct elements (slices along `dim`), where each of x's is among them, and how many there are."""
+        y, inverse, counts = self.xp.unique(x, return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
+        return y, inverse.reshape(x.shape if dim is None else (-1,)), counts
+
+    def bincount(self, x: Any, weights: Any = None, minlength: int = 0) -> Any:
+        return self.xp.bincount(x, weights, minlength)
+
+    def searchsorted(self, sequence: Any, values: Any, side: str = "left") -> Any:
+        return self.xp.searchsorted(sequence, values, side)
 
     # ---------------------------------------------------------------- shape
     def reshape(self, x: Any, shape: Any) -> Any:
@@ -165,6 +178,19 @@ class Namespace:
 
     def diagonal(self, x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
         return self.xp.diagonal(x, offset, dim1, dim2)
+
+    def undiagonal(self, g: Any, shape: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+        """Zeros of `shape` with g on the diagonal: the adjoint of diagonal."""
+        y = self.xp.zeros(shape, g.dtype)
+        i = self.xp.arange(g.shape[-1])
+        self.xp.moveaxis(y, (dim1, dim2), (-2, -1))[..., i + max(-offset, 0), i + max(offset, 0)] = g
+        return y
+
+    def tril(self, x: Any, diagonal: int = 0) -> Any:
+        return self.xp.tril(x, diagonal)
+
+    def triu(self, x: Any, diagonal: int = 0) -> Any:
+        return self.xp.triu(x, diagonal)
 
     # ---------------------------------------------------------------- indexing; nothing here changes its input
     def getitem(self, x: Any, index: Any) -> Any:
@@ -240,11 +266,18 @@ class Namespace:
 
     # ---------------------------------------------------------------- products
     def matmul(self, a: Any, b: Any) -> Any:
+        if a.ndim > 2 and b.ndim == 2:           # a batch of rows by one matrix is one product, not one each
+            rows = a.shape[:-1]
+            return self.matmul(a.reshape(numel(rows), a.shape[-1]), b).reshape(*rows, b.shape[1])
         if is_half(a.dtype):                     # half: the products are summed in float32, as on a GPU
             return self.xp.matmul(a.astype("float32"), b.astype("float32")).astype(a.dtype)
         return self.xp.matmul(a, b)
 
     def einsum(self, equation: str, *xs: Any) -> Any:
+        """`equation` names all axes and the result's ("ij,jk->ik"). A pair of operands is a matrix product."""
+        labels = splits(equation, len(xs))
+        if labels is not None:
+            return contract(self, *xs, *labels[0], labels[1])
         if is_half(xs[0].dtype):
             return self.xp.einsum(equation, *[x.astype("float32") for x in xs]).astype(xs[0].dtype)
         return self.xp.einsum(equation, *xs)
@@ -268,13 +301,18 @@ class Namespace:
         return self.owner(a) is self.owner(b)
 
 
+# The dtype a sum is carried in, by the character of the summands' dtype: as they are where it is not said.
+_WIDE = dict.fromkeys("eE", float32) | dict.fromkeys("?bhilqBHILQ", int64)
+
+
 def _wide(x: Any) -> Any:
-    """The dtype a sum is carried in: float32 for the halves, None (the library's own) otherwise."""
-    return "float32" if is_half(x.dtype) else None
+    """The dtype a sum is carried in: float32 for the halves, int64 for ints and bools, as it is for the rest."""
+    return _WIDE.get(x.dtype.char)
 
 
 def _narrow(x: Any, y: Any) -> Any:
-    return y if _wide(x) is None else y.astype(x.dtype)
+    """What was carried in float32 as the half it is of."""
+    return y.astype(x.dtype) if x.dtype.char in "eE" else y
 
 
 def _is_basic(index: Any) -> bool:
@@ -298,5 +336,8 @@ def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...] | None:
     return tuple(reversed(out))
 
 
-def numel(shape: tuple[int, ...]) -> int:
-    return math.prod(shape)
+def numel(shape: tuple[int, ...], dim: Any = None) -> int:
+    """How many elements `shape` has, or as many as meet in a reduction over `dim` (an int or a tuple)."""
+    if dim is None:
+        return math.prod(shape)
+    return shape[dim] if isinstance(dim, int) else math.prod(shape[d] for d in dim)

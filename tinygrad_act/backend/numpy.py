@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import special
-from .namespace import Namespace, _narrow, _wide
+from .namespace import Namespace, _narrow, _wide, numel
 
 Array = np.ndarray
 
@@ -18,11 +18,20 @@ class NumpyNamespace(Namespace):
     def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return _narrow(x, np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
 
+    def mean(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        return _narrow(x, np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=_wide(x)) / numel(x.shape, dim))
+
     def amax(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return np.maximum.reduce(x, axis=dim, keepdims=keepdim)
 
     def amin(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return np.minimum.reduce(x, axis=dim, keepdims=keepdim)
+
+    def cummax(self, x: Any, dim: int) -> Any:
+        return np.maximum.accumulate(x, axis=dim)
+
+    def cummin(self, x: Any, dim: int) -> Any:
+        return np.minimum.accumulate(x, axis=dim)
 
 
 F = NumpyNamespace(np, special)
