@@ -14,7 +14,9 @@ from .grad_mode import (
     set_grad_enabled,
 )
 from .op import Elementwise, Op
+from .ops.inplace import install as _install
 from .ops.registry import functions as _functions
 from .tensor import Tensor
 
+_install()
 globals().update(_functions)

@@ -15,7 +15,7 @@ from typing import Any
 
 from . import backend
 from .backend import namespaces
-from .errors import ArgumentError, GraphError, InplaceError, ShapeError
+from .errors import ArgumentError, DeviceError, GraphError, InplaceError, ShapeError
 from .grad_mode import mode
 from .tensor import Tensor, wrap
 
@@ -157,14 +157,17 @@ def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | 
 
 
 def run_hooks(hooks: Sequence[Callable[[Tensor], Any]], g: Any) -> Any:
-    """The gradient after each hook has seen it and perhaps returned another."""
+    """The gradient after each hook has seen it (a copy of it, to keep if it likes) and perhaps returned another."""
     recorded = isinstance(g, Tensor)
-    handle = g if recorded else wrap(_as_array(g))
     for hook in list(hooks):
+        handle = g if recorded else wrap(namespaces[type(g)].copy(g))
         new = hook(handle)
-        if new is not None:
-            handle = new
-    return handle if recorded else handle.array
+        if new is not None and new is not handle:
+            if not isinstance(new, Tensor) or new.shape != handle.shape or type(new.array) is not type(handle.array):
+                raise ArgumentError("hook", f"{getattr(new, 'shape', type(new).__name__)} returned for a gradient of shape "
+                                    f"{handle.shape}", "a hook returns None or a Tensor like the one it was given")
+            g = new if recorded else namespaces[type(new.array)].copy(new.array)
+    return g
 
 
 def check_saved(order: Sequence[Node]) -> None:
@@ -263,7 +266,10 @@ def make_seeds(tensors: Sequence[Tensor], gradients: Sequence[Any], op: str, cre
         if g.shape != t.shape:
             raise ShapeError(op, f"a gradient of shape {g.shape} for a tensor of shape {t.shape}", "they must be equal")
         if type(g.array) is not type(t.array):
-            raise ArgumentError(op, f"a gradient on {g.device} for a tensor on {t.device}", "they must be on one device")
+            raise DeviceError(op, f"a gradient on {g.device} for a tensor on {t.device}", "they must be on one device",
+                              "move it with .to(device)")
+        if g.dtype != t.dtype:
+            g = recording.cast(g, dtype=t.dtype)
         key = t.node or t
         seed = g if create_graph else g.array
         seeds[key] = seed if key not in seeds else seeds[key] + seed
@@ -273,7 +279,7 @@ def make_seeds(tensors: Sequence[Tensor], gradients: Sequence[Any], op: str, cre
 def need_grad(t: Any, op: str) -> None:
     if not isinstance(t, Tensor):
         raise ArgumentError(op, type(t).__name__, "only Tensors have gradients")
-    if not t.requires_grad:
+    if not t._requires_grad:
         raise GraphError(op, f"a tensor of shape {t.shape}", "it does not require a gradient: no input of the ops that "
                          "made it did, or they ran under no_grad", "set requires_grad=True on a leaf it depends on")
 
@@ -283,19 +289,20 @@ def accumulate(t: Tensor, g: Any, given: set[int]) -> None:
     if t.node is None and t.hooks:
         g = run_hooks(t.hooks, g)
     if isinstance(g, Tensor):                                    # create_graph: the sum is recorded too
-        t.grad = g if t.grad is None else t.grad + g
+        t._grad = g if t._grad is None else t._grad + g
     else:
         g = _as_array(g)
         F = namespaces[type(g)]
-        if t.grad is None:
+        if t._grad is None:
             if id(g) in given or g.base is not None or id(g) == id(t.array):
                 g = F.copy(g)
             given.add(id(g))
-            t.grad = wrap(g)
-        elif t.grad.requires_grad:
-            t.grad = wrap(t.grad.array + g)
+            t._grad = wrap(g)
+        elif t._grad._requires_grad:
+            t._grad = wrap(t._grad.array + g)
         else:
-            t.grad.array[...] = t.grad.array + g
+            t._grad.array[...] = t._grad.array + g
+            changes.mark(t._grad.array, "backward")
     for hook in getattr(t, "post_hooks", ()):
         hook(t)
 
@@ -336,7 +343,7 @@ class Changes:
         return self.of.get(id(namespaces[type(array)].owner(array)), (0,))[0]
 
     def check(self, node: Node) -> None:
-        for saved in node.saved:
+        for saved in itertools.chain.from_iterable(s if isinstance(s, tuple) else (s,) for s in node.saved):
             if backend.is_array(saved):
                 entry = self.of.get(id(namespaces[type(saved)].owner(saved)))
                 if entry and entry[1] > node.time:

@@ -148,7 +148,7 @@ class Op:
                     lead, kind, dtype = a, type(a), a.dtype
                 elif type(a) is not kind or a.dtype is not dtype:
                     plain = False
-                if x.requires_grad:
+                if x._requires_grad:
                     mask |= bit
                 arrays.append(a)
             else:
@@ -168,7 +168,7 @@ class Op:
                 y = F.run(self.forward, arrays, params)
         except TinygradActError:
             raise
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, ArithmeticError) as error:
             raise self.explain(error, arrays) from error
         extra = ()
         if self.aux:
@@ -180,7 +180,7 @@ class Op:
         out = Tensor.__new__(Tensor)
         out.array = y
         if mask and mode.grad and self.differentiable:
-            out.requires_grad = True
+            out._requires_grad = True
             out.node = self.record(inputs, arrays, (y, *extra), params, mask)
         elif mode.inference:
             out.inference = True
@@ -194,7 +194,7 @@ class Op:
     def record(self, inputs: Sequence[Any], arrays: list[Any], results: tuple[Any, ...], params: dict[str, Any],
                mask: int) -> Node:
         plan = self.plans.get(mask) or self.plan(mask)
-        edges = tuple([(x.node or x) if isinstance(x, Tensor) and x.requires_grad else None for x in inputs])
+        edges = tuple([(x.node or x) if isinstance(x, Tensor) and x._requires_grad else None for x in inputs])
         values = (tuple(arrays), *results) if self.variadic else (*arrays, *results)
         return Node(self, edges, plan.keep(values), plan, params)
 
@@ -208,7 +208,7 @@ class Op:
             node.shapes = tuple((y.shape, y.dtype) for y in ys)
             for i, out in enumerate(outs):
                 if dtypes.is_floating(out.dtype):
-                    out.node, out.requires_grad = Node(PICK, (node,), (), None, {"index": i}), True
+                    out.node, out._requires_grad = Node(PICK, (node,), (), None, {"index": i}), True
         for watcher in watchers:
             watcher.forward(self, inputs, outs, params)
         return outs
@@ -316,15 +316,17 @@ class Elementwise(Op):
     """An op that works number by number: its inputs broadcast and mix dtypes, its rules print as kernels.
 
     `result` says what dtypes do: "same" keeps the common one, "float" turns integers into the default float,
-    "bool" is a comparison. `mixes` are the inputs that take part in promotion (all, unless given).
+    "bool" is a comparison. `mixes` are the inputs that take part in promotion (all, unless given). `kinds` are the
+    element types it takes: b(ool), i(nteger), f(loating).
     """
 
     elementwise = True
 
     def __init__(self, name: str, forward: Callable[..., Any], *rules: Any, result: str = "same",
-                 mixes: Sequence[int] | None = None, second: Callable[..., Any] | None = None, **more: Any) -> None:
+                 mixes: Sequence[int] | None = None, second: Callable[..., Any] | None = None, kinds: str = "bif",
+                 **more: Any) -> None:
         super().__init__(name, forward, *rules, **more)
-        self.result = result
+        self.result, self.kinds = result, kinds
         if second:
             self.set_second(second)
         self.mixes = tuple(range(self.arity)) if mixes is None else tuple(mixes)
@@ -357,17 +359,22 @@ class Elementwise(Op):
         if len(self.mixes) != len(inputs):
             return False
         if dtype.char in "fd":
-            return True
-        return self.result != "float" and not any(isinstance(x, NUMBERS) for x in inputs) and dtype.char != "?"
+            return "f" in self.kinds
+        return self.result != "float" and self.kinds == "bif" and not any(isinstance(x, NUMBERS) for x in inputs) and dtype.char != "?"
 
     def prepare(self, inputs: Sequence[Any]) -> Sequence[Any]:
         inputs = list(super().prepare(inputs))
         dtype = dtypes.result_type(*[inputs[i] for i in self.mixes])
+        if dtypes.kind(dtype) not in self.kinds:
+            raise DTypeError(self.name, str(dtype), "it does not take this element type",
+                             f"it takes {', '.join(dtypes.KINDS[k] for k in self.kinds)}; convert with .to(dtype)")
         if self.result == "float" and not dtypes.is_floating(dtype):
             dtype = dtypes.get_default_dtype()
         for i in self.mixes:
             if isinstance(inputs[i], Tensor) and inputs[i].dtype != dtype:
                 inputs[i] = recording.cast(inputs[i], dtype=dtype)
+            elif type(inputs[i]) is int and dtypes.kind(dtype) == "i":
+                inputs[i] = dtypes.wrapped(inputs[i], dtype)
         if not any(isinstance(inputs[i], Tensor) for i in self.mixes):      # where(mask, 1.0, 0.0)
             array = next(x.array for x in inputs if isinstance(x, Tensor))
             inputs[self.mixes[0]] = wrap(namespaces[type(array)].asarray(inputs[self.mixes[0]], dtype))
@@ -408,9 +415,9 @@ class Unary(Elementwise):
             y = F.asarray(y)
         out = new(Tensor)
         out.array = y
-        if x.requires_grad and mode.grad and self.differentiable:
+        if x._requires_grad and mode.grad and self.differentiable:
             plan = self.plans.get(1) or self.plan(1)
-            out.requires_grad = True
+            out._requires_grad = True
             params = {**self.defaults, **params} if params else self.defaults
             out.node = Node(self, (x.node or x,), plan.keep((a, y)), plan, params)
         elif mode.inference:
@@ -428,10 +435,10 @@ class Binary(Elementwise):
         a = x.array
         kind, dtype = type(a), a.dtype
         F = namespaces[kind]
-        needs_x, needs_z = x.requires_grad, False
+        needs_x, needs_z = x._requires_grad, False
         if isinstance(z, Tensor):
             b = z.array
-            needs_z = z.requires_grad
+            needs_z = z._requires_grad
             if b.dtype is not dtype or type(b) is not kind or dtype.char not in F.floats:
                 return super().__call__(x, z)
         elif (type(z) is float or type(z) is int) and dtype.char in F.floats:
@@ -453,7 +460,7 @@ class Binary(Elementwise):
                         plan.keep((a, b, y)), plan, self.defaults)
             if a.shape != y.shape or (b is not z and b.shape != y.shape):
                 node.shapes = (a.shape, () if b is z else b.shape)
-            out.requires_grad = True
+            out._requires_grad = True
             out.node = node
         elif mode.inference:
             out.inference = True
@@ -484,7 +491,7 @@ def _handle(array: Any, edge: Any) -> Tensor:
     if edge is None or isinstance(edge, Tensor):
         return wrap(array) if edge is None else edge
     t = wrap(array)
-    t.node, t.requires_grad = edge, True
+    t.node, t._requires_grad = edge, True
     return t
 
 

@@ -10,6 +10,7 @@ import operator
 from typing import Any
 
 from . import backend, dtypes
+from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError
 
 
 class Tensor:
@@ -22,8 +23,8 @@ class Tensor:
     # Defaults on the class: a result sets only what differs, which keeps an op's overhead low.
     array: Any
     node: Any = None                     # the graph.Node that made it
-    requires_grad: bool = False
-    grad: Tensor | None = None
+    _requires_grad: bool = False         # what the engine reads; the properties below check what a user sets
+    _grad: Tensor | None = None
     hooks: Any = None                    # on leaves; a result's hooks live in its node
     view_of: Any = None                  # (root Tensor, the view functions from it to this one): see ops/inplace.py
     views: Any = None                    # weak references to the live views of this root
@@ -43,6 +44,41 @@ class Tensor:
             self.array = module.F.new(tuple(map(operator.index, data)) or (0,), dtypes.get_default_dtype(), None, index)
         if requires_grad:
             self.requires_grad = True
+
+    # ---------------------------------------------------------------- its part in differentiation
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted and not dtypes.is_floating(self.array.dtype):
+            raise DTypeError("requires_grad", f"a tensor of {self.dtype}", "only floating-point tensors have gradients",
+                             "make it with dtype=ta.float32, or convert it with .float()")
+        if not wanted and self.node is not None:
+            raise GraphError("requires_grad", f"a result of {self.node.op.name}", "only a leaf can be told to need no gradient",
+                             "use detach()")
+        if wanted and self.inference:
+            raise GraphError("requires_grad", f"a tensor of shape {self.shape}", "it was made under inference_mode, which rules "
+                             "gradients out", "use a clone() of it, or make it under ta.no_grad()")
+        self._requires_grad = bool(wanted)
+
+    @property
+    def grad(self) -> Tensor | None:
+        return self._grad
+
+    @grad.setter
+    def grad(self, g: Tensor | None) -> None:
+        if g is not None:
+            if not isinstance(g, Tensor) or g is self:
+                raise ArgumentError("grad", "the tensor itself" if g is self else type(g).__name__,
+                                    "a gradient is another Tensor, or None")
+            for what in ("shape", "dtype", "device"):
+                ours, theirs = getattr(self, what), getattr(g, what)
+                if ours != theirs:
+                    kind = {"shape": ShapeError, "dtype": DTypeError, "device": DeviceError}[what]
+                    raise kind("grad", f"a gradient of {what} {theirs} for a tensor of {what} {ours}", "they must be equal")
+        self._grad = g
 
     # ---------------------------------------------------------------- what it is
     @property

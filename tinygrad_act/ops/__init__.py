@@ -1,3 +1,3 @@
 """The ops: importing a module of this folder enters its rows (see registry.py)."""
 
-from . import arithmetic, convert, create, printing, reduce, shape
+from . import arithmetic, autograd_methods, convert, create, inplace, printing, reduce, shape
