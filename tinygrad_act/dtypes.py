@@ -77,6 +77,48 @@ def _category(dtype: Any) -> int:
     return 2 if is_floating(dtype) else 0 if dtype.kind == "b" else 1
 
 
+KINDS = {"b": "bool", "i": "integers", "f": "floats"}
+
+
+def kind(dtype: Any) -> str:
+    """"b", "i" or "f": bool, integer or floating."""
+    return "bif"[_category(dtype)]
+
+
+def wrapped(number: int, dtype: Any) -> int:
+    """A Python int as an integer tensor of `dtype` takes it: modulo the range, as its own arithmetic is.
+
+    >>> wrapped(300, uint8), wrapped(200, int8)
+    (44, -56)
+    """
+    bits = 8 * dtype.itemsize
+    number &= (1 << bits) - 1
+    return number - (1 << bits) if dtype.kind == "i" and number >> (bits - 1) else number
+
+
+def finfo(dtype: Any = None) -> Any:
+    """The limits of a floating dtype: `.max`, `.min`, `.eps`, `.tiny`, `.bits`.
+
+    >>> float(finfo(float16).max)
+    65504.0
+    """
+    dtype = as_dtype(dtype) or _default
+    if not is_floating(dtype):
+        raise DTypeError("finfo", str(dtype), "that is not a floating dtype", "ask iinfo")
+    if dtype.name == "bfloat16":
+        import ml_dtypes
+        return ml_dtypes.finfo(dtype)
+    return np.finfo(dtype)
+
+
+def iinfo(dtype: Any) -> Any:
+    """The limits of an integer dtype: `.max`, `.min`, `.bits`."""
+    dtype = as_dtype(dtype)
+    if kind(dtype) != "i":
+        raise DTypeError("iinfo", str(dtype), "that is not an integer dtype", "ask finfo")
+    return np.iinfo(dtype)
+
+
 def promote_types(a: Any, b: Any) -> Any:
     """PyTorch's table: a float beats any int, float16 and bfloat16 meet in float32.
 

@@ -26,7 +26,7 @@ ELEMENTWISE = {
     "fmod": "fmod", "remainder": "remainder", "floor_divide": "floor_divide", "isnan": "isnan", "isinf": "isinf",
     "isfinite": "isfinite", "signbit": "signbit", "copysign": "copysign", "nextafter": "nextafter",
     "logical_and": "logical_and", "logical_or": "logical_or", "logical_not": "logical_not",
-    "logical_xor": "logical_xor", "where": "where",
+    "logical_xor": "logical_xor", "where": "where", "gcd": "gcd", "lcm": "lcm",
 }
 
 
@@ -175,6 +175,34 @@ class Namespace(Scans):
         """Views of `size` elements every `step` along `dim`; the window is a new last axis (PyTorch's `unfold`)."""
         view = self.xp.lib.stride_tricks.sliding_window_view(x, size, axis=dim)
         return view[(slice(None),) * (dim % x.ndim) + (slice(None, None, step),)]
+
+    def unwindow(self, w: Any, dim: int, size: int, step: int, n: int) -> Any:
+        """The adjoint of windows: each element of an axis of n is the sum of its places in them."""
+        dim %= w.ndim - 1
+        y = self.xp.zeros(w.shape[:dim] + (n,) + w.shape[dim + 1:-1], w.dtype)
+        lead, count = (slice(None),) * dim, w.shape[dim]
+        for i in range(size):
+            y[(*lead, slice(i, i + step * count, step))] += w[..., i]
+        return y
+
+    def stack(self, xs: Any, dim: int = 0) -> Any:
+        return self.xp.stack(xs, axis=dim)
+
+    def unbind(self, x: Any, dim: int = 0) -> Any:
+        lead = (slice(None),) * (dim % x.ndim)
+        return tuple([x[(*lead, i)] for i in range(x.shape[dim])])
+
+    def split_sizes(self, x: Any, sizes: Any, dim: int = 0) -> Any:
+        """Consecutive parts of these sizes along `dim`, as views."""
+        lead, parts, start = (slice(None),) * (dim % x.ndim), [], 0
+        for n in sizes:
+            parts.append(x[(*lead, slice(start, start + n))])
+            start += n
+        return tuple(parts)
+
+    def repeats(self, counts: Any) -> Any:
+        """0, 1, 2, ... each as often as `counts` says."""
+        return self.xp.repeat(self.xp.arange(counts.size), counts)
 
     def diagonal(self, x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
         return self.xp.diagonal(x, offset, dim1, dim2)

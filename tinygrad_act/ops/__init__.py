@@ -1,3 +1,18 @@
 """The ops: importing a module of this folder enters its rows (see registry.py)."""
 
-from . import arithmetic, autograd_methods, convert, create, inplace, printing, reduce, shape
+from . import (
+    arithmetic,
+    autograd_methods,
+    comparison,
+    convert,
+    create,
+    exponential,
+    inplace,
+    printing,
+    reduce,
+    rounding,
+    selection,
+    shape,
+    special,
+    trigonometric,
+)

@@ -69,12 +69,31 @@ def add_method(name: str, f: Callable[..., Any]) -> None:
     setattr(Tensor, name, f)
 
 
+def alias(**names: str) -> None:
+    """Further names: `alias(absolute="abs")` enters as a function and a method what is entered as `abs`."""
+    for name, of in names.items():
+        functions[name] = functions[of]
+        add_method(name, functions[of])
+
+
 def operators(**rows: Callable[..., Any]) -> None:
     """Enter operators: `operators(__add__=add)`; a reflected one takes its operands the other way round."""
     for name, f in rows.items():
         reflected = name.startswith("__r") and name not in ("__round__", "__rshift__")
         methods[name] = _reflected(f) if reflected else _operator(f)
         setattr(Tensor, name, methods[name])
+
+
+def unary_operators(**rows: Callable[..., Any]) -> None:
+    """Enter operators of one operand: `unary_operators(__neg__=neg)`."""
+    for name, f in rows.items():
+        setattr(Tensor, name, lambda self, f=f: f(self))
+
+
+def mirrored_operators(**rows: Callable[..., Any]) -> None:
+    """Enter reflected operators by functions that take the tensor first: `mirrored_operators(__rsub__=rsub)`."""
+    for name, f in rows.items():
+        setattr(Tensor, name, _operator(f))
 
 
 def _operator(f: Callable[..., Any]) -> Callable[..., Any]:
