@@ -44,7 +44,7 @@ def check(ours: str | Callable[..., Any], theirs: Callable[..., Any] | None, *in
     return results
 
 
-def refuses(ours: str | Callable[..., Any], theirs: Callable[..., Any] | None, *inputs: Any, says: str = "",
+def refuses(ours: str | Callable[..., Any], theirs: Callable[..., Any] | None, *inputs: Any, says: str | None = None,
             **keywords: Any) -> None:
     """PyTorch raises, and so do we, by an error of our own whose text contains `says`."""
     mine, other = _functions(ours, theirs)
@@ -65,8 +65,8 @@ def read(t: Any) -> Any:
     if isinstance(t, ta.Tensor):
         return ta.backend.to_host(t.array)
     if isinstance(t, torch.Tensor):
-        t = t.detach().resolve_neg().resolve_conj()
-        return t.float().numpy().astype(ta.dtypes.bfloat16()) if t.dtype == torch.bfloat16 else t.numpy()
+        half = t.dtype == torch.bfloat16                        # NumPy's knows no bfloat16 of PyTorch's
+        return t.float().numpy(force=True).astype(ta.dtypes.bfloat16()) if half else t.numpy(force=True)
     return t
 
 
