@@ -1,1 +1,6 @@
-from .record import catalogue, activation
+"""The catalogue of activations: importing a group enters its records."""
+
+from . import rectifiers, sigmoids
+from .record import Activation, activation, catalogue
+
+__all__ = ["Activation", "activation", "catalogue", "rectifiers", "sigmoids"]

@@ -14,12 +14,15 @@ Everything else is derived from it: the function, the `nn` module, the kernel, t
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..op import Op, elementwise_op
-from ..ops.registry import enter
+from ..backend.namespace import ELEMENTWISE
+from ..errors import ArgumentError
+from ..op import Elementwise, Op, elementwise_op
+from ..ops.registry import enter, table
 
 catalogue: dict[str, Activation] = {}
 SMOOTHNESS = ("discontinuous", "C0", "C1", "C2", "analytic")
@@ -30,15 +33,16 @@ class Activation:
 
     formula, derivative   LaTeX
     paper                 where it comes from: a DOI, arXiv number or address
-    kinks                 {point: derivative taken there}, where the derivative jumps (or a function of the settings
-                          that returns it); PyTorch's values unless `note` says why not
+    kinks                 {point: derivative taken there}: the seams, where f, f' or f'' jumps (or a function of the
+                          settings and initial values that returns it); PyTorch's values unless `note` says why not
     range                 (infimum, supremum) of the values, at the default settings; so bounded or not follows
     monotonic             never decreases
     smooth                "discontinuous", "C0", "C1", "C2" or "analytic"
     zero_centred          f(0) = 0 and both signs occur
     saturates             {"left": limit, "right": limit} for the sides on which f' tends to 0, with the limit of f
-    lipschitz             the supremum of |f'|, inf if there is none
-    learnable             names of the inputs that are parameters, with their initial values
+    lipschitz             the supremum of |f'|, inf if there is none (or f jumps)
+    learnable             names of the inputs that are parameters, with their initial values (a tuple for a vector)
+    fixed                 likewise, for further inputs that are no parameters (rrelu's drawn slopes)
     axis                  True if it works across an axis, so that the facts above about one number do not apply
     module                the name of its nn module; torch: PyTorch's name in nn.functional, None if it has none
     """
@@ -47,19 +51,21 @@ class Activation:
                  kinks: Mapping[float, float] | Callable[..., Mapping[float, float]] | None = None,
                  range: tuple[float, float] | None = None, monotonic: bool | None = None, smooth: str = "",
                  zero_centred: bool | None = None, saturates: Mapping[str, float] | None = None,
-                 lipschitz: float | None = None, learnable: Mapping[str, float] | None = None, axis: bool = False,
-                 module: str = "", torch: str | None = None, note: str = "") -> None:
+                 lipschitz: float | None = None, learnable: Mapping[str, Any] | None = None,
+                 fixed: Mapping[str, Any] | None = None, axis: bool = False, module: str = "",
+                 torch: str | None = None, note: str = "") -> None:
         self.name, self.op, self.forward = op.name, op, forward
         self.formula, self.derivative, self.paper, self.note = formula, derivative, paper, note
         self._kinks = kinks or {}
         self.range, self.monotonic, self.smooth, self.zero_centred = range, monotonic, smooth, zero_centred
         self.saturates, self.lipschitz = dict(saturates or {}), lipschitz
-        self.learnable, self.axis = dict(learnable or {}), axis
+        self.learnable, self.fixed, self.axis = dict(learnable or {}), dict(fixed or {}), axis
         self.module = module or "".join(word.capitalize() for word in op.name.split("_"))
         self.torch = torch
-        self.rules: dict[str, Callable[..., Any]] = {}              # input name -> its backward rule
-        self.alternatives: dict[str, Callable[..., Any]] = {}       # name -> another backward rule for the first input
+        self.rules: dict[str, Callable[..., Any]] = {}              # input name, or "joint" -> its backward rule
+        self.alternatives: dict[str, tuple[str, Callable[..., Any]]] = {}     # name -> (the key in rules, another rule)
         self.second_rule: Callable[..., Any] | None = None
+        self._using: dict[str, Op] = {}
         self.__doc__ = op.__doc__ = inspect.getdoc(forward)
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
@@ -73,9 +79,19 @@ class Activation:
         """The keyword parameters of the forward rule, with their defaults."""
         return dict(self.op.defaults)
 
+    @property
+    def initial(self) -> dict[str, Any]:
+        """The inputs after the first, with their initial values."""
+        values = {**self.fixed, **self.learnable}
+        return {name: values[name] for name in self.op.inputs[1:] if name in values}
+
     def kinks(self, **settings: Any) -> dict[float, float]:
-        """{point: derivative taken there} for these settings."""
-        return dict(self._kinks(**{**self.settings, **settings}) if callable(self._kinks) else self._kinks)
+        """{point: derivative taken there} for these settings and parameters."""
+        if not callable(self._kinks):
+            return dict(self._kinks)
+        given = {**self.settings, **self.initial, **settings}
+        named = inspect.signature(self._kinks).parameters
+        return dict(self._kinks(**{k: v for k, v in given.items() if k in named}))
 
     # -------------------------------------------------------------------------------- adding rules, as decorators
     def backward(self, rule: Any) -> Any:
@@ -86,48 +102,75 @@ class Activation:
 
     def joint(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """One backward rule for all inputs, returning a gradient for each."""
+        self.rules = {"joint": rule}
         self.op.set_rules((), rule)
-        self.rules["joint"] = rule
         return rule
 
     def second(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """A hand-written second derivative, `rule(F, g, x)` = g * f''(x), for where composing the first loses accuracy."""
+        if not isinstance(self.op, Elementwise):
+            raise ArgumentError(self.name, "second", "only an elementwise record has one")
         self.second_rule = rule
         self.op.set_second(rule)
         return rule
 
-    def alternative(self, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Another backward rule, chosen by name: `record.using(name)`."""
+    def alternative(self, name: str, of: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Another backward rule, chosen by name with `record.using(name)`: for the input `of`, by default the first
+        (of all inputs, where the record has a joint rule).
+        """
         def add(rule: Callable[..., Any]) -> Callable[..., Any]:
-            self.alternatives[name] = rule
+            self.alternatives[name] = (of or ("joint" if "joint" in self.rules else self.op.inputs[0]), rule)
             return rule
         return add
 
     def using(self, name: str) -> Op:
-        """The op with the alternative backward rule of that name."""
+        """The op with the alternative backward rule of that name; settings and other inputs are as before.
+
+        >>> x = ta.tensor([20.5], requires_grad=True)
+        >>> ta.activations.catalogue["sigmoid"].using("output")(x).backward(); x.grad
+        tensor([0.])
+        """
         if name not in self.alternatives:
-            from ..errors import ArgumentError
-            raise ArgumentError(self.name, f"rule {name!r}", f"it has {sorted(self.alternatives)}")
-        return elementwise_op(self.name, self.forward, self.alternatives[name])
+            raise ArgumentError(self.name, f"rule {name!r}", f"it has {sorted(self.alternatives) or 'one rule only'}")
+        if name not in self._using:
+            key, rule = self.alternatives[name]
+            op = copy.copy(self.op)
+            op.gradient = None
+            op.set_rules(*_ordered({**self.rules, key: rule}, op))
+            self._using[name] = op
+        return self._using[name]
 
     def _add(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        if name not in self.op.inputs:
+            raise ArgumentError(self.name, f"a backward rule of {name!r}", f"its inputs are {', '.join(self.op.inputs)}")
         self.rules[name] = function
-        self.op.set_rules([self.rules.get(i) for i in self.op.inputs])
+        self.op.set_rules(*_ordered(self.rules, self.op))
         return function
 
 
-def activation(**facts: Any) -> Callable[[Callable[..., Any]], Activation]:
-    """Make a record of the forward rule below; `axis=True` for one that works across an axis."""
+def _ordered(rules: Mapping[str, Callable[..., Any]], op: Op) -> tuple[Any, Any]:
+    """The rules as Op wants them: one per input, or a joint one."""
+    return ((), rules["joint"]) if "joint" in rules else ([rules.get(i) for i in op.inputs], None)
+
+
+def activation(*, result: str = "float", elementwise: bool = True, aux: Sequence[str] = (),
+               **facts: Any) -> Callable[[Callable[..., Any]], Activation]:
+    """Make a record of the forward rule below, and enter it in the catalogue.
+
+    `axis=True` is for one that works across an axis; `elementwise=False` for one that works number by number, but
+    with parameters of another shape. `result` and `aux` are the op's.
+    """
     def make(forward: Callable[..., Any]) -> Activation:
         name = forward.__name__
-        op = Op(name, forward) if facts.get("axis") else elementwise_op(name, forward, result="float")
+        if elementwise and not facts.get("axis"):
+            op: Op = elementwise_op(name, forward, result=result, aux=aux)
+        else:
+            op = Op(name, forward, aux=aux)
         record = Activation(op, forward, **facts)
         catalogue[name] = record
-        enter(op)
+        if name in ELEMENTWISE:                    # a name of F too, such as tanh: then rules on Tensors run this op
+            enter(op)
+        else:
+            table.setdefault(name, op)
         return record
     return make
-
-
-def names(group: Sequence[Activation] | None = None) -> list[str]:
-    """The names in the catalogue, in order."""
-    return [r.name for r in group] if group is not None else sorted(catalogue)
