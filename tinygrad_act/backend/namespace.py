@@ -43,7 +43,8 @@ class Namespace(Scans):
     def __init__(self, xp: Any, special: Any) -> None:
         self.xp = xp
         for name, theirs in ELEMENTWISE.items():
-            setattr(self, name, getattr(xp, theirs))
+            if not hasattr(self, name):          # a backend may have its own
+                setattr(self, name, getattr(xp, theirs))
         for name in ("erf", "erfc", "erfinv"):
             setattr(self, name, getattr(special, name))
 

@@ -12,8 +12,19 @@ from .namespace import Namespace, _narrow, _wide, numel
 Array = np.ndarray
 
 
+def _dividing(function: Any) -> Any:
+    """As PyTorch on the CPU: integers divided by 0 are an error (a GPU cannot tell without waiting)."""
+    def divide(self: Any, a: Any, b: Any) -> Any:
+        y = function(a, b)
+        if y.dtype.kind in "iu" and not np.all(b):
+            raise ZeroDivisionError("an integer is divided by 0")
+        return y
+    return divide
+
+
 class NumpyNamespace(Namespace):
     name = "numpy"
+    floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 
     def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return _narrow(x, np.add.reduce(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))

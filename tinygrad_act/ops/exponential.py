@@ -173,7 +173,7 @@ def _logit(F: Any, x: Any, *, eps: float | None = None) -> Any:
 
 
 def _logit_backward(F: Any, g: Any, x: Any, y: Any, *, eps: float | None) -> Any:
-    gx = g / (x * (1 - x))
+    gx = g / (0.0 + x * (1 - x))                        # 0.0 + makes the -0.0 of x = -0.0 a 0.0: the slope is +inf
     if eps is None:
         return F.where(y == y, gx, math.nan)            # outside 0 .. 1
     return F.where(F.logical_or(x < eps, x > 1 - eps), 0, gx)
