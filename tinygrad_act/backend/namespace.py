@@ -13,6 +13,7 @@ from typing import Any
 
 from ..dtypes import float32, int64, is_half
 from .contract import contract, splits
+from .indexing import Indexing
 from .scan import Scans
 
 # F's name -> the library's, for the elementwise functions; the same arguments, broadcasting, no dtype of their own.
@@ -33,7 +34,7 @@ ELEMENTWISE = {
 NOWHERE = contextlib.nullcontext()
 
 
-class Namespace(Scans):
+class Namespace(Scans, Indexing):
     """What a rule may call on arrays of one library, `xp` (with `special` for erf and its kin)."""
 
     plain = "fd?bhilqBHILQ"              # dtype characters a rule runs on as they are; the others go through `run`
@@ -221,29 +222,7 @@ class Namespace(Scans):
     def triu(self, x: Any, diagonal: int = 0) -> Any:
         return self.xp.triu(x, diagonal)
 
-    # ---------------------------------------------------------------- indexing; nothing here changes its input
-    def getitem(self, x: Any, index: Any) -> Any:
-        return x[index]
-
-    def index_add_to(self, g: Any, index: Any, shape: Any) -> Any:
-        """Zeros of `shape` with g added at `index`: the adjoint of getitem."""
-        y = self.xp.zeros(shape, g.dtype)
-        if _is_basic(index):
-            y[index] = g
-        else:
-            self.add_at(y, index, g)
-        return y
-
-    def index_put(self, x: Any, index: Any, v: Any) -> Any:
-        """A copy of x with x[index] = v."""
-        y = x.copy()
-        y[index] = v
-        return y
-
-    def add_at(self, y: Any, index: Any, v: Any) -> None:
-        """y[index] += v with repeated indices summed, in place: for arrays this namespace has just made."""
-        self.xp.add.at(y, index, v)
-
+    # ---------------------------------------------------------------- in-place changes
     def write(self, x: Any, index: Any, v: Any) -> None:
         """x[index] = v in x's own memory: for in-place ops, which answer for it."""
         x[index] = self.copy(v) if type(v) is type(x) and v is not x and self.overlaps(v, x) else v
@@ -270,28 +249,6 @@ class Namespace(Scans):
     def erase(self, x: Any, *, path: Any) -> Any:
         """A copy of x in which the view that `path` describes is 0."""
         return self.put(x, 0, path)
-
-    def gather(self, x: Any, dim: int, index: Any) -> Any:
-        return x[self._grid(index, dim)]
-
-    def scatter(self, x: Any, dim: int, index: Any, src: Any) -> Any:
-        y = x.copy()
-        grid = self._grid(index, dim)
-        y[grid] = src[tuple(slice(n) for n in index.shape)]
-        return y
-
-    def scatter_add(self, x: Any, dim: int, index: Any, src: Any) -> Any:
-        y = x.copy()
-        self.add_at(y, self._grid(index, dim), src[tuple(slice(n) for n in index.shape)])
-        return y
-
-    def _grid(self, index: Any, dim: int) -> Any:
-        """`index` along `dim`, its own coordinates along the other axes."""
-        dim %= max(index.ndim, 1)
-        grid = [self.xp.arange(n).reshape((-1,) + (1,) * (index.ndim - i - 1)) for i, n in enumerate(index.shape)]
-        if grid:
-            grid[dim] = index
-        return tuple(grid) if grid else index
 
     # ---------------------------------------------------------------- products
     def matmul(self, a: Any, b: Any) -> Any:
@@ -342,12 +299,6 @@ def _wide(x: Any) -> Any:
 def _narrow(x: Any, y: Any) -> Any:
     """What was carried in float32 as the half it is of."""
     return y.astype(x.dtype) if x.dtype.char in "eE" else y
-
-
-def _is_basic(index: Any) -> bool:
-    """True for integers, slices, None and Ellipsis, which cannot name an element twice."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(p is None or p is Ellipsis or isinstance(p, (int, slice)) for p in parts)
 
 
 def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...] | None:

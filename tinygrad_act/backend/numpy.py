@@ -38,6 +38,9 @@ class NumpyNamespace(Namespace):
     def amin(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return np.minimum.reduce(x, axis=dim, keepdims=keepdim)
 
+    def within(self, index: Any, low: int, high: int) -> bool:
+        return index.size == 0 or bool(index.min() >= low and index.max() < high)
+
     def cummax(self, x: Any, dim: int) -> Any:
         return np.maximum.accumulate(x, axis=dim)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from ..errors import ArgumentError, IndexingError, ShapeError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def whole(x: Any, op: str, what: str) -> int:
@@ -51,3 +54,15 @@ def dimensions(dims: Any, ndim: int, op: str) -> tuple[int, ...]:
     if len(set(result)) < len(result):
         raise ArgumentError(op, f"dim={tuple(dims)}", "a dim is named twice")
     return result
+
+
+def axis_is_dim(f: Function) -> Function:
+    """Let `f` take NumPy's `axis` and `keepdims` for its `dim` and `keepdim`."""
+    @functools.wraps(f)
+    def either(*args: Any, **named: Any) -> Any:
+        if named:
+            for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
+                if theirs in named and ours not in named:
+                    named[ours] = named.pop(theirs)
+        return f(*args, **named)
+    return either  # type: ignore[return-value]

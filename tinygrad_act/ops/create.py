@@ -9,7 +9,7 @@ from .. import backend, dtypes
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..tensor import Tensor, wrap
 from . import arguments
-from .registry import public
+from .registry import public, recording
 
 PYTHON = {int, float, bool}
 
@@ -192,6 +192,17 @@ def _value(x: Any) -> Any:
     if type(x) not in PYTHON:
         raise ArgumentError("full", repr(x)[:60], "the fill value must be a number")
     return x, dtypes.as_dtype(type(x)) if type(x) is not float else dtypes.get_default_dtype()
+
+
+def _full(shape: Any, value: Any, like: Tensor) -> Tensor:
+    return wrap(backend.namespace(like.array).full(shape, value, like.array))
+
+
+def _arange(n: int, like: Tensor) -> Tensor:
+    return wrap(backend.namespace(like.array).arange(n, like.array))
+
+
+recording.full, recording.arange = _full, _arange        # as the rules call them: with a tensor to be like
 
 
 @public(method=False)

@@ -1,0 +1,92 @@
+"""Reading and writing at indices: the part of the vocabulary behind ops/index.py and ops/scatter.py.
+
+`index` is what NumPy takes in x[index]; `dim` and an index tensor are PyTorch's. Nothing here changes its input.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Indexing:
+    """Mixed into Namespace, whose `xp` it uses."""
+
+    xp: Any
+
+    def getitem(self, x: Any, index: Any) -> Any:
+        y = x[index]                       # a NumPy scalar is a copy; with an Ellipsis it is a view
+        return y if type(y) is type(x) else x[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+
+    def index_add_to(self, g: Any, index: Any, shape: Any) -> Any:
+        """Zeros of `shape` with g added at `index`: the adjoint of getitem."""
+        y = self.xp.zeros(shape, g.dtype)
+        if _once(index):
+            y[index] = g
+        else:
+            self.add_at(y, index, g)
+        return y
+
+    def index_put(self, x: Any, index: Any, v: Any) -> Any:
+        """A copy of x with x[index] = v."""
+        y = x.copy()
+        y[index] = v
+        return y
+
+    def add_at(self, y: Any, index: Any, v: Any) -> None:
+        """y[index] += v with repeated indices summed, in place: for arrays this namespace has just made."""
+        self.xp.add.at(y, index, v)
+
+    def gather(self, x: Any, dim: int, index: Any) -> Any:
+        return x[self._grid(index, dim)]
+
+    def scatter(self, x: Any, dim: int, index: Any, src: Any) -> Any:
+        y = x.copy()
+        grid = self._grid(index, dim)
+        y[grid] = src[tuple(slice(n) for n in index.shape)]
+        return y
+
+    def scatter_add(self, x: Any, dim: int, index: Any, src: Any) -> Any:
+        y = x.copy()
+        self.add_at(y, self._grid(index, dim), src[tuple(slice(n) for n in index.shape)])
+        return y
+
+    def _grid(self, index: Any, dim: int) -> Any:
+        """`index` along `dim`, its own coordinates along the other axes."""
+        dim %= max(index.ndim, 1)
+        grid = [self.xp.arange(n).reshape((-1,) + (1,) * (index.ndim - i - 1)) for i, n in enumerate(index.shape)]
+        if grid:
+            grid[dim] = index
+        return tuple(grid) if grid else index
+
+    def nonzero(self, x: Any) -> Any:
+        """The indices of what is not 0, an int64 array an axis."""
+        return x.nonzero()
+
+    def within(self, index: Any, low: int, high: int) -> bool:
+        """Are all of `index` in [low, high)? Where looking would mean waiting for a GPU, the answer is yes."""
+        return True
+
+    def index_select(self, x: Any, dim: int, index: Any) -> Any:
+        return x.take(index, axis=dim)
+
+    def index_add(self, x: Any, dim: int, index: Any, src: Any) -> Any:
+        y = x.copy()
+        self.add_at(y, (slice(None),) * (dim % x.ndim) + (index,), src)
+        return y
+
+    def index_copy(self, x: Any, dim: int, index: Any, src: Any) -> Any:
+        y = x.copy()
+        y[(slice(None),) * (dim % x.ndim) + (index,)] = src
+        return y
+
+    def scatter_reduce(self, x: Any, dim: int, index: Any, src: Any, reduce: str) -> Any:
+        """`reduce` is prod, amax or amin; a sum is scatter_add."""
+        y = x.copy()
+        {"prod": self.xp.multiply, "amax": self.xp.maximum, "amin": self.xp.minimum}[reduce].at(y, self._grid(index, dim), src)
+        return y
+
+
+def _once(index: Any) -> bool:
+    """True for integers, slices, None, Ellipsis and masks, which cannot name an element twice."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(p is None or p is Ellipsis or isinstance(p, (int, slice)) or getattr(p, "dtype", None) == "bool" for p in parts)
