@@ -107,7 +107,8 @@ def finfo(dtype: Any = None) -> Any:
         raise DTypeError("finfo", str(dtype), "that is not a floating dtype", "ask iinfo")
     if dtype.name == "bfloat16":
         import ml_dtypes
-        return ml_dtypes.finfo(dtype)
+        limits: Any = ml_dtypes.finfo
+        return limits(dtype)
     return np.finfo(dtype)
 
 

@@ -103,6 +103,7 @@ class Op:
     """
 
     elementwise = False
+    free = 0                             # bits of the inputs whose dtype is their own (a mask): see Elementwise.mixes
     gradient: Op | None = None           # see Elementwise.set_second
     rules: tuple[Rule | None, ...]
 
@@ -136,17 +137,26 @@ class Op:
     # ------------------------------------------------------------------------------------------ forward
     def __call__(self, *inputs: Any, **params: Any) -> Any:
         if params or self.defaults or len(inputs) != self.arity:
-            inputs, params = self.bind(inputs, params)
-        lead = None
-        plain = True
+            if len(inputs) != self.arity or self.incomplete or not params.keys() <= self.defaults.keys():
+                inputs, params = self.bind(inputs, params)
+            else:
+                params = {**self.defaults, **params} if params else self.defaults
+        kind = dtype = None
+        plain, free = True, self.free
         mask, bit = 0, 1
         arrays = []
         for x in inputs:
             if isinstance(x, Tensor):
                 a = x.array
-                if lead is None:
-                    lead, kind, dtype = a, type(a), a.dtype
-                elif type(a) is not kind or a.dtype is not dtype:
+                if kind is None:
+                    kind = type(a)
+                elif type(a) is not kind:
+                    plain = False
+                if free & bit:
+                    pass
+                elif dtype is None:
+                    dtype = a.dtype
+                elif a.dtype is not dtype:
                     plain = False
                 if x._requires_grad:
                     mask |= bit
@@ -155,10 +165,10 @@ class Op:
                 plain = plain and type(x) in NUMBERS and self.elementwise
                 arrays.append(x)
             bit <<= 1
-        if not plain or lead is None or not self.takes(dtype, inputs):
+        if not plain or dtype is None or not self.takes(dtype, inputs):
             inputs = self.prepare(inputs)
             arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
-            lead = next(a for a in arrays if hasattr(a, "dtype"))
+            lead = next(a for i, a in enumerate(arrays) if hasattr(a, "dtype") and not free >> i & 1)
             kind, dtype = type(lead), lead.dtype
         F = namespaces[kind]
         try:
@@ -207,8 +217,8 @@ class Op:
             node = self.record(inputs, arrays, (ys, *extra), params, mask)
             node.shapes = tuple((y.shape, y.dtype) for y in ys)
             for i, out in enumerate(outs):
-                if dtypes.is_floating(out.dtype):
-                    out.node, out._requires_grad = Node(PICK, (node,), (), None, {"index": i}), True
+                if edge := pick(node, i, out.array):
+                    out.node, out._requires_grad = edge, True
         for watcher in watchers:
             watcher.forward(self, inputs, outs, params)
         return outs
@@ -301,12 +311,13 @@ class Op:
         """The saved arrays as Tensors in their place in the graph, for rules that are themselves recorded."""
         out = []
         for value, (i, attribute) in zip(node.saved, node.plan.sources, strict=True):
-            if attribute or not backend.is_array(value):
-                out.append(tuple(map(wrap, value)) if isinstance(value, tuple) and not attribute else value)
-            elif i < len(node.edges):
-                out.append(_handle(value, node.edges[i]))
-            elif self.inputs and i == len(self.inputs):
-                out.append(_handle(value, node))
+            if attribute or isinstance(value, NUMBERS):
+                out.append(value)
+            elif i < len(self.inputs):
+                out.append(tuple(map(_handle, value, node.edges)) if self.variadic else _handle(value, node.edges[i]))
+            elif i == len(self.inputs):
+                out.append(_handle(value, node) if self.outputs == 1 else
+                           tuple(_handle(v, pick(node, j, v)) for j, v in enumerate(value)))
             else:                          # aux: a mask or an index is a constant, a float is recomputed by the rule
                 out.append(None if dtypes.is_floating(value.dtype) else wrap(value))
         return out
@@ -330,6 +341,7 @@ class Elementwise(Op):
         if second:
             self.set_second(second)
         self.mixes = tuple(range(self.arity)) if mixes is None else tuple(mixes)
+        self.free = sum(1 << i for i in range(self.arity) if i not in self.mixes)
 
     def set_second(self, second: Callable[..., Any]) -> None:
         """`second(F, g, x)` = g * f''(x): a one-input op's gradient becomes an op of its own when it is recorded.
@@ -356,8 +368,6 @@ class Elementwise(Op):
         self.gradient = elementwise_op(f"{self.name}_grad", forward, for_g, for_x)
 
     def takes(self, dtype: Any, inputs: Sequence[Any]) -> bool:
-        if len(self.mixes) != len(inputs):
-            return False
         if dtype.char in "fd":
             return "f" in self.kinds
         return self.result != "float" and self.kinds == "bif" and not any(isinstance(x, NUMBERS) for x in inputs) and dtype.char != "?"
@@ -385,8 +395,8 @@ class Elementwise(Op):
         node = super().record(inputs, arrays, results, params, mask)
         shape = results[0].shape
         for a in arrays:
-            if hasattr(a, "shape") and a.shape != shape:
-                node.shapes = tuple([a.shape if hasattr(a, "shape") else () for a in arrays])
+            if type(a) not in NUMBERS and a.shape != shape:
+                node.shapes = tuple([() if type(a) in NUMBERS else a.shape for a in arrays])
                 break
         return node
 
@@ -402,7 +412,8 @@ class Unary(Elementwise):
     """One input: the general call above with every question answered beforehand, for speed."""
 
     def __call__(self, *inputs: Any, **params: Any) -> Tensor:
-        if watchers or len(inputs) != 1 or not isinstance(inputs[0], Tensor) or not params.keys() <= self.defaults.keys():
+        if watchers or len(inputs) != 1 or not isinstance(inputs[0], Tensor) or (
+                params and not params.keys() <= self.defaults.keys()):
             return super().__call__(*inputs, **params)
         (x,) = inputs
         a = x.array
@@ -487,7 +498,14 @@ def _as_tensor(x: Any, op: str) -> Tensor:
     raise ArgumentError(op, type(x).__name__, "an input is neither a Tensor nor a number", "wrap it with ta.tensor(...)")
 
 
-def _handle(array: Any, edge: Any) -> Tensor:
+def pick(node: Node, index: int, array: Any) -> Node | None:
+    """What stands behind one of several results; an integer one has no gradient."""
+    return Node(PICK, (node,), (), None, {"index": index}) if dtypes.is_floating(array.dtype) else None
+
+
+def _handle(array: Any, edge: Any) -> Any:
+    if not backend.is_array(array):
+        return array
     if edge is None or isinstance(edge, Tensor):
         return wrap(array) if edge is None else edge
     t = wrap(array)

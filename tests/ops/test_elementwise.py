@@ -22,7 +22,7 @@ SMOOTH = {
     "erfc": (-2, 2), "erfinv": (-0.9, 0.9), "logit": (0.1, 0.9), "deg2rad": (-180, 180), "rad2deg": (-3, 3), "abs": (-2, 2),
     "neg": (-2, 2), "frac": (-3, 3),
 }
-STEPS = {name: (-3, 3) for name in ("floor", "ceil", "trunc", "round", "sign", "sgn")}
+STEPS = dict.fromkeys(("floor", "ceil", "trunc", "round", "sign", "sgn"), (-3, 3))
 TESTS = ("isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit", "logical_not")
 BINARY = {
     "add": (-2, 2), "sub": (-2, 2), "mul": (-2, 2), "div": (0.5, 2), "maximum": (-2, 2), "minimum": (-2, 2), "fmax": (-2, 2),

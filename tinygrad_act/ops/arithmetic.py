@@ -116,11 +116,10 @@ def positive(input: Tensor) -> Tensor:
 
 # --------------------------------------------------------------------------------------------------- of one number
 abs_ = elementwise("abs", lambda F, x: F.abs(x),
-                   lambda F, g, x: F.where(x > 0, g, F.where(x < 0, -g, 0)), kinds="if",
-                   doc="The absolute value; its gradient at 0 is 0.")
+                   lambda F, g, x: F.where(x == x, g * F.sign(x), 0), kinds="if",
+                   doc="The absolute value; its gradient at 0 (and, as in PyTorch, at NaN) is 0.")
 square = elementwise("square", lambda F, x: x * x, lambda F, g, x: g * (2 * x), kinds="if", doc="x * x")
 reciprocal = elementwise("reciprocal", lambda F, x: 1 / x, lambda F, g, y: -g * (y * y), result="float", doc="1 / x")
-tanh = elementwise("tanh", lambda F, x: F.tanh(x), lambda F, g, y: g * (1 - y * y), result="float")
 deg2rad = elementwise("deg2rad", lambda F, x: x * (math.pi / 180), lambda F, g: g * (math.pi / 180), result="float",
                       doc="Degrees as radians.")
 rad2deg = elementwise("rad2deg", lambda F, x: x * (180 / math.pi), lambda F, g: g * (180 / math.pi), result="float",
@@ -129,10 +128,10 @@ rad2deg = elementwise("rad2deg", lambda F, x: x * (180 / math.pi), lambda F, g: 
 
 # ------------------------------------------------------------------------------------------------- of three numbers
 def _lerp(F: Any, input: Any, end: Any, weight: Any) -> Any:
-    near, far = input + weight * (end - input), end - (end - input) * (1 - weight)      # each exact at its own end
-    if isinstance(weight, NUMBERS):
-        return near if abs(weight) < 0.5 else far
-    return F.where(F.abs(weight) < 0.5, near, far)
+    way = end - input
+    if not isinstance(weight, NUMBERS):
+        return F.where(F.abs(weight) < 0.5, input + weight * way, end - way * (1 - weight))
+    return input + weight * way if abs(weight) < 0.5 else end - way * (1 - weight)      # each exact at its own end
 
 
 lerp = elementwise("lerp", _lerp, lambda F, g, weight: g * (1 - weight), lambda F, g, weight: g * weight,

@@ -53,9 +53,9 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     >>> ta.clamp(ta.tensor([-2., 0.5, 3.]), min=-1, max=1)
     tensor([-1.0000,  0.5000,  1.0000])
     """
-    for bound in (min, max):
-        if type(bound) is int:
-            fits("clamp", bound, input)
+    if input.dtype.kind in "iu":
+        fits("clamp", min, input)
+        fits("clamp", max, input)
     if max is None:
         if min is None:
             raise ArgumentError("clamp", "", "neither min nor max is given", "give at least one")
@@ -80,7 +80,7 @@ def fits(name: str, number: Any, like: Any) -> None:
     if not isinstance(like, Tensor) or type(number) not in (int, float):
         return
     kind = dtypes.kind(like.dtype)
-    if kind == "b" or (kind == "f" and not math.isfinite(number)):
+    if kind == "b" or (kind == "f" and (abs(number) < 60000 or not math.isfinite(number))):
         return
     limits = dtypes.iinfo(like.dtype) if kind == "i" else dtypes.finfo(like.dtype)
     if not float(limits.min) <= number <= float(limits.max):
@@ -108,10 +108,12 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         return functions["nonzero"](condition, as_tuple=True)
     if input is None or other is None:
         raise ArgumentError("where", "two arguments", "both or neither of input and other must be given")
-    if type(input) is int or type(other) is int:
+    if type(input) is int or type(other) is int:           # a float makes the result one, which holds it
         fits("where", input, other)
         fits("where", other, input)
-    return select(_mask("where", condition), input, other)
+    if type(condition) is not Tensor or condition.array.dtype.char != "?":
+        condition = _mask("where", condition)
+    return select(condition, input, other)
 
 
 @public("where", function=False)
