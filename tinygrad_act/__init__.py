@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import backend, ops
+from . import activations, autograd, backend, linalg, ops, utils
 from .backend import Device as device
 from .dtypes import *  # noqa: F403
 from .grad_mode import (
@@ -20,3 +20,6 @@ from .tensor import Tensor
 
 _install()
 globals().update(_functions)
+
+from . import activations, nn, optim, utils
+from .interop.safetensors import load, save

@@ -92,8 +92,8 @@ PICK = Pick()
 
 
 # ----------------------------------------------------------------------------------------------- the sweep
-def reachable(roots: Sequence[Any], targets: set[Any] | None = None) -> list[Node]:
-    """The nodes behind `roots`, last made first; with `targets`, only those that lead to one of them."""
+def reachable(roots: Sequence[Any], targets: set[Any] | None = None, since: int = 0) -> list[Node]:
+    """The nodes behind `roots` made after `since`, last first; with `targets`, only those that lead to one of them."""
     stack = [r for r in roots if type(r) is Node]
     seen = set(stack)
     order = []
@@ -101,7 +101,7 @@ def reachable(roots: Sequence[Any], targets: set[Any] | None = None) -> list[Nod
         node = stack.pop()
         order.append(node)
         for edge in node.edges:
-            if type(edge) is Node and edge not in seen:
+            if type(edge) is Node and edge not in seen and edge.time > since:
                 seen.add(edge)
                 stack.append(edge)
     order.sort(key=operator.attrgetter("time"))
@@ -114,14 +114,16 @@ def reachable(roots: Sequence[Any], targets: set[Any] | None = None) -> list[Nod
 
 
 def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | None = None,
-         retain_graph: bool = False, create_graph: bool = False) -> Iterator[tuple[Node, Any, Sequence[Any]]]:
+         retain_graph: bool = False, create_graph: bool = False, since: int = 0
+         ) -> Iterator[tuple[Node, Any, Sequence[Any]]]:
     """The one traversal: from `seeds` (Node or leaf -> gradient) back, a node at a time.
 
     Yields (node, its gradient, the gradient for each edge) before these are added up in `pending`, which at the end
-    holds the gradients of leaves and of targets. `targets` prunes the sweep to what leads to them.
+    holds the gradients of leaves and of targets. `targets` prunes the sweep to what leads to them, and it stops at nodes
+    not made after `since`.
     """
     wanted = None if targets is None else set(targets)
-    order = reachable(list(seeds), wanted)
+    order = reachable(list(seeds), wanted, since)
     check_saved(order)
     pending.update(seeds)
     own: set[Any] = set()                # whose pending sum is ours, made here, so may be added to in place
@@ -136,7 +138,8 @@ def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | 
         if node.op is PICK:
             parent = node.edges[0]
             slots = pending.setdefault(parent, [None] * len(parent.shapes))
-            slots[node.params["index"]] = g
+            i = node.params["index"]
+            slots[i] = g if slots[i] is None else slots[i] + g
             yield node, g, (g,)
             continue
         grads = node.op.vjp(node, g, create_graph, wanted)
@@ -152,7 +155,7 @@ def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | 
                 own.add(edge)
             else:
                 pending[edge] = operator.iadd(before, gx)
-        if not retain_graph and node.saved:
+        if not retain_graph and node.saved and (node.plan is None or node.plan.arrays):
             node.saved = FREED
 
 
@@ -234,12 +237,13 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     return tuple(results)
 
 
-def sweep(seeds: dict[Any, Any], targets: set[Any] | None, retain_graph: bool | None, create_graph: bool) -> dict[Any, Any]:
+def sweep(seeds: dict[Any, Any], targets: set[Any] | None, retain_graph: bool | None, create_graph: bool,
+          since: int = 0) -> dict[Any, Any]:
     """Drain `walk`, in the mode that create_graph asks for, telling the watchers."""
     pending: dict[Any, Any] = {}
     before, mode.grad = mode.grad, create_graph
     try:
-        for step in walk(seeds, pending, targets=targets, create_graph=create_graph,
+        for step in walk(seeds, pending, targets=targets, create_graph=create_graph, since=since,
                          retain_graph=create_graph if retain_graph is None else retain_graph):
             for watcher in watchers:
                 watcher.backward(*step)
@@ -363,6 +367,6 @@ def note_view(source: Tensor, view: Tensor, op: Any, params: dict[str, Any]) -> 
     view.view_of = (root, (*path, (op, params)))
     if root.views is None:
         root.views = []
-    elif len(root.views) >= 32:
+    elif len(root.views) >= 32 and not len(root.views) & (len(root.views) - 1):      # at 32, 64, 128, ...
         root.views = [r for r in root.views if r() is not None]
     root.views.append(weakref.ref(view))

@@ -28,7 +28,7 @@ NO_PARAMS: dict[str, Any] = {}
 class Plan:
     """For one choice of inputs that need a gradient: which arrays to keep and which rules to call on them."""
 
-    __slots__ = ("calls", "keep", "sources")
+    __slots__ = ("arrays", "calls", "keep", "sources")
 
     def __init__(self, op: Op, mask: int) -> None:
         wanted = [i for i in range(len(op.rules)) if mask >> i & 1] if op.joint is None else [None]
@@ -36,6 +36,7 @@ class Plan:
         self.sources: list[tuple[int, str]] = sorted({s for rule in reads.values() if rule for s in rule.sources})
         self.calls = [(i, rule.function, self._picker(rule), rule.params) for i, rule in reads.items() if rule]
         indices = [i for i, _ in self.sources]
+        self.arrays = not all(attribute for _, attribute in self.sources)    # are there any, not only shapes?
         if not indices:
             self.keep: Callable[[Any], tuple[Any, ...]] = lambda values: ()
         elif any(attribute for _, attribute in self.sources):

@@ -21,7 +21,8 @@ from ..errors import DeviceError, DTypeError, IndexingError, InplaceError, Shape
 from ..grad_mode import mode
 from ..graph import Node, changes, recording, tick, watchers
 from ..tensor import Tensor, wrap
-from .registry import add_method, functions, methods, op, table
+from .index import getitem_op, resolve
+from .registry import add_method, functions, methods, op
 
 # `path` is how a view looks at its root: (op, settings) after (op, settings).
 _put = op("put_view", lambda F, x, v, *, path: F.put(x, v, path),
@@ -68,7 +69,7 @@ def assign(x: Tensor, result: Tensor, name: str, since: int | None = None) -> Te
         elif namespaces[type(array)].owner(array) is array:
             node.saved = tuple([array if s is value else s for s in node.saved])   # y is x now: keep it once
             node.time = tick()
-        _become(x, node)
+        become(x, node)
     return x
 
 
@@ -142,7 +143,7 @@ def _put_node(x: Tensor, v: Tensor, path: Any) -> Node:
     return Node(_put, edges, plan.keep((x.array, v.array, x.array)), plan, {"path": path})
 
 
-def _become(x: Tensor, node: Node) -> None:
+def become(x: Tensor, node: Node) -> None:
     """x's value is now what `node` made; so its root's and that of the root's other views are other ones too."""
     root, path = x.view_of or (x, ())
     _move(x, node)
@@ -169,22 +170,19 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
     """`x[index] = value`: the value is converted to x's dtype and broadcast; gradients flow to both."""
     name = "setitem"
     refuse(x, name)
-    index = plain_index(index)
+    steps = [i for i in resolve(x, index, name) if i is not None]       # basic, then arrays: as getitem reads it
+    target = x if len(steps) == 1 else wrap(namespaces[type(x.array)].getitem(x.array, steps[0]))
     if type(value) in (int, float, bool) and not (mode.grad and x.requires_grad):
-        write(x, index, value, name)
+        write(target, steps[-1], value, name)
         return
     v = _as_value(x, value, name)
-    F = namespaces[type(x.array)]
     if v.requires_grad and mode.grad:
-        try:
-            lead = v.ndim - F.getitem(x.array, index).ndim
-        except IndexError:
-            lead = 0                       # write() says it in our words
+        lead = v.ndim - namespaces[type(x.array)].getitem(target.array, steps[-1]).ndim
         if lead > 0 and v.shape[:lead] == (1,) * lead:
-            v = recording.reshape(v, shape=v.shape[lead:])
-    write(x, index, v.array, name)
+            v = recording.reshape(v, v.shape[lead:])
+    write(target, steps[-1], v.array, name)
     if mode.grad and (x.requires_grad or v.requires_grad):
-        _become(x, _put_node(x, v, ((table["getitem"], {"index": index}),)))
+        become(x, _put_node(x, v, tuple((getitem_op, {"index": i}) for i in steps)))
 
 
 def _as_value(x: Tensor, value: Any, name: str) -> Tensor:
@@ -194,17 +192,6 @@ def _as_value(x: Tensor, value: Any, name: str) -> Tensor:
         raise DeviceError(name, f"a value on {value.device} for a tensor on {x.device}",
                           "they are on different devices and no op moves data", "move the value with .to(device)")
     return value if value.dtype == x.dtype else recording.cast(value, dtype=x.dtype)
-
-
-def plain_index(index: Any) -> Any:
-    """An index with its Tensors as arrays."""
-    if isinstance(index, tuple):
-        return tuple([_plain_part(part) for part in index])
-    return _plain_part(index)
-
-
-def _plain_part(part: Any) -> Any:
-    return part.array if isinstance(part, Tensor) else part
 
 
 Tensor.__setitem__ = setitem  # type: ignore[attr-defined]
@@ -256,13 +243,13 @@ index_copy index_fill index_put index_reduce lcm ldexp le lerp less less_equal l
 logical_not logical_or logical_xor logit lt masked_fill masked_scatter mul multiply nan_to_num ne neg negative nextafter
 not_equal polygamma pow put rad2deg reciprocal relu remainder renorm round rsqrt scatter scatter_add scatter_reduce sgn
 sigmoid sign sin sinc sinh sqrt square sub subtract tan tanh tril triu true_divide trunc xlogy
-""".split()
+"""
 # PyTorch's in-place functions, which are free functions as well
 FREE = """
 abs acos acosh addmv asin asinh atan atanh ceil clamp clamp_max clamp_min clip cos cosh deg2rad erf erfc exp exp2 expm1
 fix floor frac i0 index_put ldexp log log10 log1p log2 logit nan_to_num neg negative rad2deg reciprocal relu round rsqrt
 sigmoid sin sinc sinh sqrt square tan tanh trunc xlogy celu selu threshold rrelu elu hardtanh leaky_relu
-""".split()
+"""
 OPERATORS = {"iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_", "ifloordiv": "floor_divide_",
              "imod": "remainder_", "ipow": "pow_", "iand": "bitwise_and_", "ior": "bitwise_or_", "ixor": "bitwise_xor_",
              "ilshift": "bitwise_left_shift_", "irshift": "bitwise_right_shift_"}
@@ -272,12 +259,12 @@ RESHAPING = ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims")
 
 def install() -> None:
     """Make the in-place methods of every op that is there; called once all of them are."""
-    for name in NAMES:
+    for name in NAMES.split():
         f = functions.get(name) or methods.get(name)
         if f is not None:
             method = fast(f"{name}_", f, FAST[f"{name}_"]) if f"{name}_" in FAST else inplace(f"{name}_", f)
             add_method(f"{name}_", method)
-    for name in FREE:
+    for name in FREE.split():
         f = functions.get(name)
         if f is not None:
             functions[f"{name}_"] = methods.get(f"{name}_") or inplace(f"{name}_", f)
@@ -353,7 +340,7 @@ def _overwrite(x: Tensor, value: Any, name: str) -> Tensor:
     v = _as_value(x, value, name)
     write(x, Ellipsis, v.array, name)
     if mode.grad and (x.requires_grad or v.requires_grad):
-        _become(x, _put_node(x, v, ()))
+        become(x, _put_node(x, v, ()))
     return x
 
 
