@@ -34,7 +34,7 @@ def truth(name: str, x: float, settings: tuple[tuple[str, Any], ...] = ()) -> tu
     Central differences with a step so small that only rounding counts, and more digits until that does not either.
     """
     f, kwargs = FORMULAS[name], {k: _exact(v) for k, v in settings}
-    step = 15 - min(0, math.floor(math.log10(abs(x)))) if x else 15
+    step = 15 - min(0, math.floor(math.log10(abs(x)))) if x else 175      # h^2 is what the first is wrong by
     digits = 4 * step + 45
     while True:
         with mp.workdps(digits):

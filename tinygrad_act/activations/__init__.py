@@ -1,6 +1,6 @@
 """The catalogue of activations: importing a group enters its records."""
 
-from . import rectifiers, sigmoids
+from . import functional, rectifiers, sigmoids
 from .record import Activation, activation, catalogue
 
 __all__ = ["Activation", "activation", "catalogue", "rectifiers", "sigmoids"]

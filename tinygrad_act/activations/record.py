@@ -153,17 +153,17 @@ def _ordered(rules: Mapping[str, Callable[..., Any]], op: Op) -> tuple[Any, Any]
     return ((), rules["joint"]) if "joint" in rules else ([rules.get(i) for i in op.inputs], None)
 
 
-def activation(*, result: str = "float", elementwise: bool = True, aux: Sequence[str] = (),
+def activation(*, result: str = "float", kinds: str = "bif", elementwise: bool = True, aux: Sequence[str] = (),
                **facts: Any) -> Callable[[Callable[..., Any]], Activation]:
     """Make a record of the forward rule below, and enter it in the catalogue.
 
     `axis=True` is for one that works across an axis; `elementwise=False` for one that works number by number, but
-    with parameters of another shape. `result` and `aux` are the op's.
+    with parameters of another shape. `result`, `kinds` and `aux` are the op's.
     """
     def make(forward: Callable[..., Any]) -> Activation:
         name = forward.__name__
         if elementwise and not facts.get("axis"):
-            op: Op = elementwise_op(name, forward, result=result, aux=aux)
+            op: Op = elementwise_op(name, forward, result=result, kinds=kinds, aux=aux)
         else:
             op = Op(name, forward, aux=aux)
         record = Activation(op, forward, **facts)

@@ -10,7 +10,7 @@ from .record import activation
 
 @activation(formula=r"\max(0, x)", derivative=r"[x > 0]", paper="doi:10.1109/TSSC.1969.300225", kinks={0: 0},
             range=(0, inf), monotonic=True, smooth="C0", zero_centred=False, saturates={"left": 0}, lipschitz=1,
-            module="ReLU", torch="relu", result="same")
+            module="ReLU", torch="relu", result="same", kinds="if")
 def relu(F: Any, x: Any) -> Any:
     """Pass what is positive (Fukushima 1969)."""
     return F.maximum(x, 0)
@@ -24,7 +24,7 @@ def relu_backward(F: Any, g: Any, y: Any) -> Any:
 @activation(formula=r"\min(\max(0, x), 6)", derivative=r"[0 < x < 6]",
             paper="https://www.cs.toronto.edu/~kriz/conv-cifar10-aug2010.pdf", kinks={0: 0, 6: 0}, range=(0, 6),
             monotonic=True, smooth="C0", zero_centred=False, saturates={"left": 0, "right": 6}, lipschitz=1,
-            module="ReLU6", torch="relu6", result="same")
+            module="ReLU6", torch="relu6", result="same", kinds="if")
 def relu6(F: Any, x: Any) -> Any:
     """ReLU that stops at 6, so that few bits hold it (Krizhevsky 2010)."""
     return F.minimum(F.maximum(x, 0), 6)
@@ -88,7 +88,7 @@ def rrelu_backward(F: Any, g: Any, x: Any, slope: Any) -> Any:
 @activation(formula=r"x \text{ if } x > \theta \text{ else } v", derivative=r"[x > \theta]",
             paper="https://docs.pytorch.org/docs/stable/generated/torch.nn.Threshold.html",
             kinks=lambda threshold: {threshold: 0}, range=(0, inf), monotonic=True, smooth="C0", zero_centred=False,
-            saturates={"left": 0}, lipschitz=1, torch="threshold", result="same")
+            saturates={"left": 0}, lipschitz=1, torch="threshold", result="same", kinds="if")
 def threshold(F: Any, x: Any, *, threshold: float = 0.0, value: float = 0.0) -> Any:
     """Replace what does not exceed `threshold` by `value`. With both 0 it is ReLU; it jumps where they differ."""
     return F.where(x <= threshold, value, x)

@@ -12,13 +12,16 @@ from typing import Any
 from .record import activation
 from .rectifiers import LARGE
 
+ENOUGH = 1e30        # e / (1 + e) is 1 from here on, in float32 and float64, where e itself would go on to infinity
+
 
 @activation(formula=r"\sigma(x) = \frac{1}{1 + e^{-x}}", derivative=r"\sigma(x)\,\sigma(-x)", paper="doi:10.1038/323533a0",
             range=(0, 1), monotonic=True, smooth="analytic", zero_centred=False, saturates={"left": 0, "right": 1},
             lipschitz=0.25, torch="sigmoid")
 def sigmoid(F: Any, x: Any) -> Any:
     """The logistic function (Rumelhart, Hinton, Williams 1986)."""
-    return F.exp(F.minimum(x, 0)) / (1 + F.exp(-F.abs(x)))
+    e = F.minimum(F.exp(x), ENOUGH)
+    return e / (1 + e)
 
 
 @sigmoid.backward
@@ -48,7 +51,8 @@ def log_sigmoid(F: Any, x: Any) -> Any:
 
 @log_sigmoid.backward
 def log_sigmoid_backward(F: Any, g: Any, x: Any) -> Any:
-    return g * (F.exp(F.minimum(-x, 0)) / (1 + F.exp(-F.abs(x))))
+    e = F.minimum(F.exp(-x), ENOUGH)
+    return g * (e / (1 + e))
 
 
 @log_sigmoid.second
@@ -132,7 +136,8 @@ def tanh_backward_output(F: Any, g: Any, y: Any) -> Any:
 @activation(formula=r"\min(\max(x, a), b)", derivative=r"[a < x < b]",
             paper="Collobert, Large Scale Machine Learning, thesis, Paris 6, 2004",
             kinks=lambda min_val, max_val: {min_val: 0, max_val: 0}, range=(-1, 1), monotonic=True, smooth="C0",
-            zero_centred=True, saturates={"left": -1, "right": 1}, lipschitz=1, module="Hardtanh", torch="hardtanh")
+            zero_centred=True, saturates={"left": -1, "right": 1}, lipschitz=1, module="Hardtanh", torch="hardtanh",
+            result="same", kinds="if")
 def hard_tanh(F: Any, x: Any, *, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """A line that stops at both ends (Collobert 2004)."""
     return F.minimum(F.maximum(x, min_val), max_val)
@@ -198,6 +203,12 @@ def normal_cdf(F: Any, x: Any) -> Any:
 @normal_cdf.backward
 def normal_cdf_backward(F: Any, g: Any, x: Any) -> Any:
     return g * (1 / sqrt(2 * pi) * F.exp(-0.5 * (x * x)))
+
+
+@normal_cdf.second
+def normal_cdf_second(F: Any, g: Any, x: Any) -> Any:
+    e = F.exp(-0.25 * (x * x))           # half the exponent: before the product with x nothing is subnormal yet
+    return g * (-1 / sqrt(2 * pi) * (x * e) * e)
 
 
 @activation(formula=r"\arctan x", derivative=r"\frac{1}{1 + x^2}", paper="Kamruzzaman and Aziz, IJCNN 2002", range=(-pi / 2, pi / 2),
