@@ -121,7 +121,7 @@ _triangle("triu", "The upper triangles of the last two axes, zeros below the giv
 # -------------------------------------------------------------------------------------------------------- cross product
 def _crossed(F: Any, a: Any, b: Any, dim: int) -> Any:
     def turned(x: Any, by: int) -> Any:
-        return F.roll(x, by, dim)
+        return F.roll(x, (by,), (dim,))
     return turned(a, -1) * turned(b, -2) - turned(a, -2) * turned(b, -1)
 
 

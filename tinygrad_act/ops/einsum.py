@@ -110,7 +110,7 @@ def _broadcast(terms: list[tuple[Tensor, str]], equation: str) -> list[tuple[Ten
 
 @functools.lru_cache(maxsize=1024)
 def parse(equation: str, ndims: tuple[int, ...]) -> tuple[list[str], str]:
-    """The labels of the operands and the result, one character an axis; digits and beyond for those of the ellipsis."""
+    """The labels of the operands and the result, one letter an axis; those of the ellipsis get letters that are free."""
     inputs, arrow, out = equation.replace(" ", "").partition("->")
     parts = inputs.split(",")
     if len(parts) != len(ndims):
@@ -125,7 +125,7 @@ def parse(equation: str, ndims: tuple[int, ...]) -> tuple[list[str], str]:
             raise ShapeError("einsum", repr(equation), f"operand {i} has {n} axes and {len(part.replace('...', ''))} subscripts",
                              "name each axis, or write ... for the rest")
     most = max([n for n, part in zip(hidden, parts, strict=True) if "..." in part], default=0)
-    dots = "".join(chr(0x2460 + i) for i in range(most))
+    dots = "".join(c for c in LETTERS if c not in equation)[:most]
     labels = [p.replace("...", dots[most - n:]) for p, n in zip(parts, hidden, strict=True)]
     letters = "".join(labels)
     if not arrow:

@@ -234,8 +234,8 @@ _added("baddbmm", (3, 3), _times, _first, _second, "beta * input + alpha * (batc
 _added("addbmm", (3, 3), lambda F, a, b: F.sum(_same_batch(F, a, b), 0), _first, _second,
        "beta * input + alpha * the sum of the products of a batch of matrices.")
 _added("addmv", (2, 1), _times, lambda F, g, b: column(F, g) * b, _second, "beta * input + alpha * (mat @ vec).")
-_added("addr", (1, 1), lambda F, a, b: column(F, a) * b, lambda F, g, b: F.matmul(g, b), _second,
-       "beta * input + alpha * the outer product of two vectors.")
+_added("addr", (1, 1), lambda F, a, b: column(F, a) * b, lambda F, g, b: F.matmul(g, b),
+       lambda F, g, a: F.matmul(turned(F, g), a), "beta * input + alpha * the outer product of two vectors.")
 
 
 # ------------------------------------------------------------------------------------------- products made of the others

@@ -24,7 +24,7 @@ linear_scan = op(
 
 def backward_scan(F: Any, a: Any, g: Any, dim: int) -> Any:
     """r[i] = g[i] + a[i+1] * r[i+1]."""
-    return F.flip(F.linear_scan(F.roll(F.flip(a, (dim,)), 1, dim), F.flip(g, (dim,)), dim), (dim,))
+    return F.flip(F.linear_scan(F.roll(F.flip(a, (dim,)), (1,), (dim,)), F.flip(g, (dim,)), dim), (dim,))
 
 
 def _cumprod_rule(F: Any, g: Any, x: Any, *, dim: int) -> Any:
@@ -96,7 +96,7 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     if n < 0:
         raise ArgumentError("diff", f"n={n}", "the order cannot be negative")
     dim = arguments.dimension(dim, input.ndim, "diff")
-    parts = [t for t in (prepend, input, append) if t is not None]
+    parts = [t for t in (prepend, input, append) if t is not None and n]
     x = recording.cat(parts, dim) if len(parts) > 1 else input
     less = recording.logical_xor if x.dtype == dtypes.bool_ else recording.sub
     lead = (slice(None),) * dim
