@@ -1,10 +1,42 @@
-"""tinygrad_act: autograd to learn backpropagation from and then keep using. `import tinygrad_act as ta`."""
+"""tinygrad_act: autograd to learn backpropagation from and then keep using. `import tinygrad_act as ta`.
+
+PyTorch's names for what PyTorch has; `ta.backend` (the switch between NumPy and CuPy), `ta.activations` (the catalogue)
+and `ta.study` (looking at backpropagation) are its own.
+"""
 
 from __future__ import annotations
 
-from . import activations, autograd, backend, linalg, ops, utils
+import importlib
+from typing import Any
+
+from . import activations, autograd, backend, cuda, linalg, nn, ops, optim, utils
+from . import dtypes as _dtypes
+from ._functions import *
+from .autograd import Function
 from .backend import Device as device
-from .dtypes import *  # noqa: F403
+from .dtypes import (
+    double,
+    finfo,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    half,
+    iinfo,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    promote_types,
+    result_type,
+    set_default_dtype,
+    short,
+    uint8,
+)
+from .dtypes import bool_ as bool
+from .dtypes import float32 as float
+from .dtypes import int32 as int
 from .grad_mode import (
     enable_grad,
     inference_mode,
@@ -13,13 +45,17 @@ from .grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from .interop.safetensors import load, save
 from .op import Elementwise, Op
-from .ops.inplace import install as _install
-from .ops.registry import functions as _functions
 from .tensor import Tensor
 
-_install()
-globals().update(_functions)
+__version__ = "0.1.0"
+_LAZY = ("study",)                       # imported when first named: they cost more than NumPy
 
-from . import activations, nn, optim, utils
-from .interop.safetensors import load, save
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f".{name}", __name__)
+    if name == "bfloat16":               # of the package ml_dtypes, which is optional
+        return _dtypes.bfloat16()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,10 +10,11 @@ import operator
 from typing import Any
 
 from . import backend, dtypes
+from ._methods import TensorMethods
 from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError
 
 
-class Tensor:
+class Tensor(TensorMethods):
     """An n-dimensional array that can record what is done to it.
 
     Four things: `array` (of NumPy or CuPy), `node` (the op that made it, None for a leaf), `requires_grad`, and
