@@ -160,8 +160,12 @@ def _xlogy(F: Any, a: Any, b: Any) -> Any:
     return F.where(F.logical_and(a == 0, b == b), 0, a * log_of(F, b))
 
 
-xlogy = elementwise("xlogy", _xlogy,
-                    lambda F, g, a, b: F.where(F.logical_and(a == 0, b <= 0), 0, g * log_of(F, b)),
+def _xlogy_first(F: Any, g: Any, a: Any, b: Any) -> Any:
+    flat = F.logical_and(a == 0, b <= 0)
+    return F.where(flat, 0, g * (log_of(F, b) if isinstance(b, NUMBERS) else F.log(F.where(flat, 1, b))))
+
+
+xlogy = elementwise("xlogy", _xlogy, _xlogy_first,
                     lambda F, g, a, b: g * (a / b), result="float",
                     doc="a * log(b), and 0 where a is 0 (unless b is NaN).")
 
@@ -173,10 +177,11 @@ def _logit(F: Any, x: Any, *, eps: float | None = None) -> Any:
 
 
 def _logit_backward(F: Any, g: Any, x: Any, y: Any, *, eps: float | None) -> Any:
-    gx = g / (0.0 + x * (1 - x))                        # 0.0 + makes the -0.0 of x = -0.0 a 0.0: the slope is +inf
-    if eps is None:
-        return F.where(y == y, gx, math.nan)            # outside 0 .. 1
-    return F.where(F.logical_or(x < eps, x > 1 - eps), 0, gx)
+    if eps is None:                                     # 0.0 + makes the -0.0 of x = -0.0 a 0.0: the slope is +inf
+        return F.where(y == y, g / (0.0 + x * (1 - x)), math.nan)
+    outside = F.logical_or(x < eps, x > 1 - eps)
+    x = F.where(outside, 0.5, x)
+    return F.where(outside, 0, g / (x * (1 - x)))
 
 
 logit = elementwise("logit", _logit, _logit_backward, result="float",

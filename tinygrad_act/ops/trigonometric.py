@@ -13,18 +13,33 @@ tan = elementwise("tan", lambda F, x: F.tan(x), lambda F, g, y: g * (1 + y * y),
 sinh = elementwise("sinh", lambda F, x: F.sinh(x), lambda F, g, x: g * F.cosh(x), result="float", doc="The hyperbolic sine.")
 cosh = elementwise("cosh", lambda F, x: F.cosh(x), lambda F, g, x: g * F.sinh(x), result="float", doc="The hyperbolic cosine.")
 
-# (1 - x)(1 + x) is 1 - x*x without the cancellation near 1. 0.0 + turns a -0.0 into 0.0.
-asin = elementwise("asin", lambda F, x: F.asin(x), lambda F, g, x: g / F.sqrt((1 - x) * (1 + x)), result="float",
+
+def _circle(x: Any) -> Any:
+    """1 - x*x, without the cancellation near 1."""
+    return (1 - x) * (1 + x)
+
+
+def _hyperbola(x: Any) -> Any:
+    """x*x - 1, likewise; 0.0 + makes the -0.0 of x = -1 a 0.0."""
+    return 0.0 + (x - 1) * (x + 1)
+
+
+# The second derivatives are written out: composed, they are inf * 0 at the ends.
+asin = elementwise("asin", lambda F, x: F.asin(x), lambda F, g, x: g / F.sqrt(_circle(x)),
+                   second=lambda F, g, x: g * (x / (_circle(x) * F.sqrt(_circle(x)))), result="float",
                    doc="The angle from -pi/2 to pi/2 with this sine; NaN outside -1 .. 1.")
-acos = elementwise("acos", lambda F, x: F.acos(x), lambda F, g, x: -g / F.sqrt((1 - x) * (1 + x)), result="float",
+acos = elementwise("acos", lambda F, x: F.acos(x), lambda F, g, x: -g / F.sqrt(_circle(x)),
+                   second=lambda F, g, x: -g * (x / (_circle(x) * F.sqrt(_circle(x)))), result="float",
                    doc="The angle from 0 to pi with this cosine; NaN outside -1 .. 1.")
 atan = elementwise("atan", lambda F, x: F.atan(x), lambda F, g, x: g / (1 + x * x), result="float",
                    doc="The angle from -pi/2 to pi/2 with this tangent.")
 asinh = elementwise("asinh", lambda F, x: F.asinh(x), lambda F, g, x: g / F.hypot(x, 1), result="float",
                     doc="The inverse of sinh.")
-acosh = elementwise("acosh", lambda F, x: F.acosh(x), lambda F, g, x: g / F.sqrt(0.0 + (x - 1) * (x + 1)), result="float",
+acosh = elementwise("acosh", lambda F, x: F.acosh(x), lambda F, g, x: g / F.sqrt(_hyperbola(x)),
+                    second=lambda F, g, x: -g * (x / (_hyperbola(x) * F.sqrt(_hyperbola(x)))), result="float",
                     doc="The inverse of cosh; NaN below 1.")
-atanh = elementwise("atanh", lambda F, x: F.atanh(x), lambda F, g, x: g / ((1 - x) * (1 + x)), result="float",
+atanh = elementwise("atanh", lambda F, x: F.atanh(x), lambda F, g, x: g / _circle(x),
+                    second=lambda F, g, x: g * (2 * x / (_circle(x) * _circle(x))), result="float",
                     doc="The inverse of tanh; NaN outside -1 .. 1.")
 
 
