@@ -63,7 +63,7 @@ def units(result: float, true: Any, following: Any, x: float, dtype: Any) -> flo
     """|error| / (ulp(true value) + |next derivative| * ulp(x)); 0 where the true value overflows and so does result."""
     info = np.finfo(dtype)
     if abs(true) > mpf(float(info.max)):
-        return 0.0 if math.isinf(result) and (result > 0) == (true > 0) or abs(result) == info.max else math.inf
+        return 0.0 if (math.isinf(result) and (result > 0) == (true > 0)) or abs(result) == info.max else math.inf
     if not math.isfinite(result):
         return math.inf
     with mp.workdps(40):

@@ -14,14 +14,13 @@ from .. import dtypes
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..grad_mode import no_grad
 from ..graph import recording, tick
-from ..op import Op
 from ..ops.inplace import assign
 from ..ops.registry import add_method, functions
 from ..tensor import Tensor
 from . import rectifiers, sigmoids  # noqa: F401  (the records, before they are looked up below)
 from .record import catalogue
 
-_op: dict[str, Op] = {name: record.op for name, record in catalogue.items()}
+_op: dict[str, Callable[..., Tensor]] = {name: record.op for name, record in catalogue.items()}
 _relu, _sigmoid, _tanh = _op["relu"], _op["sigmoid"], _op["tanh"]          # the hot ones, without a look-up
 
 

@@ -17,12 +17,14 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from ..backend.namespace import ELEMENTWISE
 from ..errors import ArgumentError
 from ..op import Elementwise, Op, elementwise_op
 from ..ops.registry import enter, table
+
+Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 catalogue: dict[str, Activation] = {}
 SMOOTHNESS = ("discontinuous", "C0", "C1", "C2", "analytic")
@@ -94,19 +96,25 @@ class Activation:
         return dict(self._kinks(**{k: v for k, v in given.items() if k in named}))
 
     # -------------------------------------------------------------------------------- adding rules, as decorators
+    @overload
+    def backward(self, rule: str) -> Callable[[Rule], Rule]: ...
+
+    @overload
+    def backward(self, rule: Rule) -> Rule: ...
+
     def backward(self, rule: Any) -> Any:
         """The backward rule of the first input, or `@record.backward("weight")` of another one."""
         if isinstance(rule, str):
             return lambda function: self._add(rule, function)
         return self._add(self.op.inputs[0], rule)
 
-    def joint(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+    def joint(self, rule: Rule) -> Rule:
         """One backward rule for all inputs, returning a gradient for each."""
         self.rules = {"joint": rule}
         self.op.set_rules((), rule)
         return rule
 
-    def second(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+    def second(self, rule: Rule) -> Rule:
         """A hand-written second derivative, `rule(F, g, x)` = g * f''(x), for where composing the first loses accuracy."""
         if not isinstance(self.op, Elementwise):
             raise ArgumentError(self.name, "second", "only an elementwise record has one")
@@ -114,11 +122,11 @@ class Activation:
         self.op.set_second(rule)
         return rule
 
-    def alternative(self, name: str, of: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def alternative(self, name: str, of: str = "") -> Callable[[Rule], Rule]:
         """Another backward rule, chosen by name with `record.using(name)`: for the input `of`, by default the first
         (of all inputs, where the record has a joint rule).
         """
-        def add(rule: Callable[..., Any]) -> Callable[..., Any]:
+        def add(rule: Rule) -> Rule:
             self.alternatives[name] = (of or ("joint" if "joint" in self.rules else self.op.inputs[0]), rule)
             return rule
         return add
