@@ -65,7 +65,7 @@ def set_default_dtype(dtype: Any) -> None:
 
 def is_floating(dtype: Any) -> bool:
     """True for float16, float32, float64 and bfloat16 (which is NumPy's kind V or f)."""
-    return dtype.kind == "f" or dtype.name == "bfloat16"
+    return bool(dtype.kind == "f" or dtype.name == "bfloat16")
 
 
 def is_half(dtype: Any) -> bool:

@@ -9,7 +9,7 @@ from .. import dtypes
 from ..errors import ArgumentError, DTypeError
 from ..op import elementwise_op
 from ..tensor import Tensor
-from .arithmetic import NUMBERS, cast
+from .arithmetic import NUMBERS, cast, mul
 from .registry import elementwise, enter, mirrored_operators, operators, public
 
 LN2, LN10 = math.log(2), math.log(10)
@@ -148,7 +148,7 @@ def ldexp(input: Tensor, other: Any) -> Tensor:
     >>> ta.ldexp(ta.tensor([1.0]), ta.tensor([3]))
     tensor([8.])
     """
-    return input * pow_(2.0, other)
+    return mul(input, pow_(2.0, other))
 
 
 operators(__pow__=pow_)

@@ -18,9 +18,10 @@ methods: dict[str, Callable[..., Any]] = {}          # Tensor.NAME
 table: dict[str, Op] = {}                            # every Op by its name
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Row = TypeVar("Row", bound=Op)
 
 
-def enter(op: Op) -> Op:
+def enter(op: Row) -> Row:
     """Make an op part of F, without a public name."""
     table[op.name] = op
     setattr(recording, op.name, op)

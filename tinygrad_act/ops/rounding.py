@@ -95,7 +95,8 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
     for x in (input, other):
         if isinstance(x, Tensor) and dtypes.kind(x.dtype) != "f":
             raise DTypeError("nextafter", str(x.dtype), "only floats have neighbours", "convert with .to(ta.float32)")
-    return nextafter_row(input, other)
+    result: Tensor = nextafter_row(input, other)
+    return result
 
 
 alias(fix="trunc")

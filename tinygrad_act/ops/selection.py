@@ -10,6 +10,7 @@ from ..errors import ArgumentError, DTypeError
 from ..op import elementwise_op
 from ..tensor import Tensor
 from .arithmetic import cast
+from .comparison import ne
 from .registry import elementwise, enter, functions, public
 from .rounding import copy_of
 
@@ -156,7 +157,7 @@ def _mask(name: str, mask: Any, uint8: bool = True) -> Any:
     if not isinstance(mask, Tensor) or mask.dtype.kind == "b":
         return mask
     if uint8 and mask.dtype == dtypes.uint8:
-        return mask != 0
+        return ne(mask, 0)
     raise DTypeError(name, f"a mask of {mask.dtype}", "a mask must be of bools", "compare, for example mask != 0")
 
 
