@@ -63,7 +63,7 @@ class Indexing:
         return x.nonzero()
 
     def within(self, index: Any, low: int, high: int) -> bool:
-        """Are all of `index` in [low, high)? Where looking would mean waiting for a GPU, the answer is yes."""
+        """Are all of `index` from `low` to `high`? Where looking would mean waiting for a GPU, the answer is yes."""
         return True
 
     def index_select(self, x: Any, dim: int, index: Any) -> Any:

@@ -117,12 +117,10 @@ class Namespace(Scans, Indexing):
         return self.xp.any(x, axis=dim, keepdims=keepdim)
 
     def argmax(self, x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-        y = self.xp.argmax(x, axis=dim)
-        return self.xp.expand_dims(y, dim) if keepdim and dim is not None else y
+        return self.xp.argmax(x, axis=dim, keepdims=keepdim)
 
     def argmin(self, x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-        y = self.xp.argmin(x, axis=dim)
-        return self.xp.expand_dims(y, dim) if keepdim and dim is not None else y
+        return self.xp.argmin(x, axis=dim, keepdims=keepdim)
 
     def cumsum(self, x: Any, dim: int) -> Any:
         return _narrow(x, self.xp.cumsum(x, axis=dim, dtype=_wide(x)))
@@ -181,7 +179,7 @@ class Namespace(Scans, Indexing):
     def unwindow(self, w: Any, dim: int, size: int, step: int, n: int) -> Any:
         """The adjoint of windows: each element of an axis of n is the sum of its places in them."""
         dim %= w.ndim - 1
-        y = self.xp.zeros(w.shape[:dim] + (n,) + w.shape[dim + 1:-1], w.dtype)
+        y = self.xp.zeros((*w.shape[:dim], n, *w.shape[dim + 1:-1]), w.dtype)
         lead, count = (slice(None),) * dim, w.shape[dim]
         for i in range(size):
             y[(*lead, slice(i, i + step * count, step))] += w[..., i]
@@ -207,7 +205,10 @@ class Namespace(Scans, Indexing):
         return self.xp.repeat(self.xp.arange(counts.size), counts)
 
     def diagonal(self, x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-        return self.xp.diagonal(x, offset, dim1, dim2)
+        y = self.xp.diagonal(x, offset, dim1, dim2)
+        if getattr(x.flags, "writeable", False):
+            y.flags.writeable = True         # NumPy's is a view that one may not write to
+        return y
 
     def undiagonal(self, g: Any, shape: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
         """Zeros of `shape` with g on the diagonal: the adjoint of diagonal."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,10 @@ class NumpyNamespace(Namespace):
         return np.minimum.reduce(x, axis=dim, keepdims=keepdim)
 
     def within(self, index: Any, low: int, high: int) -> bool:
-        return index.size == 0 or bool(index.min() >= low and index.max() < high)
+        return index.size == 0 or bool(index.min() >= low and index.max() <= high)
+
+    def cumsum(self, x: Any, dim: int) -> Any:
+        return _narrow(x, np.add.accumulate(x, axis=dim, dtype=_wide(x)))
 
     def cummax(self, x: Any, dim: int) -> Any:
         return np.maximum.accumulate(x, axis=dim)
@@ -70,3 +74,12 @@ def device_index(array: np.ndarray) -> int | None:
 
 def generator(seed: int, index: int | None = None) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+def generator_state(generator: np.random.Generator) -> bytes:
+    """Where a generator stands, as text."""
+    return json.dumps(generator.bit_generator.state).encode()
+
+
+def set_generator_state(generator: np.random.Generator, state: bytes) -> None:
+    generator.bit_generator.state = json.loads(state)

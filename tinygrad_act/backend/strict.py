@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import special
+from . import numpy, special
 from .namespace import Namespace
 
 transfers: Counter[str] = Counter()                  # "to_host" and "to_device", since the process began
@@ -49,7 +49,11 @@ class StrictArray:
         raise AttributeError(f"a strict array has no {name!r}: CuPy's may not have it, or it would cross to the host")
 
     def __getitem__(self, index: Any) -> Any:
-        return wrap(self._array[unwrap(index)])
+        index = unwrap(index)
+        part = self._array[index]
+        if isinstance(part, np.generic):                  # one number: CuPy's is a view
+            part = self._array[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+        return wrap(part)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._array[unwrap(index)] = unwrap(value)
@@ -160,3 +164,11 @@ def device_index(array: StrictArray) -> int | None:
 
 def generator(seed: int, index: int | None = None) -> Any:
     return lift(np.random.default_rng(seed))
+
+
+def generator_state(generator: Any) -> bytes:
+    return numpy.generator_state(generator._of)
+
+
+def set_generator_state(generator: Any, state: bytes) -> None:
+    numpy.set_generator_state(generator._of, state)

@@ -17,6 +17,8 @@ from . import (
     linalg,
     norms,
     printing,
+    random,
+    random_fill,
     reduce,
     rounding,
     scan,

@@ -59,7 +59,7 @@ def _integers(index: Any, op: str) -> None:
 
 
 def _in_bounds(index: Tensor, n: int, dim: int, op: str, low: int = 0) -> None:
-    if not namespaces[type(index.array)].within(index.array, low, n):
+    if not namespaces[type(index.array)].within(index.array, low, n - 1):
         raise IndexingError(op, f"an index along dim {dim} of size {n}", f"an element of it is not from {low} to {n - 1}")
 
 
@@ -310,7 +310,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         if not array.size:
             raise ArgumentError("one_hot", "an empty tensor", "the number of classes cannot be seen from it", "pass num_classes=")
         num_classes = int(recording.amax(tensor).item()) + 1
-    if array.size and not F.within(array, 0, num_classes):
+    if array.size and not F.within(array, 0, num_classes - 1):
         raise ArgumentError("one_hot", f"num_classes={num_classes}", "a class is not from 0 to num_classes - 1")
     classes = F.arange(num_classes, array)
     return Tensor(F.cast(F.reshape(array, (*array.shape, 1)) == classes, dtypes.int64))
