@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +35,7 @@ class set_grad_enabled:
 
     def __enter__(self) -> Any:
         self.before.append((self.called, mode.inference))
-        mode.grad = self.enabled
+        mode.grad = self.enabled and not mode.inference
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -97,6 +98,28 @@ class inference_mode(no_grad):
 
 
 def _decorate(function: Callable[..., Any], context: Callable[[], Any]) -> Callable[..., Any]:
+    """The function run in the context; a generator function only while it runs, not while it waits."""
+    if inspect.isgeneratorfunction(function):
+        @functools.wraps(function)
+        def steps(*args: Any, **kwargs: Any) -> Any:
+            running = function(*args, **kwargs)
+            resume, given = running.send, None
+            while True:
+                try:
+                    with context():
+                        result = resume(given)
+                except StopIteration as end:
+                    return end.value
+                try:
+                    resume, given = running.send, (yield result)
+                except GeneratorExit:
+                    with context():
+                        running.close()
+                    raise
+                except BaseException as error:
+                    resume, given = running.throw, error
+        return steps
+
     @functools.wraps(function)
     def inside(*args: Any, **kwargs: Any) -> Any:
         with context():

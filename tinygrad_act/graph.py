@@ -157,6 +157,9 @@ def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | 
                 pending[edge] = operator.iadd(before, gx)
         if not retain_graph and node.saved and (node.plan is None or node.plan.arrays):
             node.saved = FREED
+    for node in targets.difference(order) if targets else ():     # asked for, and nothing behind them is
+        if type(node) is Node and node.hooks and node.time > since and node in pending:
+            pending[node] = run_hooks(node.hooks, pending[node])
 
 
 def run_hooks(hooks: Sequence[Callable[[Tensor], Any]], g: Any) -> Any:
@@ -364,6 +367,9 @@ def note_view(source: Tensor, view: Tensor, op: Any, params: dict[str, Any]) -> 
     if not namespaces[type(view.array)].overlaps(source.array, view.array):
         return
     root, path = source.view_of or (source, ())
+    if path is None:
+        view.view_of = source.view_of
+        return
     view.view_of = (root, (*path, (op, params)))
     if root.views is None:
         root.views = []

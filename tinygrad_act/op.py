@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import inspect
 import operator
+import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import backend, dtypes
 from .backend import namespaces
 from .backend.namespace import broadcast_shape
-from .errors import ArgumentError, DeviceError, DTypeError, ShapeError, TinygradActError
+from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError, TinygradActError
 from .grad_mode import mode
 from .graph import PICK, Node, note_view, recording, watchers
 from .tensor import Tensor, wrap
@@ -142,7 +143,8 @@ class Op:
                 inputs, params = self.bind(inputs, params)
             else:
                 params = {**self.defaults, **params} if params else self.defaults
-        kind = dtype = None
+        kind: Any = None
+        dtype: Any = None
         plain, free = True, self.free
         mask, bit = 0, 1
         arrays = []
@@ -167,7 +169,7 @@ class Op:
                 arrays.append(x)
             bit <<= 1
         if not plain or dtype is None or not self.takes(dtype, inputs):
-            inputs = self.prepare(inputs)
+            inputs = tuple(self.prepare(inputs))
             arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
             lead = next(a for i, a in enumerate(arrays) if hasattr(a, "dtype") and not free >> i & 1)
             kind, dtype = type(lead), lead.dtype
@@ -197,6 +199,8 @@ class Op:
             out.inference = True
         if self.view and mode.grad:
             note_view(inputs[0], out, self, params)
+        elif self.view:
+            out.view_of = (weakref.ref(inputs[0]), None)     # its root will not learn of changes: see inplace.refuse
         if watchers:
             for watcher in watchers:
                 watcher.forward(self, inputs, out, params)
@@ -206,8 +210,17 @@ class Op:
                mask: int) -> Node:
         plan = self.plans.get(mask) or self.plan(mask)
         edges = tuple([(x.node or x) if isinstance(x, Tensor) and x._requires_grad else None for x in inputs])
+        if None in edges:
+            self.refuse_inference(plan, inputs)
         values = (tuple(arrays), *results) if self.variadic else (*arrays, *results)
         return Node(self, edges, plan.keep(values), plan, params)
+
+    def refuse_inference(self, plan: Plan, inputs: Sequence[Any]) -> None:
+        for i, attribute in plan.sources:
+            if not attribute and i < len(self.inputs):
+                if any(getattr(x, "inference", False) for x in (inputs if self.variadic else inputs[i:i + 1])):
+                    raise GraphError(self.name, "a tensor made under inference_mode", "it cannot be saved for the backward rule",
+                                     "use a clone() of it, or make it under ta.no_grad()")
 
     def record_many(self, inputs: Sequence[Any], arrays: list[Any], ys: Sequence[Any], extra: Sequence[Any],
                     params: dict[str, Any], mask: int, F: Any) -> tuple[Tensor, ...]:
@@ -333,6 +346,8 @@ class Elementwise(Op):
     """
 
     elementwise = True
+    if TYPE_CHECKING:
+        def __call__(self, *inputs: Any, **params: Any) -> Tensor: ...
 
     def __init__(self, name: str, forward: Callable[..., Any], *rules: Any, result: str = "same",
                  mixes: Sequence[int] | None = None, second: Callable[..., Any] | None = None, kinds: str = "bif",
@@ -470,6 +485,8 @@ class Binary(Elementwise):
             plan = self.plans.get(mask) or self.plan(mask)
             node = Node(self, ((x.node or x) if needs_x else None, (z.node or z) if needs_z else None),
                         plan.keep((a, b, y)), plan, self.defaults)
+            if mask != 3 and b is not z and (x.inference or z.inference):
+                self.refuse_inference(plan, inputs)
             if a.shape != y.shape or (b is not z and b.shape != y.shape):
                 node.shapes = (a.shape, () if b is z else b.shape)
             out._requires_grad = True

@@ -58,7 +58,7 @@ def detach(self: Tensor) -> Tensor:
 @public()
 def detach_(self: Tensor) -> Tensor:
     """Cut this tensor off its graph: it becomes a leaf that needs no gradient."""
-    if self.view_of:
+    if self.view_of and self.view_of[1] is not None:
         raise InplaceError("detach_", f"a view of shape {self.shape}", "a view's place in the graph is that of its root",
                            "use detach()")
     self.node, self._requires_grad = None, False

@@ -84,7 +84,7 @@ def refuse(x: Tensor, name: str) -> None:
     if x.inference and not mode.inference:
         raise InplaceError(name, f"a tensor of shape {x.shape}", "it was made under inference_mode, which keeps no record "
                            "of changes", "change a clone() of it, or change it under inference_mode")
-    root, path = x.view_of or (x, ())
+    root, path = _root(x)
     if mode.grad and path is None:
         raise InplaceError(name, f"a view of shape {x.shape}", "it was taken under no_grad, so the tensor it looks at "
                            "would not learn of the change", "take the view where gradients are recorded")
@@ -92,9 +92,19 @@ def refuse(x: Tensor, name: str) -> None:
         raise InplaceError(name, f"a {'leaf' if x is root else 'view of a leaf'} of shape {x.shape} that requires a gradient",
                            "the value its gradient belongs to would be lost",
                            "change it under ta.no_grad(), or change a clone() of it")
-    if 0 in x.array.strides and any(s == 0 and n > 1 for s, n in zip(x.array.strides, x.shape, strict=True)):
+    if x.array.size and 0 in x.array.strides and any(s == 0 and n > 1 for s, n in zip(x.array.strides, x.shape, strict=True)):
         raise InplaceError(name, f"an expanded tensor of shape {x.shape}", "several of its elements are one place in memory",
                            "change a clone() of it")
+
+
+def _root(x: Tensor) -> tuple[Tensor, Any]:
+    """What x is a view of, and how; x itself if it is none. The path is None for a view taken under no_grad."""
+    root, path = x.view_of or (x, ())
+    if path is None:
+        root = root()
+        if root is None or not namespaces[type(x.array)].overlaps(x.array, root.array):
+            return x, ()
+    return root, path
 
 
 def write(x: Tensor, index: Any, value: Any, name: str) -> None:
@@ -145,7 +155,7 @@ def _put_node(x: Tensor, v: Tensor, path: Any) -> Node:
 
 def become(x: Tensor, node: Node) -> None:
     """x's value is now what `node` made; so its root's and that of the root's other views are other ones too."""
-    root, path = x.view_of or (x, ())
+    root, path = _root(x)
     _move(x, node)
     if x is not root:
         _move(root, _put_node(root, x, path))
@@ -289,7 +299,7 @@ def _reshaping(name: str, function: Callable[..., Tensor]) -> Callable[..., Tens
             self.view_of = (root, ())
         view = function(self, *args, **params)
         self.array, self.node = view.array, view.node
-        if view.view_of:
+        if view.view_of and view.view_of[1] is not None:
             self.view_of = view.view_of
             self.view_of[0].views.append(weakref.ref(self))
         return self

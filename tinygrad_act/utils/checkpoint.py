@@ -10,7 +10,7 @@ from ..errors import ArgumentError, GraphError
 from ..grad_mode import enable_grad, mode
 from ..graph import Node, reachable, sweep, tick
 from ..op import _handle, pick
-from ..ops.registry import functions
+from ..ops.random import get_rng_state, set_rng_state
 from ..tensor import Tensor, wrap
 
 
@@ -40,7 +40,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool | N
     if not mode.grad:
         with first:
             return function(*args, **kwargs)
-    states = functions["get_rng_state"]() if preserve_rng_state else None
+    states = get_rng_state() if preserve_rng_state else None
     slots: list[Tensor] = []
     run = Run(function, _take(args, slots), _take(kwargs, slots), states, second)
     since = tick()
@@ -90,15 +90,15 @@ class Run:
 
     def again(self, slots: list[Any]) -> list[Tensor]:
         """The function's results, of the same arguments and random numbers."""
-        now = functions["get_rng_state"]() if self.states is not None else None
+        now = get_rng_state() if self.states is not None else None
         try:
             if self.states is not None:
-                functions["set_rng_state"](self.states)
+                set_rng_state(self.states)
             with enable_grad(), self.context:
                 returned = self.function(*_give(self.args, slots), **_give(self.kwargs, slots))
         finally:
             if now is not None:
-                functions["set_rng_state"](now)
+                set_rng_state(now)
         outputs: list[Tensor] = []
         _take(returned, outputs)
         return outputs

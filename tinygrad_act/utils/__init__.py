@@ -1,0 +1,3 @@
+"""`utils.data`: data sets and loaders. `utils.checkpoint`: memory for time."""
+
+from . import checkpoint, data
