@@ -67,6 +67,10 @@ class MissingPackageError(TinygradActError, ImportError):
     """An optional package or program that is not installed; the remedy names the extra."""
 
 
+class ModuleError(TinygradActError, AttributeError):
+    """A module without the attribute asked for, or one whose __init__ has not run."""
+
+
 class FileError(TinygradActError, ValueError):
     """A file that is corrupt, hostile or not what it was said to be."""
 

@@ -176,6 +176,11 @@ def to_host(array: Any) -> np.ndarray:
     return np.asarray(array) if owner is None else _loaded[owner].to_host(array)
 
 
+def from_bytes(data: bytes | bytearray, dtype: Any, shape: Any) -> np.ndarray:
+    """The NumPy array that these bytes are, with memory of its own (a bytearray gives its memory away)."""
+    return np.frombuffer(bytearray(data) if isinstance(data, bytes) else data, dtype).reshape(shape)
+
+
 def quiet() -> None:
     """NaN and infinity are results here, as in PyTorch, not warnings (detect_anomaly finds them). Once a thread."""
     np.seterr(divide="ignore", over="ignore", invalid="ignore", under="ignore")

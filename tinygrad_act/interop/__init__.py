@@ -1,0 +1,1 @@
+"""Exchange with the outside: safetensors files."""

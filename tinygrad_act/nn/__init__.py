@@ -1,0 +1,21 @@
+"""Networks, under PyTorch's names: modules, parameters, layers, losses; `nn.functional`, `nn.init`, `nn.utils`.
+
+Every activation of the catalogue is here as a class made from its record (see activation.py): `nn.GELU`, `nn.Swish`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from . import activation as _activation
+from . import functional, init, parameter, utils
+from .activation import Activation, Softmax2d
+from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .layers import Dropout, Flatten, Identity, Linear, Unflatten
+from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
+from .module import Module
+from .parameter import Buffer, Parameter
+
+for _module in _activation.modules.values():
+    globals().setdefault(_module.__name__, _module)
+
+if TYPE_CHECKING:
+    def __getattr__(name: str) -> Any: ...               # the classes made from records

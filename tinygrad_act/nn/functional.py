@@ -1,0 +1,40 @@
+"""The functions of networks: every activation of the catalogue, linear, dropout, one_hot, the losses.
+
+`ta.nn.functional.NAME`, with PyTorch's names and signatures where it has the function.
+"""
+
+from __future__ import annotations
+
+from .. import _functions as ops
+from ..activations import functional as _activations
+from ..activations import shares as _shares
+from ..errors import ArgumentError
+from ..op import Op, elementwise_op
+from ..ops.registry import enter
+from ..tensor import Tensor
+
+# The mask is drawn outside the rule, which so stays pure. What is dropped is 0 even where x is infinite.
+_dropout = enter(elementwise_op(
+    "dropout", lambda F, x, mask, *, scale: F.where(mask, x * scale, 0), lambda F, g, mask, *, scale: F.where(mask, g * scale, 0),
+    mixes=(0,)))
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """In training, zero each element with probability p and divide the others by 1 - p, which keeps the mean.
+
+    >>> ta.nn.functional.dropout(ta.ones(3), p=0.25, training=False)
+    tensor([1., 1., 1.])
+    """
+    if not 0 <= p <= 1:
+        raise ArgumentError("dropout", f"p={p}", "it is a probability: 0 to 1")
+    if not training or p == 0:
+        return input
+    mask = ops.rand(input.shape, device=input.device) >= p
+    out: Tensor = _dropout(input, mask, scale=1 / (1 - p) if p < 1 else 0.0)
+    return input.copy_(out) if inplace else out  # type: ignore[attr-defined, no-any-return]
+
+
+# Every activation, as the two modules of the catalogue define it.
+globals().update({name: value for name, value in vars(_activations).items() if not name.startswith("_")
+                  and (isinstance(value, Op) or getattr(value, "__module__", "") == _activations.__name__)})
+globals().update({function.__name__: function for function in _shares.FUNCTIONS})

@@ -1,0 +1,41 @@
+"""Parameter and Buffer: what a Module registers when it is assigned as an attribute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import dtypes
+from ..errors import DTypeError
+from ..tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A leaf that a Module learns: assigned as an attribute of one, it is in its `parameters()`.
+
+    `data` is a Tensor (its array is shared, its graph is not) or what `ta.tensor` takes.
+
+    >>> Parameter(ta.zeros(2))
+    Parameter containing:
+    tensor([0., 0.], requires_grad=True)
+    """
+
+    def __init__(self, data: Any = (), requires_grad: bool = True) -> None:
+        super().__init__(data)
+        if requires_grad and not dtypes.is_floating(self.dtype):
+            raise DTypeError("Parameter", str(self.dtype), "only floating types have gradients",
+                             "pass requires_grad=False, or convert the data with .float()")
+        self.requires_grad = requires_grad
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+
+class Buffer(Tensor):
+    """A constant of a Module (a running mean, a mask): saved with it and moved with it, not learned.
+
+    `Module.register_buffer` is the other way to make one; `persistent=False` keeps it out of the state_dict.
+    """
+
+    def __init__(self, data: Any = (), *, persistent: bool = True) -> None:
+        super().__init__(data)
+        self.persistent = persistent

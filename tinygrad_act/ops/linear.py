@@ -1,0 +1,80 @@
+"""Linear: x @ W.T + b as one node."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..errors import ShapeError
+from ..op import Op
+from ..tensor import Tensor
+from .registry import op
+
+
+def _rows(F: Any, x: Any) -> Any:
+    """x as a matrix: all leading dims in one. (Spelled out, because -1 means nothing for an empty x.)"""
+    return x if x.ndim == 2 else F.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+def _shaped(F: Any, rows: Any, shape: tuple[int, ...]) -> Any:
+    return rows if len(shape) == 2 else F.reshape(rows, shape)
+
+
+def _product(F: Any, x: Any, weight: Any) -> Any:
+    if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        raise ShapeError("linear", f"an input of shape {x.shape} with a weight of shape {weight.shape}",
+                         f"the input's last size must be in_features, {weight.shape[-1]}"
+                         if weight.ndim == 2 else "the weight must be (out_features, in_features)")
+    return F.matmul(_rows(F, x), F.permute(weight, (1, 0)))
+
+
+def _biased(F: Any, x: Any, weight: Any, bias: Any) -> Any:
+    if bias.shape not in ((weight.shape[0],), (1,), ()):
+        raise ShapeError("linear", f"a bias of shape {bias.shape} with a weight of shape {weight.shape}",
+                         f"the bias must have out_features, {weight.shape[0]}, elements")
+    return _shaped(F, _product(F, x, weight) + bias, (*x.shape[:-1], weight.shape[0]))
+
+
+def _unbiased(F: Any, x: Any, weight: Any) -> Any:
+    return _shaped(F, _product(F, x, weight), (*x.shape[:-1], weight.shape[0]))
+
+
+def _for_x(F: Any, g: Any, weight: Any, x_shape: Any) -> Any:
+    return _shaped(F, F.matmul(_rows(F, g), weight), x_shape)
+
+
+def _for_weight(F: Any, g: Any, x: Any) -> Any:
+    return F.matmul(F.permute(_rows(F, g), (1, 0)), _rows(F, x))
+
+
+def _for_bias(F: Any, g: Any, bias_shape: Any) -> Any:
+    return F.sum_to(g, bias_shape)
+
+
+# A rule an input, not one for all: the graph then keeps x only for a weight that learns, and the weight only for an x.
+_linear = op("linear", _biased, _for_x, _for_weight, _for_bias, same_dtype=True)
+_without_bias = Op("linear", _unbiased, _for_x, _for_weight, same_dtype=True)
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input @ weight.T + bias.
+
+    Args:
+        input: (*, in_features), with any leading dims.
+        weight: (out_features, in_features), or (in_features,) for one output without its axis.
+        bias: (out_features,).
+
+    Returns: (*, out_features).
+
+    Raises:
+        ShapeError: the input's last size is not in_features.
+        DTypeError: dtypes differ.
+
+    >>> ta.nn.functional.linear(ta.ones(2, 3), ta.ones(1, 3), ta.tensor([0.5]))
+    tensor([[3.5000],
+            [3.5000]])
+    """
+    if weight.ndim == 1:
+        return linear(input, weight.reshape((1, -1)), bias).squeeze(-1)  # type: ignore[attr-defined, no-any-return]
+    out: Tensor = _without_bias(input, weight) if bias is None else _linear(input, weight, bias)
+    return out
