@@ -2,58 +2,77 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any
+from typing import Any, NamedTuple
+
+Shape = tuple[int, ...]
 
 
-def splits(equation: str, count: int) -> tuple[list[str], str] | None:
-    """The operands' labels and the result's, if `contract` can do it: two operands, no label twice in one."""
+class Side(NamedTuple):
+    """What becomes of an operand: the axes summed at once, the order of the rest (None: as it is), the new shape."""
+
+    alone: Shape
+    order: Shape | None
+    shape: Shape
+
+    def __call__(self, F: Any, x: Any) -> Any:
+        if self.alone:
+            x = F.sum(x, self.alone)
+        if self.order is not None:
+            x = F.permute(x, self.order)
+        return F.reshape(x, self.shape)
+
+
+class Contraction(NamedTuple):
+    """Two sides, multiplied as matrices or (where nothing is left to be a matrix) number by number and summed."""
+
+    a: Side
+    b: Side
+    matrices: bool
+    over: Shape
+    shape: Shape
+    order: Shape | None
+
+    def __call__(self, F: Any, a: Any, b: Any) -> Any:
+        left, right = self.a(F, a), self.b(F, b)
+        if self.matrices:
+            y = F.reshape(F.matmul(left, right), self.shape)
+            y = y if self.order is None else F.permute(y, self.order)
+        else:
+            y = left * right
+            y = F.sum(y, self.over) if self.over else y
+        return F.cast(y, a.dtype)                            # sums of ints are wider than they
+
+
+@functools.lru_cache(maxsize=4096)
+def contraction(equation: str, *shapes: Shape) -> Contraction | None:
+    """How to compute `equation`, or None: it takes two operands, all axes named, and no letter twice in an operand."""
     inputs, arrow, out = equation.partition("->")
     labels = inputs.split(",")
-    if not arrow or count != 2 or len(labels) != 2 or "." in equation or any(len(set(part)) < len(part) for part in labels):
+    if not arrow or len(shapes) != 2 or len(labels) != 2 or "." in equation or any(len(set(part)) < len(part) for part in labels):
         return None
-    return labels, out
-
-
-def contract(F: Any, a: Any, b: Any, of_a: str, of_b: str, out: str) -> Any:
-    """sum of a * b over the labels that `out` lacks. Each axis has one letter; the sizes of equal letters are equal."""
-    dtype = a.dtype
-    a, of_a = _sum_alone(F, a, of_a, of_b + out)
-    b, of_b = _sum_alone(F, b, of_b, of_a + out)
-    summed = [c for c in of_a if c in of_b and c not in out]
-    batch = [c for c in out if c in of_a and c in of_b]
-    left, right = ([c for c in out if c in mine and c not in other] for mine, other in ((of_a, of_b), (of_b, of_a)))
+    (mine, others), sizes = labels, [dict(zip(part, s, strict=True)) for part, s in zip(labels, shapes, strict=True)]
+    summed = [c for c in mine if c in others and c not in out]
+    batch = [c for c in out if c in mine and c in others]
+    left, right = [c for c in out if c not in others], [c for c in out if c not in mine]
     if not summed or (batch and not left and not right):
-        y = _spread(F, a, of_a, [*out, *summed]) * _spread(F, b, of_b, [*out, *summed])
-        y = F.sum(y, tuple(range(len(out), y.ndim))) if summed else y
-        return F.cast(y, dtype)
-    sizes = dict(zip(of_a, a.shape, strict=True)) | dict(zip(of_b, b.shape, strict=True))
-    y = F.matmul(_grouped(F, a, of_a, [batch, left, summed]), _grouped(F, b, of_b, [batch, summed, right]))
-    order = [*batch, *left, *right]
-    y = F.reshape(y, tuple(sizes[c] for c in order))
-    return F.cast(_ordered(F, y, order, list(out)), dtype)
+        order = [*out, *summed]
+        a, b = (_side(part, n, order, [[c] for c in order]) for part, n in zip(labels, sizes, strict=True))
+        return Contraction(a, b, False, tuple(range(len(out), len(order))), (), None)
+    a = _side(mine, sizes[0], [*batch, *left, *summed], [batch, left, summed][not batch:])
+    b = _side(others, sizes[1], [*batch, *summed, *right], [batch, summed, right][not batch:])
+    made = [*batch, *left, *right]
+    size = sizes[1] | sizes[0]
+    return Contraction(a, b, True, (), tuple(size[c] for c in made), _order(made, list(out)))
 
 
-def _sum_alone(F: Any, x: Any, labels: str, elsewhere: str) -> tuple[Any, str]:
-    """x summed over the axes that occur nowhere else."""
-    alone = tuple(i for i, c in enumerate(labels) if c not in elsewhere)
-    return (F.sum(x, alone), "".join(c for c in labels if c in elsewhere)) if alone else (x, labels)
+def _order(labels: list[str], wanted: list[str]) -> Shape | None:
+    return None if labels == wanted else tuple(labels.index(c) for c in wanted)
 
 
-def _ordered(F: Any, x: Any, labels: list[str], order: list[str]) -> Any:
-    return x if labels == order else F.permute(x, tuple(labels.index(c) for c in order))
-
-
-def _grouped(F: Any, x: Any, labels: str, groups: list[list[str]]) -> Any:
-    """x as a matrix, or a batch of them: each group of axes is one; no batch axis where there is no batch."""
-    sizes = dict(zip(labels, x.shape, strict=True))
-    x = _ordered(F, x, list(labels), [c for group in groups for c in group])
-    shape = [math.prod(sizes[c] for c in group) for group in groups]
-    return F.reshape(x, tuple(shape if groups[0] else shape[1:]))
-
-
-def _spread(F: Any, x: Any, labels: str, order: list[str]) -> Any:
-    """x with its axes in the order of `order`, and size 1 where it has none."""
-    sizes = dict(zip(labels, x.shape, strict=True))
-    x = _ordered(F, x, list(labels), [c for c in order if c in sizes])
-    return F.reshape(x, tuple(sizes.get(c, 1) for c in order))
+def _side(labels: str, sizes: dict[str, int], order: list[str], groups: list[list[str]]) -> Side:
+    """An operand with its axes in `order` (those it has), each group of them one axis (of size 1 where it has none)."""
+    alone = tuple(i for i, c in enumerate(labels) if c not in order)
+    return Side(alone, _order([c for c in labels if c in order], [c for c in order if c in sizes]),
+                tuple(math.prod(sizes.get(c, 1) for c in group) for group in groups))

@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from ..dtypes import float32, int64, is_half
-from .contract import contract, splits
+from .contract import contraction
 from .indexing import Indexing
 from .scan import Scans
 
@@ -262,9 +262,9 @@ class Namespace(Scans, Indexing):
 
     def einsum(self, equation: str, *xs: Any) -> Any:
         """`equation` names all axes and the result's ("ij,jk->ik"). A pair of operands is a matrix product."""
-        labels = splits(equation, len(xs))
-        if labels is not None:
-            return contract(self, *xs, *labels[0], labels[1])
+        pair = contraction(equation, *[x.shape for x in xs])
+        if pair is not None:
+            return pair(self, *xs)
         if is_half(xs[0].dtype):
             return self.xp.einsum(equation, *[x.astype("float32") for x in xs]).astype(xs[0].dtype)
         return self.xp.einsum(equation, *xs)

@@ -12,7 +12,7 @@ from ..errors import ArgumentError, ShapeError
 from ..graph import recording
 from ..tensor import Tensor
 from . import arguments
-from .reduce import operand
+from .reduce import cast, operand
 from .reduce import sum as add_up
 from .registry import op, public
 
@@ -53,6 +53,9 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         raise ArgumentError("einsum", type(equation).__name__, "the equation is a text", 'write einsum("ij,jk->ik", a, b)')
     for x in operands:
         operand(x, "einsum")
+    plain = direct(equation, *[x.shape for x in operands])
+    if plain is not None:
+        return _pair(*operands, equation=plain)  # type: ignore[no-any-return]
     labels, out = parse(equation, tuple([x.ndim for x in operands]))
     terms = [_diagonals(x, mine) for x, mine in zip(operands, labels, strict=True)]
     terms = _broadcast(terms, equation)
@@ -61,7 +64,19 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         later = out + "".join(label for _, label in terms[i:])
         x, mine = _contract(x, mine, z, others, later)
     x, mine = _sum_others(x, mine, out)
-    return x if mine == out else recording.permute(x, dims=tuple(mine.index(c) for c in out))  # type: ignore[no-any-return]
+    return x if mine == out else recording.permute(x, dims=tuple(mine.index(c) for c in out))
+
+
+@functools.lru_cache(maxsize=1024)
+def direct(equation: str, *shapes: tuple[int, ...]) -> str | None:
+    """The op's own equation, where it takes the operands as they are: two, nothing repeated, broadcast or summed alone."""
+    if len(shapes) != 2:
+        return None
+    labels, out = parse(equation, tuple(map(len, shapes)))
+    a, b = (dict(zip(part, shape, strict=True)) for part, shape in zip(labels, shapes, strict=True))
+    joint = {**a, **b}
+    as_they_are = len(a) == len(shapes[0]) and len(b) == len(shapes[1]) and {**b, **a} == joint
+    return f"{','.join(labels)}->{out}" if as_they_are and all(c in out or (c in a and c in b) for c in joint) else None
 
 
 def _contract(x: Tensor, mine: str, z: Tensor, others: str, later: str) -> tuple[Tensor, str]:
@@ -77,7 +92,7 @@ def _sum_others(x: Tensor, labels: str, named: str) -> tuple[Tensor, str]:
     alone = tuple(i for i, c in enumerate(labels) if c not in named)
     if not alone:
         return x, labels
-    return recording.cast(add_up(x, alone), dtype=x.dtype), "".join(c for c in labels if c in named)
+    return cast(add_up(x, alone), x.dtype), "".join(c for c in labels if c in named)
 
 
 def _diagonals(x: Tensor, labels: str) -> tuple[Tensor, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -298,9 +297,9 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
         F = namespaces[type(input.array)]
         i = F.arange(input.shape[-1], input.array)
         return Tensor(F.copy(F.expand(F.cast(i == F.reshape(i, (-1, 1)), input.dtype), input.shape)))
-    result = None
-    for bit in range(math.floor(math.log2(n)) + 1):
-        square = input if bit == 0 else matmul(square, square)
-        if n >> bit & 1:
-            result = square if result is None else matmul(result, square)
-    return result  # type: ignore[return-value]
+    result = input
+    for bit in bin(n)[3:]:                                   # the leading one is `input` itself
+        result = matmul(result, result)
+        if bit == "1":
+            result = matmul(result, input)
+    return result

@@ -40,12 +40,16 @@ class Reduction(Op):
             raise self.explain(error, [a]) from error
         if type(y) is not kind:
             y = F.asarray(y)
+        return self.result(x, (a, y), params)
+
+    def result(self, x: Tensor, values: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
+        """The last of `values` (the inputs' arrays, and the result's) as the Tensor that this op makes of x."""
         out = new(Tensor)
-        out.array = y
+        out.array = values[-1]
         if x._requires_grad and mode.grad and self.differentiable:
             plan = self.plans.get(1) or self.plan(1)
             out._requires_grad = True
-            out.node = Node(self, (x.node or x,), plan.keep((a, y)), plan, params)
+            out.node = Node(self, (x.node or x, *[None] * (len(values) - 2)), plan.keep(values), plan, params)
         elif mode.inference:
             out.inference = True
         return out
@@ -58,7 +62,7 @@ class Reduction(Op):
 
 
 def reduction(name: str, forward: Callable[..., Any], *rules: Any) -> Reduction:
-    """A row. In a graph, dim is None, an int or a tuple, from the front."""
+    """A row, also of what runs along an axis without reducing it. In a graph, dim is None, an int or a tuple, from the front."""
     row = Reduction(name, forward, *rules)
     enter(row)
     return row
@@ -311,8 +315,7 @@ def _position(name: str, doc: str) -> None:
     def function(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
         if operand(input, name).dtype.kind == "b":
             raise DTypeError(name, "a tensor of bool", "it takes numbers", "convert it first, with x.int()")
-        y = row.short(input, {"dim": axis(input, dim, name), "keepdim": keepdim})
-        return recording.reshape(y, shape=(1,) * input.ndim) if keepdim and dim is None else y
+        return row.short(input, {"dim": axis(input, dim, name), "keepdim": keepdim})
     function.__name__, function.__doc__ = name, doc
 
 

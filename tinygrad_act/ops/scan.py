@@ -10,7 +10,7 @@ from ..errors import ArgumentError, ShapeError
 from ..graph import recording
 from ..tensor import Tensor
 from . import arguments
-from .reduce import cast, only_floats, operand, shifted, synonyms
+from .reduce import cast, only_floats, operand, reduction, shifted, synonyms
 from .registry import op, public
 
 # h[i] = a[i] * h[i-1] + b[i]. Its adjoint is the same recurrence from the other end, so it is closed under
@@ -39,10 +39,10 @@ def _logcumsumexp_rule(F: Any, g: Any, x: Any, y: Any, *, dim: int) -> Any:
     return F.exp(x - y) * backward_scan(F, steps, g, dim)
 
 
-_cumsum = op("cumsum", lambda F, x, *, dim: F.cumsum(x, dim),
-             lambda F, g, *, dim: F.flip(F.cumsum(F.flip(g, (dim,)), dim), (dim,)))
-_cumprod = op("cumprod", lambda F, x, *, dim: F.cumprod(x, dim), _cumprod_rule)
-_logcumsumexp = op("logcumsumexp", lambda F, x, *, dim: F.logcumsumexp(x, dim), _logcumsumexp_rule)
+_cumsum = reduction("cumsum", lambda F, x, *, dim: F.cumsum(x, dim),
+                    lambda F, g, *, dim: F.flip(F.cumsum(F.flip(g, (dim,)), dim), (dim,)))
+_cumprod = reduction("cumprod", lambda F, x, *, dim: F.cumprod(x, dim), _cumprod_rule)
+_logcumsumexp = reduction("logcumsumexp", lambda F, x, *, dim: F.logcumsumexp(x, dim), _logcumsumexp_rule)
 
 
 def along(x: Tensor, dim: Any, name: str, run: Callable[[Tensor, int], Tensor]) -> Tensor:
@@ -62,7 +62,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     >>> ta.tensor([1., 2., 3.]).cumsum(0)
     tensor([1., 3., 6.])
     """
-    return along(cast(operand(input, "cumsum"), dtype), dim, "cumsum", lambda x, d: _cumsum(x, dim=d))
+    return along(cast(operand(input, "cumsum"), dtype), dim, "cumsum", lambda x, d: _cumsum.short(x, {"dim": d}))
 
 
 @public()
@@ -73,14 +73,14 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     >>> ta.tensor([1., 2., 3.]).cumprod(0)
     tensor([1., 2., 6.])
     """
-    return along(cast(operand(input, "cumprod"), dtype), dim, "cumprod", lambda x, d: _cumprod(x, dim=d))
+    return along(cast(operand(input, "cumprod"), dtype), dim, "cumprod", lambda x, d: _cumprod.short(x, {"dim": d}))
 
 
 @public()
 @synonyms
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """The logarithms of the running sums of exp(input), without overflow."""
-    return along(only_floats(input, "logcumsumexp"), dim, "logcumsumexp", lambda x, d: _logcumsumexp(x, dim=d))
+    return along(only_floats(input, "logcumsumexp"), dim, "logcumsumexp", lambda x, d: _logcumsumexp.short(x, {"dim": d}))
 
 
 @public()
@@ -103,4 +103,4 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     for _ in range(min(n, x.shape[dim])):
         size = x.shape[dim]
         x = less(recording.getitem(x, (*lead, slice(1, size))), recording.getitem(x, (*lead, slice(0, max(size - 1, 0)))))
-    return x  # type: ignore[no-any-return]
+    return x

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import namespaces
-from ..dtypes import bool_, int64, is_floating
+from ..dtypes import bool_, float32, int64, is_floating
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from ..graph import recording
-from ..op import Op
+from ..graph import recording, watchers
 from ..tensor import Tensor, wrap
 from . import arguments
-from .reduce import cast, largest, operand, smallest, sum, synonyms, to_equals, wide
+from .reduce import Reduction, largest, operand, reduction, smallest, sum, synonyms, to_equals, wide
 from .registry import op, public
 from .results import Chosen, named
 
@@ -35,8 +34,8 @@ def _give_back(repeats: bool) -> Callable[..., Any]:
     return rule
 
 
-def _chooser(name: str, repeats: bool = False) -> Op:
-    return op(name, _take, _give_back(repeats), None)
+def _chooser(name: str, repeats: bool = False) -> Reduction:
+    return reduction(name, _take, _give_back(repeats), None)
 
 
 _CHOOSERS = {name: (_chooser(f"{name}_dim" if name in ("max", "min", "median", "nanmedian") else name, repeats), named(name))
@@ -54,7 +53,11 @@ def _choose(name: str, x: Tensor, dim: Any, find: Callable[[Any, Any, int], Any]
     a = x.array
     F = namespaces[type(a)]
     indices = F.cast(find(F, a, d), int64)
-    values = row(x, wrap(indices), dim=d, keepdim=keepdim if shape else False)
+    params: dict[str, Any] = {"dim": d, "keepdim": keepdim if shape else False}
+    if watchers:
+        values = row(x, wrap(indices), **params)
+    else:
+        values = row.result(x, (a, indices, F.asarray(_take(F, a, indices, **params))), params)
     return pair(values, wrap(F.reshape(indices, values.shape)))  # type: ignore[no-any-return]
 
 
@@ -134,7 +137,7 @@ def _median(name: str, skip_nan: bool, doc: str) -> None:
         if not input.array.size:
             if not is_floating(input.dtype):
                 raise ShapeError(name, str(input.shape), "an empty tensor of ints has no median")
-            return sum(input) * float("nan")
+            return recording.mul(sum(input), float("nan"))
         return whole(input)
     function.__name__, function.__doc__ = name, doc
 
@@ -185,7 +188,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that sort along `dim`."""
     if not operand(input, "argsort").ndim:
-        return cast(input * 0, int64)  # type: ignore[operator]
+        return sort(input).indices
     d = arguments.dimension(dim, input.ndim, "argsort")
     F = namespaces[type(input.array)]
     return wrap(F.cast(_order(F, input.array, d, descending), int64))
@@ -277,14 +280,15 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     """
     a = operand(input, "bincount").array
     F = namespaces[type(a)]
-    if a.ndim != 1 or a.dtype.kind not in "iu" or (a.size and F.amin(a) < 0):
+    if a.ndim != 1 or a.dtype.kind not in "iu" or (a.size and F.amin(a).item() < 0):
         raise ArgumentError("bincount", f"{a.dtype} of shape {a.shape}", "it counts non-negative ints in a 1-d tensor",
                             "flatten and convert it")
     if weights is not None and weights.shape != input.shape:
         raise ShapeError("bincount", f"{weights.shape} weights for {input.shape}", "there must be one for each")
-    given = None if weights is None else weights.array
-    y = F.bincount(a, given, minlength)
-    return wrap(y if weights is None or given.dtype.char not in "fd" else F.cast(y, given.dtype))
+    if weights is None:
+        return wrap(F.bincount(a, None, minlength))
+    y = F.bincount(a, weights.array, minlength)
+    return wrap(F.cast(y, float32) if weights.dtype == float32 else y)
 
 
 @public()
