@@ -17,5 +17,10 @@ from .parameter import Buffer, Parameter
 for _module in _activation.modules.values():
     globals().setdefault(_module.__name__, _module)
 
+__all__ = ["Activation", "BCELoss", "BCEWithLogitsLoss", "Buffer", "CrossEntropyLoss", "Dropout", "Flatten", "Identity", "L1Loss",
+           "Linear", "MSELoss", "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ParameterDict",
+           "ParameterList", "Sequential", "Softmax2d", "Unflatten", "functional", "init", "parameter", "utils"]
+__all__ += [_module.__name__ for _module in _activation.modules.values() if _module.__name__ not in __all__]
+
 if TYPE_CHECKING:
     def __getattr__(name: str) -> Any: ...               # the classes made from records

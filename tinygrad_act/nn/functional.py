@@ -5,13 +5,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import _functions as ops
 from ..activations import functional as _activations
 from ..activations import shares as _shares
 from ..errors import ArgumentError
 from ..op import Op, elementwise_op
+from ..ops.linear import linear
+from ..ops.loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+)
 from ..ops.registry import enter
+from ..ops.scatter import one_hot
 from ..tensor import Tensor
+
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "l1_loss", "linear",
+           "mse_loss", "nll_loss", "one_hot"]
 
 # The mask is drawn outside the rule, which so stays pure. What is dropped is 0 even where x is infinite.
 _dropout = enter(elementwise_op(
@@ -34,7 +49,12 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return input.copy_(out) if inplace else out  # type: ignore[attr-defined, no-any-return]
 
 
-# Every activation, as the two modules of the catalogue define it.
-globals().update({name: value for name, value in vars(_activations).items() if not name.startswith("_")
-                  and (isinstance(value, Op) or getattr(value, "__module__", "") == _activations.__name__)})
-globals().update({function.__name__: function for function in _shares.FUNCTIONS})
+def _activation_functions() -> dict[str, Any]:
+    """Every activation, by name, as the modules of the catalogue define it."""
+    found = {name: value for name, value in vars(_activations).items() if not name.startswith("_")
+             and (isinstance(value, Op) or getattr(value, "__module__", "") == _activations.__name__)}
+    return found | {function.__name__: function for function in _shares.FUNCTIONS}
+
+
+globals().update({name: f for name, f in _activation_functions().items() if name not in __all__})
+__all__ += [name for name in _activation_functions() if name not in __all__]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..ops.loss import reduction_of
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module
@@ -10,7 +11,7 @@ from .module import Module
 class _Loss(Module):
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()
-        self.reduction = F.reduction_of(type(self).__name__, reduction, size_average, reduce)
+        self.reduction = reduction_of(type(self).__name__, reduction, size_average, reduce)
 
 
 class _WeightedLoss(_Loss):
