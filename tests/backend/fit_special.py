@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mpmath import chebyfit, erf, erfc, erfinv, exp, log, mp, mpf, pi, sqrt, taylor
+from mpmath import chebyfit, erf, erfc, erfinv, exp, fac2, log, mp, mpf, pi, sqrt, taylor
 
 LOW, HIGH, SHIFT, POLE = mpf(0.375), mpf(28), mpf(0.5), mpf(3.5)
 
 
 def erfcx(x: Any) -> Any:
     return exp(x * x) * erfc(x)
+
+
+def series(x: Any) -> Any:
+    """erfcx(x) for large x, where exp(x * x) is past all bounds."""
+    return sum((-1) ** k * fac2(2 * k - 1) / (2 * x * x) ** k for k in range(25)) / (x * sqrt(pi))
 
 
 def unit(f: Callable[[Any], Any], low: Any, high: Any, terms: int) -> list[float]:
@@ -42,6 +47,8 @@ def tables() -> dict[str, list[float]]:
         "INVERSE": [float(c) for c in chebyfit(inverse, [0, mpf(0.25)], 15)],
         "GUESS": unit(lambda t: guess(1 / t - 1) * t, 1 / mpf(7.1), 1 / mpf(1.83), 9),
         "SINGLE": unit(lambda t: erfcx(1 / t - 2), 1 / mpf(12.5), 1 / mpf(2), 14),
+        "SCALED": unit(lambda t: 1 / sqrt(pi) if not t else (erfcx if t > 0.005 else series)(1 / t - 2) / t,
+                       mpf(0), 1 / mpf(2), 13),
         "EXPM1": [float(c) for c in taylor(lambda r: exp(-r), 0, 6)][:0:-1],
     }
 

@@ -1,8 +1,9 @@
-"""erf, erfc and erfinv for NumPy, which has none: float64 to less than one unit in the last place.
+"""erf, erfc, erfcx and erfinv for NumPy, which has none: float64 to less than one unit in the last place.
 
 Near 0, erf(x) = x + x NEAR(x^2). From x = 0.4 on, erfc(x) = exp(-x^2) (1 + REST(x)) / (sqrt(pi) (x + 1/2)), with each of
 the three factors kept as a short head, whose products are exact, and a tail; so one rounding is left, the last. erfinv
-solves erfc(x) = 1 - |y| by one step of Halley's method on that unrounded erfc. float32 takes a shorter way through
+solves erfc(x) = 1 - |y| by one step of Halley's method on that unrounded erfc. erfcx(x) = exp(x^2) erfc(x) is the same
+without its first factor; for negative x, 2 exp(x^2) less that, and to 2.5 units. float32 takes a shorter way through
 float64. The coefficients are our own fits: `tests/backend/fit_special.py` prints them.
 """
 
@@ -35,6 +36,10 @@ SINGLE = (
     1.3690929967554647e-07, -9.946202880323146e-07, 6.445683293872934e-07, 8.7949879260657e-06, -2.1853858172199846e-05,
     -3.9768370904973424e-05, 0.0002642780012240835, 8.026584635370413e-05, -0.0030472303504672713,
     -0.0010205131895746266, 0.047137411242556146, 0.19746110617632878, 0.4289206636198975, 0.3302570590310081)
+SCALED = (
+    -1.7604320698932338e-05, -2.5286262459977816e-06, 0.00013713324580658478, -6.625186031558835e-05,
+    -0.000658174509982131, 0.0008543913769217021, 0.003089116821258644, -0.0064838646818707844, -0.02151047096443451,
+    0.036442796460743714, 0.2794720856819758, 0.6871606645198982, 1.021582705242023)
 EXPM1 = (
     0.001388888888888889, -0.008333333333333333, 0.041666666666666664, -0.16666666666666666, 0.5, -1.0)
 
@@ -82,12 +87,17 @@ def _upper(x: Any) -> tuple[Any, Any, Any]:
     steps = steps.astype(np.int32)
     e_high, e_low = HEADS[steps & 31], TAILS[steps & 31]                 # exp(-x^2) = (e_high + e_low) * 2^-k
     e_low += (e_high + e_low) * (r * _polynomial(EXPM1, r))
+    p_high, p_low = _scaled(x, head, rest)
+    return e_high * p_high, e_high * p_low + e_low * (p_high + p_low), steps >> 5
+
+
+def _scaled(x: Any, head: Any, rest: Any) -> tuple[Any, Any]:
+    """exp(x^2) erfc(x) for 0.4 <= x <= 28, as high + low."""
     below = head + 0.5
     p_high = _head(ROOT_HIGH / below)
     left = ((ROOT_HIGH - p_high * below) + (ROOT_LOW - p_high * rest)) / (below + rest)
     u = 1 - (x - 0.375) / (x + 3.5) * (63 / 27.625)                      # 1 .. -1 for 3/8 .. 28, exact where it matters
-    p_low = left + (p_high + left) * _polynomial(REST, u)
-    return e_high * p_high, e_high * p_low + e_low * (p_high + p_low), steps >> 5
+    return p_high, left + (p_high + left) * _polynomial(REST, u)
 
 
 def _erf(x: Any) -> Any:
@@ -107,6 +117,33 @@ def _erfc(x: Any) -> Any:
         tail = np.ldexp(high + low, -k)
         y[far] = np.where(x[far] > 0, tail, 2 - tail)
     return y
+
+
+def _erfcx(x: Any) -> Any:
+    a = np.abs(x)
+    small = np.clip(x, -0.5, 0.5)
+    square = small * small
+    y = 1 - (np.exp(square) * (small + small * _polynomial(NEAR, square)) - np.expm1(square))
+    far = np.flatnonzero(a >= 0.4)
+    if far.size:
+        b = np.minimum(a[far], 28.0)
+        head = _head(b)
+        high, low = _scaled(b, head, b - head)
+        y[far] = np.where(a[far] < 28, high + low, _far_erfcx(np.maximum(a[far], 28.0)))
+    left = np.flatnonzero(x <= -0.4)
+    if left.size:
+        b = np.minimum(a[left], 30.0)                                    # where it is infinite
+        head = _head(b)
+        y[left] = 2 * (np.exp(head * head) * np.exp((b - head) * (b + head))) - y[left]
+    return y
+
+
+def _far_erfcx(x: Any) -> Any:
+    """The asymptotic series, from its smallest term."""
+    s, y = 0.5 / x / x, 1.0
+    for k in (11, 9, 7, 5, 3, 1):
+        y = 1 - k * s * y
+    return y * (ROOT_HIGH / x)
 
 
 def _erfinv(y: Any) -> Any:
@@ -134,6 +171,13 @@ def _single_erf(x: Any) -> Any:
                     np.copysign(1 - _single_erfc(np.abs(x)), x))
 
 
+def _single_erfcx(x: Any) -> Any:
+    a = np.abs(x)
+    t = 1 / (a + 2)
+    y = t * _polynomial(SCALED, 4 * t - 1)
+    return np.where(x < 0, 2 * np.exp(a * a) - y, y)
+
+
 def _lift(double: Callable[[Any], Any], single: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Blocks of a flat float64 copy through `double` (or `single`, for less than that), shape and dtype put back."""
     def function(x: Any) -> Any:
@@ -150,4 +194,5 @@ def _lift(double: Callable[[Any], Any], single: Callable[[Any], Any]) -> Callabl
 
 erf = _lift(_erf, _single_erf)
 erfc = _lift(_erfc, _single_erfc)
+erfcx = _lift(_erfcx, _single_erfcx)
 erfinv = _lift(_erfinv, _erfinv)
