@@ -437,7 +437,12 @@ class Unary(Elementwise):
         F = namespaces[kind]
         if a.dtype.char not in F.floats or self.incomplete:
             return super().__call__(x, **params)
-        y = self.forward(F, a, **params)
+        try:
+            y = self.forward(F, a, **params)
+        except TinygradActError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise self.explain(error, [a, *params.values()]) from error
         if type(y) is not kind:
             y = F.asarray(y)
         out = new(Tensor)
