@@ -15,7 +15,7 @@ from mpmath import mp, mpf
 
 import tinygrad_act as ta
 from tests.activations.reference import ACROSS, FORMULAS
-from tests.activations.units import LIMITS, Case, cases, derivatives, extremes, numpy, points, tensor, worst
+from tests.activations.units import LIMITS, Case, cases, derivatives, extremes, in_torch, numpy, points, tensor, worst
 from tinygrad_act.activations import catalogue
 from tinygrad_act.activations.record import SMOOTHNESS
 from tinygrad_act.graph import grad
@@ -78,7 +78,7 @@ def test_third_derivative(case: Case) -> None:
 @each_default
 @pytest.mark.parametrize("name", HALVES)
 def test_halves_are_as_exact_as_their_rounding(case: Case, name: str) -> None:
-    dtype = ta.bfloat16() if name == "bfloat16" else ta.float16
+    dtype = getattr(ta, name)
     x = tensor([*MODERATE, 0.0, 30.0, -30.0], dtype)
     exact = numpy(case.call(tensor(numpy(x).astype(np.float64), ta.float64)))
     y = case.call(x)
@@ -329,27 +329,16 @@ def test_fact_lipschitz(case: Case) -> None:
 def test_as_in_pytorch(case: Case) -> None:
     """The value, and the derivative at the kinks too unless a note says why it is another."""
     torch = pytest.importorskip("torch")
-    theirs = getattr(torch.nn.functional, case.record.torch)
-    kinks = [] if case.record.note else list(case.kinks())
-    xs = [*MODERATE, *kinks, -5.5, 7.5]
+    xs = [*MODERATE, *([] if case.record.note else case.kinks()), -5.5, 7.5]
     x = torch.tensor(xs, dtype=torch.float64, requires_grad=True)
     parameters = {n: torch.tensor(case.values[n], dtype=torch.float64, requires_grad=True) for n in case.record.learnable}
-    required = [v for k, v in case.settings().items() if _required(theirs, k)]
-    y = theirs(x, *parameters.values(), *required)
+    y = in_torch(case, torch)(x, *parameters.values())
     gradients = torch.autograd.grad(y.sum(), [x, *parameters.values()])
     got = derivatives(case, xs, ta.float64, 1)
     np.testing.assert_allclose(got[0], y.detach().numpy(), rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(got[1], gradients[0].numpy(), rtol=1e-7, atol=1e-9)
     for name, g in zip(parameters, gradients[1:], strict=True):
         np.testing.assert_allclose(_parameter_gradient(case, name, xs, np.ones(len(xs))), g.numpy(), rtol=1e-12)
-
-
-def _required(function: Any, name: str) -> bool:
-    try:
-        parameter = inspect.signature(function).parameters.get(name)
-    except ValueError:
-        return False
-    return parameter is not None and parameter.default is inspect.Parameter.empty
 
 
 # ----------------------------------------------------------------------------------------------- across an axis

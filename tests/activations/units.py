@@ -6,6 +6,7 @@ Shared by the tests and by `tests/benchmarks/accuracy.py`.
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -139,6 +140,47 @@ def derivatives(case: Case, xs: Any, dtype: Any, order: int = 2, op: Any = None)
         got = grad(y, x, one, create_graph=k < order, retain_graph=True, allow_unused=True)[0]
         y = tensor(np.zeros(x.shape), dtype) if got is None else got
         found.append(numpy(y))
+    return found
+
+
+def in_torch(case: Case, torch: Any) -> Any:
+    """PyTorch's function of x alone at the defaults, its parameters as here; None if it has none."""
+    name = case.record.torch or ELSEWHERE.get(case.name, "")
+    if not name or not case.default:
+        return None
+    theirs = functools.reduce(getattr, name.split("."), torch.nn.functional if case.record.torch else torch)
+
+    def function(x: Any, *parameters: Any) -> Any:
+        parameters = parameters or tuple(torch.tensor(case.values[n], dtype=x.dtype) for n in case.record.learnable)
+        return theirs(x, *parameters, *[v for k, v in case.settings().items() if _required(theirs, k)])
+    return function
+
+
+ELSEWHERE = {"normal_cdf": "special.ndtr", "arctan": "atan", "sinc": "sinc"}     # in PyTorch, but not an activation there
+
+
+def _required(function: Any, name: str) -> bool:
+    try:
+        parameter = inspect.signature(function).parameters.get(name)
+    except ValueError:
+        return False
+    return parameter is not None and parameter.default is inspect.Parameter.empty
+
+
+def torch_derivatives(function: Any, xs: Any, dtype: Any, torch: Any) -> list[Any]:
+    """[f, f', f''] of PyTorch's function at xs; without those it does not implement."""
+    x = torch.tensor(xs, dtype=dtype, requires_grad=True)
+    y = function(x)
+    found = [y.detach().numpy()]
+    for _ in range(2):
+        try:
+            got = torch.autograd.grad(y.sum(), x, create_graph=True, allow_unused=True)[0] if y.requires_grad else None
+        except RuntimeError as error:
+            if "not implemented" not in str(error):
+                raise
+            break
+        y = torch.zeros_like(x) if got is None else got
+        found.append(y.detach().numpy())
     return found
 
 

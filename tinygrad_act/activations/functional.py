@@ -154,7 +154,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(x)), exact in both tails.
 
     >>> logsigmoid(ta.tensor([0.0, -200.0]))
-    tensor([-6.9315e-01, -2.0000e+02])
+    tensor([  -0.6931, -200.0000])
     """
     return _op["log_sigmoid"](input)
 

@@ -216,7 +216,7 @@ def celu_backward(F: Any, g: Any, x: Any, *, alpha: float) -> Any:
     return F.where(x > 0, g, g * F.exp(F.minimum(x, 0) / alpha))
 
 
-SCALE, SCALE_ALPHA = 1.0507009873554805, 1.7580993408473766          # lambda, and lambda * alpha, of the paper
+SCALE, SCALE_ALPHA = 1.0507009873554805, 1.7580993408473768          # lambda, and lambda * alpha, of the paper
 
 
 @activation(formula=r"\lambda x \text{ if } x > 0 \text{ else } \lambda \alpha (e^x - 1)",
