@@ -25,6 +25,19 @@ def relu(x: Any) -> Any:
     return max(x, mpf(0))
 
 
+def shares(row: Any) -> Any:
+    return [mp.exp(x) / mp.fsum(map(mp.exp, row)) for x in row]
+
+
+def bisected(row: Any, power: int) -> Any:
+    """max(0, x - tau) ** power, with the tau for which they add up to 1."""
+    low, high = min(row) - 2, max(row)
+    for _ in range(300):
+        tau = (low + high) / 2
+        low, high = (tau, high) if sum(max(x - tau, 0) ** power for x in row) > 1 else (low, tau)
+    return [max(x - tau, mpf(0)) ** power for x in row]
+
+
 FORMULAS: dict[str, Callable[..., Any]] = {
     # ------------------------------------------------------------------------------------------ rectifiers
     "relu": relu,
@@ -62,6 +75,15 @@ FORMULAS: dict[str, Callable[..., Any]] = {
 
 ACROSS: dict[str, Callable[..., Any]] = {
     "crelu": lambda row: [relu(x) for x in row] + [relu(-x) for x in row],
+    "softmax": shares,
+    "softmin": lambda row: shares([-x for x in row]),
+    "log_softmax": lambda row: [x - mp.log(mp.fsum(map(mp.exp, row))) for x in row],
+    "sparsemax": lambda row: bisected(row, 1),
+    "entmax15": lambda row: bisected([x / 2 for x in row], 2),
+    "hardmax": lambda row: [mpf(x == max(row)) for x in row],
+    "gumbel_softmax": lambda row, tau: shares([x / tau for x in row]),
+    "maxout": lambda row, k: [max(row[i:i + k]) for i in range(0, len(row), k)],
+    "squash": lambda row: [x * mp.norm(row) / (1 + mp.norm(row) ** 2) for x in row],
 }
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {

@@ -77,7 +77,10 @@ def softmin_backward(F: Any, g: Any, y: Any, *, dim: int) -> Any:
 def log_softmax(F: Any, x: Any, *, dim: int = -1) -> Any:
     """The logarithm of softmax, exact also where the share itself is too small to be a number."""
     shifted = _shifted(F, x, dim)
-    return shifted - F.log(_total(F, F.exp(shifted), dim))
+    top = shifted == 0
+    count = _total(F, F.cast(top, x.dtype), dim)             # these are exactly 1, so the others are not lost beside them
+    others = _total(F, F.where(top, 0, F.exp(shifted)), dim)
+    return shifted - (F.log(count) + F.log1p(others / count))
 
 
 @log_softmax.backward
