@@ -137,7 +137,9 @@ def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | 
             del pending[node]
         if node.op is PICK:
             parent = node.edges[0]
-            slots = pending.setdefault(parent, [None] * len(parent.shapes))
+            slots = pending.get(parent)
+            if slots is None:
+                slots = pending[parent] = [None] * len(parent.shapes)
             i = node.params["index"]
             slots[i] = g if slots[i] is None else slots[i] + g
             yield node, g, (g,)
@@ -364,13 +366,14 @@ changes = Changes()
 
 def note_view(source: Tensor, view: Tensor, op: Any, params: dict[str, Any]) -> None:
     """Remember how `view` looks at its root, so that an in-place change of one reaches the other's graph."""
-    if not namespaces[type(view.array)].overlaps(source.array, view.array):
+    a, b = source.array, view.array
+    if b.base is not a and not namespaces[type(b)].overlaps(a, b):
         return
     root, path = source.view_of or (source, ())
     if path is None:
         view.view_of = source.view_of
         return
-    view.view_of = (root, (*path, (op, params)))
+    view.view_of = (root, (path, op, params))            # linked, so that a long chain of views stays cheap
     if root.views is None:
         root.views = []
     elif len(root.views) >= 32 and not len(root.views) & (len(root.views) - 1):      # at 32, 64, 128, ...

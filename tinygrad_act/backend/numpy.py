@@ -42,6 +42,10 @@ class NumpyNamespace(Namespace):
     def amin(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return _min(x, axis=dim, keepdims=keepdim)
 
+    def windows(self, x: Any, dim: int, size: int, step: int) -> Any:
+        view = np.lib.stride_tricks.sliding_window_view(x, size, axis=dim, writeable=x.flags.writeable)
+        return view[(slice(None),) * (dim % x.ndim) + (slice(None, None, step),)]
+
     def add_at(self, y: Any, index: Any, v: Any) -> None:
         """By positions in flat memory: NumPy adds to one axis many times faster than to several."""
         places = _places(y, index, v.size)

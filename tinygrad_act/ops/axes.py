@@ -9,16 +9,17 @@ from ..errors import ArgumentError, IndexingError, ShapeError
 from ..tensor import Tensor
 from . import arguments
 from .arguments import dimension, dimensions
-from .registry import op, public, recording
+from .registry import enter, op, public, recording
 from .shape import reshape, reshape_op
+from .views import View
 
-permute_op = op("permute", lambda F, x, *, dims: F.permute(x, dims),
-                lambda F, g, *, dims: F.permute(g, tuple(sorted(range(len(dims)), key=dims.__getitem__))), view=True)
-flip_op = op("flip", lambda F, x, *, dims: F.flip(x, dims), lambda F, g, *, dims: F.flip(g, dims))
+permute_op = enter(View("permute", lambda F, x, *, dims: F.permute(x, dims),
+                        lambda F, g, *, dims: F.permute(g, tuple(sorted(range(len(dims)), key=dims.__getitem__)))))
+flip_op = op("flip", lambda F, x, *, dims: F.copy(F.flip(x, dims)), lambda F, g, *, dims: F.flip(g, dims))
 roll_op = op("roll", lambda F, x, *, shifts, dims: F.roll(x, shifts, dims),
              lambda F, g, *, shifts, dims: F.roll(g, tuple([-s for s in shifts]), dims))
-windows_op = op("windows", lambda F, x, *, dim, size, step: F.windows(x, dim, size, step),
-                lambda F, g, x_shape, *, dim, size, step: F.unwindow(g, dim, size, step, x_shape[dim]), view=True)
+windows_op = enter(View("windows", lambda F, x, *, dim, size, step: F.windows(x, dim, size, step),
+                        lambda F, g, x_shape, *, dim, size, step: F.unwindow(g, dim, size, step, x_shape[dim])))
 op("unwindow", lambda F, w, *, dim, size, step, n: F.unwindow(w, dim, size, step, n),
    lambda F, h, *, dim, size, step: F.windows(h, dim, size, step))
 

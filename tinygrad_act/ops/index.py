@@ -15,9 +15,11 @@ from ..tensor import Tensor
 from . import arguments
 from .arguments import axis_is_dim, dimension
 from .registry import enter, public, recording
+from .views import View
 
 ALL = slice(None)
 BASIC = {int, slice, type(None), type(Ellipsis)}
+ENDS = {int, type(None)}
 
 
 class IndexOp(Op):
@@ -30,8 +32,8 @@ class IndexOp(Op):
 
 
 # `index` is as NumPy has it: a tuple of ints, slices, None and arrays of x's library.
-getitem_op = enter(IndexOp("getitem", lambda F, x, *, index: F.getitem(x, index),
-                           lambda F, g, x_shape, *, index: F.index_add_to(g, index, x_shape), view=True))
+getitem_op = enter(View("getitem", lambda F, x, *, index: F.getitem(x, index),
+                        lambda F, g, x_shape, *, index: F.index_add_to(g, index, x_shape)))
 enter(IndexOp("index_add_to", lambda F, g, *, index, shape: F.index_add_to(g, index, shape),
               lambda F, h, *, index: F.getitem(h, index)))
 put_op = IndexOp("index_put", lambda F, x, v, *, index: F.index_put(x, index, v),
@@ -47,9 +49,12 @@ def resolve(x: Tensor, index: Any, op: str = "getitem") -> tuple[Any, Any]:
     Integers come first, so that an axis they remove never moves the axes that index arrays make.
     """
     parts = _as_parts(index)
-    if all(type(p) in BASIC for p in parts):
-        return _basic(x.array.shape, parts, op), None
     array = x.array
+    for p in parts:
+        if type(p) not in BASIC:
+            break
+    else:
+        return _basic(array.shape, parts, op), None
     parts = [_part(p, array, op) for p in parts]
     parts = _spell_out(parts, array.shape, op)
     basic: list[Any] = []
@@ -90,8 +95,8 @@ def _as_parts(index: Any) -> Any:
     return (index,)
 
 
-def _basic(shape: tuple[int, ...], parts: Sequence[Any], op: str) -> Any:
-    """Ints, slices, None and Ellipsis, checked."""
+def _basic(shape: tuple[int, ...], parts: Any, op: str) -> Any:
+    """A tuple of ints, slices, None and Ellipsis, checked."""
     axis = 0
     if Ellipsis in parts:
         parts = _spell_out(parts, shape, op)
@@ -100,12 +105,12 @@ def _basic(shape: tuple[int, ...], parts: Sequence[Any], op: str) -> Any:
             _within(p, shape, axis, op)
             axis += 1
         elif p is not None:
-            if p.step is not None or p.start is not None or p.stop is not None:
+            if p.step is not None or type(p.start) not in ENDS or type(p.stop) not in ENDS:
                 _forward(p, op)
             axis += 1
     if axis > len(shape):
         raise _too_many(shape, op)
-    return tuple(parts)
+    return parts if type(parts) is tuple else tuple(parts)
 
 
 def _too_many(shape: tuple[int, ...], op: str) -> IndexingError:

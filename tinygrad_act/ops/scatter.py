@@ -340,7 +340,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
             raise ArgumentError("repeat_interleave", f"repeats={repeats}", "it cannot be negative")
         before, after = input.shape[:dim], input.shape[dim + 1:]
         spread = expand(reshape(input, (*before, n, 1, *after)), (*before, n, repeats, *after))
-        return reshape(spread, (*before, n * repeats, *after))
+        return reshape(recording.clone(spread), (*before, n * repeats, *after))
     counts = repeats if isinstance(repeats, Tensor) else input.new_tensor(repeats, dtype=dtypes.int64)  # type: ignore[attr-defined]
     if counts.array.size not in (1, n) or counts.ndim > 1:
         raise ShapeError("repeat_interleave", f"{counts.shape} repeats along an axis of {n}", "there must be one for each")

@@ -11,17 +11,18 @@ from ..errors import ArgumentError, IndexingError, ShapeError
 from ..tensor import Tensor, wrap
 from . import arguments
 from .arguments import axis_is_dim, dimension, dimensions
-from .registry import op, public, recording
+from .registry import enter, op, public, recording
+from .views import View
 
-reshape_op = op("reshape", lambda F, x, *, shape: F.reshape(x, shape), lambda F, g, x_shape: F.reshape(g, x_shape), view=True)
-expand_op = op("expand", lambda F, x, *, shape: F.expand(x, shape), lambda F, g, x_shape: F.sum_to(g, x_shape), view=True)
+reshape_op = enter(View("reshape", lambda F, x, *, shape: F.reshape(x, shape), lambda F, g, x_shape: F.reshape(g, x_shape)))
+expand_op = enter(View("expand", lambda F, x, *, shape: F.expand(x, shape), lambda F, g, x_shape: F.sum_to(g, x_shape)))
 
 
 def _repeat(F: Any, x: Any, *, repeats: tuple[int, ...]) -> Any:
     ones = (1,) * (len(repeats) - x.ndim)
     pairs = list(zip(repeats, (*ones, *x.shape), strict=True))
     spread = F.expand(F.reshape(x, tuple([m for _, n in pairs for m in (1, n)])), tuple([m for pair in pairs for m in pair]))
-    return F.reshape(spread, tuple([r * n for r, n in pairs]))
+    return F.reshape(F.copy(spread), tuple([r * n for r, n in pairs]))
 
 
 def _unrepeat(F: Any, g: Any, x_shape: tuple[int, ...], *, repeats: tuple[int, ...]) -> Any:
