@@ -1,6 +1,7 @@
 """The ops: importing a module of this folder enters its rows (see registry.py)."""
 
 from . import (
+    addmm,
     arithmetic,
     autograd_methods,
     axes,

@@ -13,7 +13,7 @@ from ..graph import Node, recording, watchers
 from ..op import Op, new
 from ..tensor import Tensor
 from .reduce import operand
-from .registry import enter, functions, op, operators, public
+from .registry import enter, operators, public
 
 
 class Product(Op):
@@ -95,16 +95,10 @@ def mismatch(name: str, a: Any, b: Any) -> TinygradActError | None:
     return None
 
 
-def product(name: str, ranks: tuple[int, int] | None, forward: Callable[..., Any], for_a: Any, for_b: Any, doc: str) -> Product:
-    """A row: public under its name, as a function and a method."""
+def product(name: str, ranks: tuple[int, int] | None, forward: Callable[..., Any], for_a: Any, for_b: Any) -> Product:
+    """A row, part of F."""
     row = Product(name, ranks, forward, for_a, for_b)
     enter(row)
-    row.__doc__ = doc
-    if ranks:
-        def function(input: Tensor, other: Tensor) -> Tensor:
-            return row(input, other)
-        function.__name__, function.__doc__ = name, doc
-        public(name)(function)
     return row
 
 
@@ -147,21 +141,50 @@ def _for_second(F: Any, g: Any, a: Any, b_shape: Any) -> Any:
     return F.sum_to(F.matmul(turned(F, a), g), b_shape)
 
 
-_matmul = product("matmul", None, lambda F, a, b: F.matmul(a, b), _for_first, _for_second, "")
-mm = product("mm", (2, 2), lambda F, a, b: F.matmul(a, b),
-             lambda F, g, b: F.matmul(g, F.permute(b, (1, 0))), lambda F, g, a: F.matmul(F.permute(a, (1, 0)), g),
-             "The product of two matrices, without broadcasting.")
-bmm = product("bmm", (3, 3), _same_batch,
-              lambda F, g, b: F.matmul(g, turned(F, b)), lambda F, g, a: F.matmul(turned(F, a), g),
-              "The products of two equally long batches of matrices.")
-mv = product("mv", (2, 1), lambda F, a, b: F.matmul(a, b),
-             lambda F, g, b: column(F, g) * b, lambda F, g, a: F.matmul(F.permute(a, (1, 0)), g),
-             "The product of a matrix and a vector.")
-dot = product("dot", (1, 1), lambda F, a, b: F.matmul(a, b), lambda F, g, b: g * b, lambda F, g, a: g * a,
-              "The inner product of two vectors.")
-public("vdot")(functions["dot"])
+_matmul = product("matmul", None, lambda F, a, b: F.matmul(a, b), _for_first, _for_second)
+_mm = product("mm", (2, 2), lambda F, a, b: F.matmul(a, b),
+              lambda F, g, b: F.matmul(g, F.permute(b, (1, 0))), lambda F, g, a: F.matmul(F.permute(a, (1, 0)), g))
+_bmm = product("bmm", (3, 3), _same_batch,
+               lambda F, g, b: F.matmul(g, turned(F, b)), lambda F, g, a: F.matmul(turned(F, a), g))
+_mv = product("mv", (2, 1), lambda F, a, b: F.matmul(a, b),
+              lambda F, g, b: column(F, g) * b, lambda F, g, a: F.matmul(F.permute(a, (1, 0)), g))
+_dot = product("dot", (1, 1), lambda F, a, b: F.matmul(a, b), lambda F, g, b: g * b, lambda F, g, a: g * a)
 
-_BY_RANKS = {(2, 2): mm, (2, 1): mv, (1, 1): dot}
+_BY_RANKS = {(2, 2): _mm, (2, 1): _mv, (1, 1): _dot}
+
+
+@public()
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The product of two matrices, without broadcasting."""
+    return _mm(input, mat2)
+
+
+@public()
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The products of two equally long batches of matrices."""
+    return _bmm(input, mat2)
+
+
+@public()
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """The product of a matrix and a vector."""
+    return _mv(input, vec)
+
+
+@public()
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """The inner product of two vectors.
+
+    >>> ta.tensor([1., 2.]).dot(ta.tensor([3., 4.]))
+    tensor(11.)
+    """
+    return _dot(input, tensor)
+
+
+@public()
+def vdot(input: Tensor, other: Tensor) -> Tensor:
+    """`dot`: the two differ for complex numbers only."""
+    return _dot(input, other)
 
 
 @public(F=True)
@@ -181,60 +204,6 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 
 operators(__matmul__=matmul, __rmatmul__=matmul)
-
-
-# ------------------------------------------------------------------------------------------ products that add to another
-def _added(name: str, ranks: tuple[int, int], multiply: Callable[..., Any], for_a: Callable[..., Any],
-           for_b: Callable[..., Any], doc: str) -> None:
-    """beta * input + alpha * (a @ b) as one op; beta = 0 leaves the input out, NaN and all."""
-    def forward(F: Any, input: Any, a: Any, b: Any, *, beta: float = 1, alpha: float = 1) -> Any:
-        try:
-            y = multiply(F, a, b)
-        except ValueError as error:
-            raise mismatch(name, a, b) or error from error
-        if broadcast_shape(input.shape, y.shape) != y.shape:
-            raise ShapeError(name, f"an input of {input.shape} for a product of {y.shape}", "it does not broadcast to that",
-                             "reshape or unsqueeze it")
-        y = y if alpha == 1 else alpha * y
-        return y if beta == 0 else y + input if beta == 1 else y + beta * input
-
-    row = op(name, forward,
-             lambda F, g, input_shape, *, beta: F.sum_to(g if beta == 1 else beta * g, input_shape),
-             lambda F, g, b, *, alpha: for_a(F, g if alpha == 1 else alpha * g, b),
-             lambda F, g, a, *, alpha: for_b(F, g if alpha == 1 else alpha * g, a), same_dtype=True)
-
-    def function(input: Tensor, first: Tensor, second: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-        for x, rank in ((first, ranks[0]), (second, ranks[1])):
-            if operand(x, name).ndim != rank:
-                raise ShapeError(name, _shapes(first, second), f"it takes {ranks[0]}-d and {ranks[1]}-d tensors")
-        if name == "baddbmm" and first.shape[0] != second.shape[0]:
-            raise ShapeError(name, _shapes(first, second), "the batches differ")
-        if operand(input, name).dtype.kind in "iu" and not (isinstance(beta, int) and isinstance(alpha, int)):
-            raise ArgumentError(name, f"beta={beta}, alpha={alpha} for ints", "they must be ints too")
-        return row(input, first, second, beta=beta, alpha=alpha)  # type: ignore[no-any-return]
-    function.__name__, function.__doc__ = name, doc
-    public(name)(function)
-
-
-def _times(F: Any, a: Any, b: Any) -> Any:
-    return F.matmul(a, b)
-
-
-def _first(F: Any, g: Any, b: Any) -> Any:
-    return F.matmul(g, turned(F, b))
-
-
-def _second(F: Any, g: Any, a: Any) -> Any:
-    return F.matmul(turned(F, a), g)
-
-
-_added("addmm", (2, 2), _times, _first, _second, "beta * input + alpha * (mat1 @ mat2).")
-_added("baddbmm", (3, 3), _times, _first, _second, "beta * input + alpha * (batch1 @ batch2), for batches of matrices.")
-_added("addbmm", (3, 3), lambda F, a, b: F.sum(_same_batch(F, a, b), 0), _first, _second,
-       "beta * input + alpha * the sum of the products of a batch of matrices.")
-_added("addmv", (2, 1), _times, lambda F, g, b: column(F, g) * b, _second, "beta * input + alpha * (mat @ vec).")
-_added("addr", (1, 1), lambda F, a, b: column(F, a) * b, lambda F, g, b: F.matmul(g, b),
-       lambda F, g, a: F.matmul(turned(F, g), a), "beta * input + alpha * the outer product of two vectors.")
 
 
 # ------------------------------------------------------------------------------------------- products made of the others

@@ -32,7 +32,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over `dim`, computed without overflow; -inf where everything is.
 
     >>> ta.tensor([1000., 1000.]).logsumexp(0)
-    tensor(1000.6931)
+    tensor(1000.6932)
     """
     if not dtypes.is_floating(operand(input, "logsumexp").dtype):
         input = cast(input, dtypes.get_default_dtype())
