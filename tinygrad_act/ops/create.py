@@ -148,7 +148,12 @@ def filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, requires
     """A new leaf of `value` (None: whatever the memory holds)."""
     dtype = dtypes.as_dtype(dtype) or dtypes.get_default_dtype()
     module, index = backend.resolve(device)
-    return leaf(module.F.new(shape, dtype, value, index), requires_grad, op)
+    if isinstance(value, float) and not math.isfinite(value) and not dtypes.is_floating(dtype):
+        raise ArgumentError(op, f"{value} in a tensor of {dtype}", "only floats have it", "pass dtype=ta.float32")
+    try:
+        return leaf(module.F.new(shape, dtype, value, index), requires_grad, op)
+    except OverflowError:
+        raise ArgumentError(op, f"{value} in a tensor of {dtype}", "it does not fit", "choose a wider dtype") from None
 
 
 def _constant(name: str, value: Any) -> None:
@@ -259,15 +264,15 @@ def _count(n: int, device: Any) -> tuple[Any, Any]:
 
 
 @public(method=False)
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
            requires_grad: bool = False) -> Tensor:
     """start, start + step, ... up to but without `end` (`arange(end)` starts at 0); int64 if all three are ints.
 
     >>> ta.arange(1, 2, 0.25)
     tensor([1.0000, 1.2500, 1.5000, 1.7500])
     """
-    if end is None:
-        start, end = 0, start
+    if end is None or start is None:
+        start, end = 0, start if end is None else end
     start, end, step = (_number(x, "arange", what) for x, what in ((start, "start"), (end, "end"), (step, "step")))
     dtype = dtypes.as_dtype(dtype)
     if dtype is None:
