@@ -16,12 +16,11 @@ from typing import Any
 
 from ..dtypes import as_dtype, float32, is_floating, is_half
 from ..errors import DTypeError
-from .expression import COMPARISONS, BranchError, Symbol, names, trace, unique
+from .expression import COMPARISONS, BranchError, Symbol, evaluate, names, trace, unique
 
 TYPES = {"bool": "bool", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
          "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long long",
          "float16": "float16", "float32": "float", "float64": "double"}
-__all__ = ["PREAMBLE", "TYPES", "BranchError", "Kernel", "kernel", "literal", "parameters"]
 BAKED = 16                                           # whole and half numbers up to this are part of the text: exponents, factors
 RESERVED = {"i", "n", "auto", "bool", "char", "const", "default", "do", "double", "enum", "extern", "float", "goto",
             "inline", "int", "long", "new", "private", "public", "register", "short", "signed", "static", "struct",
@@ -35,7 +34,7 @@ ANY = {
     "minimum": "{0} <= {1} || {0} != {0} ? {0} : {1}", "sign": "{0} > 0 ? ({T})1 : {0} < 0 ? ({T})-1 : {0} == 0 ? ({T})0 : {0}",
     "isnan": "{0} != {0}", "logical_and": "{0} && {1}", "logical_or": "{0} || {1}", "logical_not": "!{0}",
     "logical_xor": "{0} != {1}", "where": "{0} ? {1} : {2}", "zeros_like": "({T})0", "ones_like": "({T})1", "cast": "{0}",
-    "floor_divide": "floor_divide({0}, {1})", "remainder": "remainder_({0}, {1})",
+    "floor_divide": "rules::floor_divide({0}, {1})", "remainder": "rules::remainder({0}, {1})",
 }
 UNARY = """exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
            sqrt floor ceil trunc erf erfc erfcx erfinv"""
@@ -46,15 +45,15 @@ FLOAT |= {"abs": "fabs{f}({0})", "round": "rint{f}({0})", "isinf": "isinf({0})",
 INTEGER = {
     "abs": "{0} < 0 ? -{0} : {0}", "isinf": "false", "isfinite": "true", "signbit": "{0} < 0",
     "and": "{0} & {1}", "or": "{0} | {1}", "xor": "{0} ^ {1}", "invert": "~{0}",
-    "lshift": "shift_left({0}, {1})", "rshift": "shift_right({0}, {1})", "pow": "power({0}, {1})", "fmod": "{1} == 0 ? ({T})0 : {0} % {1}",
-    "gcd": "gcd({0}, {1})", "lcm": "lcm({0}, {1})", "fmax": ANY["maximum"], "fmin": ANY["minimum"],
+    "lshift": "rules::shift_left({0}, {1})", "rshift": "rules::shift_right({0}, {1})", "pow": "rules::power({0}, {1})", "fmod": "{1} == 0 ? ({T})0 : {0} % {1}",
+    "gcd": "rules::gcd({0}, {1})", "lcm": "rules::lcm({0}, {1})", "fmax": ANY["maximum"], "fmin": ANY["minimum"],
 } | dict.fromkeys(("floor", "ceil", "trunc", "round"), "{0}")
 BOOL = INTEGER | {"invert": "!{0}", "add": "{0} || {1}", "mul": "{0} && {1}"}
 CONDITIONS = {"logical_and", "logical_or", "logical_not", "logical_xor"}                     # of truth values
 TESTS = COMPARISONS | {"isnan", "isinf", "isfinite", "signbit"}                              # to a truth value
 
-PREAMBLE = r"""
-template <typename T> __device__ inline T remainder_(T a, T b) {
+PREAMBLE = r"""namespace rules {
+template <typename T> __device__ inline T remainder(T a, T b) {
     if (b == 0) return 0;
     T r = a % b;
     return r != 0 && ((r < 0) != (b < 0)) ? r + b : r;
@@ -79,8 +78,8 @@ template <typename T> __device__ inline T float_floor_divide(T a, T b) {
     T down = floor(q);
     return q - down > (T)0.5 ? down + 1 : down;
 }
-template <> __device__ inline float remainder_<float>(float a, float b) { return float_remainder(a, b); }
-template <> __device__ inline double remainder_<double>(double a, double b) { return float_remainder(a, b); }
+template <> __device__ inline float remainder<float>(float a, float b) { return float_remainder(a, b); }
+template <> __device__ inline double remainder<double>(double a, double b) { return float_remainder(a, b); }
 template <> __device__ inline float floor_divide<float>(float a, float b) { return float_floor_divide(a, b); }
 template <> __device__ inline double floor_divide<double>(double a, double b) { return float_floor_divide(a, b); }
 template <typename T> __device__ inline T power(T a, T b) {
@@ -99,6 +98,7 @@ template <typename T> __device__ inline T lcm(T a, T b) {
 template <typename T> __device__ inline T shift_left(T a, T b) { return b >= 0 && b < (T)(8 * sizeof(T)) ? a << b : 0; }
 template <typename T> __device__ inline T shift_right(T a, T b) {
     return b >= 0 && b < (T)(8 * sizeof(T)) ? a >> b : a < 0 ? (T)-1 : 0;
+}
 }
 """
 
@@ -145,20 +145,52 @@ def kernel(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[st
     return Printer(trace(rule, inputs, settings), inputs).kernel()
 
 
-def parameters(arguments: Sequence[Any], settings: dict[str, Any]) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
-    """Arguments and settings with the numbers that the text should not depend on as parameters, and these by name.
+def baked(x: Any) -> bool:
+    """True for what is part of a kernel's text: all but the numbers that rules do not treat apart."""
+    return type(x) not in (float, int) or (abs(x) <= BAKED and 2 * x == int(2 * x))
 
-    Those are the numbers that rules do not treat apart; the rest is part of the text.
-    """
+
+def parameters(arguments: Sequence[Any], settings: dict[str, Any]) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+    """Arguments and settings with the numbers that are not `baked` as parameters, and these numbers by name."""
     values: dict[str, Any] = {}
 
     def lift(x: Any) -> Any:
-        if type(x) in (float, int) and not (abs(x) <= BAKED and 2 * x == int(2 * x)):
+        if not baked(x):
             values[f"p{len(values)}"] = x
             return Symbol.parameter(f"p{len(values) - 1}", x)
         return x
 
     return [lift(x) for x in arguments], {k: lift(v) for k, v in settings.items()}, values
+
+
+def launcher(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[str, Any],
+             elementwise_kernel: Any) -> tuple[Callable[[Sequence[Any], Sequence[Any]], Any], bool]:
+    """What runs the rule by CuPy's ElementwiseKernel on arrays of these dtypes, and on numbers in the order of `parameters`.
+
+    True with it if it is good for these very numbers only: a rule that branches on one.
+    """
+    lifted, lifted_settings, values = parameters(arguments, settings)
+    special = False
+    try:
+        k = kernel(rule, lifted, lifted_settings)
+    except (BranchError, TypeError):                  # math.log(p) is a TypeError
+        k, special, values = kernel(rule, arguments, settings), True, {}
+    if k.passes is not None:
+        return lambda arrays, numbers: arrays[k.passes], special
+    ins, outs = (", ".join(f"{dtype.name} {name}" for dtype, name in part) for part in (k.inputs, k.outputs))
+    name = re.sub(r"\W", "", rule.__name__) or "rule"
+    compiled = elementwise_kernel(ins, outs, k.body, name, preamble=PREAMBLE if "rules::" in k.body else "",
+                                  options=("--fmad=false",))            # as NumPy rounds, so that what must cancel does
+    kinds = [{"f": float, "b": bool}.get(dtype.kind, int) for dtype, _ in k.inputs[len(k.used):]]
+
+    def launch(arrays: Sequence[Any], numbers: Sequence[Any]) -> Any:
+        given = [arrays[i] for i in k.used]
+        if kinds:
+            results = evaluate(k.numbers, None, dict(zip(values, numbers, strict=False)))
+            given += [kind(x) for kind, x in zip(kinds, results, strict=True)]
+        return compiled(*given)
+
+    return launch, special
 
 
 class Printer:
@@ -208,7 +240,7 @@ class Printer:
         text = form.format(*operands, f="f" if of.name == "float32" else "", T=TYPES[dtype.name])
         if dtype.itemsize < 4 and dtype.kind in "iuf" and s.op != "cast":             # C computes in int, or float
             text = f"({TYPES[dtype.name]})({text})"
-        elif form != "{0}" and not re.match(r"\w+(\{f\})?\(", form):
+        elif form != "{0}" and not re.match(r"[\w:]+(\{f\})?\(", form):
             text = f"({text})"
         self.text[id(s)] = text
         if self.uses[id(s)] > 1:

@@ -1,0 +1,131 @@
+"""The GPU: the vocabulary of `namespace.py` on CuPy. Elementwise rules run as one generated kernel each.
+
+Imported on first use. One process works on one GPU at a time, the current one (`backend.use("cupy", 1)`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import DeviceError, DTypeError, MissingPackageError
+from ..symbols.cuda import baked, launcher
+from .namespace import Namespace
+
+try:
+    import cupy
+    import cupyx
+    from cupyx.scipy import special
+except ImportError as error:
+    raise MissingPackageError("backend 'cupy'", "", f"CuPy cannot be imported ({error})", "pip install 'tinygrad-act[cuda12]', or "
+                              "'tinygrad-act[cuda13]' (nvidia-smi shows which CUDA the driver has)") from error
+try:
+    DEVICES = int(cupy.cuda.runtime.getDeviceCount())
+except cupy.cuda.runtime.CUDARuntimeError as error:
+    raise DeviceError("backend 'cupy'", "", f"CuPy is installed, but finds no GPU ({error})",
+                      'check nvidia-smi, or use backend.use("numpy")') from error
+
+Array = cupy.ndarray
+
+
+class CupyNamespace(Namespace):
+    name = "cupy"
+    plain = floats = ""                                  # every elementwise rule goes through `run`
+
+    def __init__(self) -> None:
+        super().__init__(cupy, special)
+        self.kernels: dict[Any, Any] = {}
+
+    def run(self, rule: Any, arrays: Any, params: Any) -> Any:
+        """The rule as one kernel, made once for these dtypes and settings; most numbers are arguments of it."""
+        key, numbers = [rule, *params], []
+        for x in (*arrays, *params.values()):
+            if isinstance(x, Array):
+                key.append(x.dtype)
+            elif baked(x):
+                key += (type(x), x)
+            else:
+                key.append(type(x))
+                numbers.append(x)
+        name = tuple(key)
+        launch = self.kernels.get(name) or self.kernels.get((*name, *numbers))
+        if launch is None:
+            kinds = [x.dtype if isinstance(x, Array) else x for x in arrays]
+            launch, branches = launcher(rule, kinds, params, cupy.ElementwiseKernel)
+            self.kernels[(*name, *numbers) if branches else name] = launch
+        return launch(arrays, numbers)
+
+    def on(self, index: int | None) -> Any:
+        return super().on(index) if index is None else cupy.cuda.Device(index)
+
+    def within(self, index: Any, low: int, high: int) -> bool:
+        return True                                      # looking would mean waiting; CuPy wraps what is outside
+
+    def add_at(self, y: Any, index: Any, v: Any) -> None:
+        """CUDA adds atomically in few types: the halves are summed in float32, integers in uint64 (which wraps alike)."""
+        if y.dtype.char in "fd":
+            cupyx.scatter_add(y, index, v)
+            return
+        wide = cupy.zeros(y.shape, "float32" if y.dtype.kind == "f" else "uint64")
+        v = cupy.asarray(v, None if y.dtype.kind == "f" else "int64")
+        cupyx.scatter_add(wide, index, v.astype(wide.dtype))
+        y += wide.astype(y.dtype)
+
+    def scatter_reduce(self, x: Any, dim: int, index: Any, src: Any, reduce: str) -> Any:
+        """By sorting what meets in one place, and a running reduction that stops at each next place."""
+        join = {"prod": cupy.multiply, "amax": cupy.maximum, "amin": cupy.minimum}[reduce]
+        y = cupy.array(x, order="C")
+        place = cupy.arange(y.size).reshape(y.shape)[self._grid(index, dim)].ravel()
+        order = cupy.argsort(place)
+        place, v = place[order], src[tuple(slice(n) for n in index.shape)].ravel()[order]
+        step = 1
+        while step < place.size:
+            v[step:] = cupy.where(place[step:] == place[:-step], join(v[:-step], v[step:]), v[step:])
+            step *= 2
+        last = cupy.searchsorted(place, place, side="right") - 1
+        flat = y.reshape(-1)
+        flat[place] = join(flat[place], v[last])         # equal places are written equal numbers
+        return y
+
+    def repeats(self, counts: Any) -> Any:
+        ends = cupy.cumsum(counts)
+        return cupy.searchsorted(ends, cupy.arange(int(ends[-1]) if counts.size else 0), side="right")
+
+
+F = CupyNamespace()
+
+
+def from_host(array: np.ndarray, index: int | None = None) -> Any:
+    if array.dtype.kind == "V" or array.dtype.name == "bfloat16":
+        raise DTypeError("backend 'cupy'", array.dtype.name, "CuPy has no such element type", "use ta.float16 or ta.float32")
+    if index is not None and index >= DEVICES:
+        raise DeviceError("device", f"cuda:{index}", f"there are {DEVICES} GPUs, counted from 0")
+    with F.on(index):
+        return cupy.asarray(array)
+
+
+def to_host(array: Any) -> np.ndarray:
+    host: np.ndarray = cupy.asnumpy(array)
+    return host
+
+
+def is_available() -> bool:
+    return DEVICES > 0
+
+
+def device_index(array: Any) -> int | None:
+    return int(array.device.id)
+
+
+def generator(seed: int, index: int | None = None) -> Any:
+    with F.on(index):
+        return cupy.random.default_rng(seed)
+
+
+def generator_state(generator: Any) -> bytes:
+    return cupy.asnumpy(generator.bit_generator._state).tobytes()         # CuPy has no public way
+
+
+def set_generator_state(generator: Any, state: bytes) -> None:
+    generator.bit_generator._state.set(np.frombuffer(state, np.int8))
