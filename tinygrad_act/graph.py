@@ -59,7 +59,7 @@ class Node:
     __slots__ = ("__weakref__", "edges", "hooks", "op", "params", "plan", "saved", "shapes", "time")
 
     def __init__(self, op: Any, edges: tuple[Any, ...], saved: tuple[Any, ...], plan: Any = None,
-                 params: dict[str, Any] | None = None, shapes: tuple[Any, ...] | None = None) -> None:
+                 params: Any = None, shapes: Any = None) -> None:
         self.op = op
         self.edges = edges
         self.saved = saved                 # what the plan keeps: arrays, and shapes
@@ -107,7 +107,11 @@ def reachable(roots: Sequence[Any], targets: set[Any] | None = None, since: int 
     order.sort(key=operator.attrgetter("time"))
     if targets is not None:
         leads = set(targets)
-        order = [n for n in order if any(e in leads for e in n.edges) and not leads.add(n)]
+        behind, order = order, []
+        for node in behind:
+            if any(e in leads for e in node.edges):
+                leads.add(node)
+                order.append(node)
         targets |= leads
     order.reverse()
     return order
@@ -156,7 +160,8 @@ def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | 
                 pending[edge] = before + gx
                 own.add(edge)
             else:
-                pending[edge] = operator.iadd(before, gx)
+                before += gx
+                pending[edge] = before
         if not retain_graph and node.saved and (node.plan is None or node.plan.arrays):
             node.saved = FREED
     for node in targets.difference(order) if targets else ():     # asked for, and nothing behind them is

@@ -217,10 +217,10 @@ class Op:
 
     def refuse_inference(self, plan: Plan, inputs: Sequence[Any]) -> None:
         for i, attribute in plan.sources:
-            if not attribute and i < len(self.inputs):
-                if any(getattr(x, "inference", False) for x in (inputs if self.variadic else inputs[i:i + 1])):
-                    raise GraphError(self.name, "a tensor made under inference_mode", "it cannot be saved for the backward rule",
-                                     "use a clone() of it, or make it under ta.no_grad()")
+            some = inputs if self.variadic else inputs[i:i + 1]
+            if not attribute and i < len(self.inputs) and any(getattr(x, "inference", False) for x in some):
+                raise GraphError(self.name, "a tensor made under inference_mode", "it cannot be saved for the backward rule",
+                                 "use a clone() of it, or make it under ta.no_grad()")
 
     def record_many(self, inputs: Sequence[Any], arrays: list[Any], ys: Sequence[Any], extra: Sequence[Any],
                     params: dict[str, Any], mask: int, F: Any) -> tuple[Tensor, ...]:
@@ -305,7 +305,7 @@ class Op:
             arguments = saved if pick is None else pick(saved)
             if i is None:
                 needs = {"needs": tuple(e is not None and (live is None or e in live) for e in node.edges)}
-                return rule(F, g, *arguments, **{k: (needs if k == "needs" else node.params)[k] for k in names})
+                return rule(F, g, *arguments, **{k: (needs if k == "needs" else node.params)[k] for k in names})  # type: ignore[no-any-return]
             if live is not None and node.edges[i] not in live:
                 continue
             params = {k: node.params[k] for k in names} if names else NO_PARAMS

@@ -84,7 +84,7 @@ class Tensor(TensorMethods):
     # ---------------------------------------------------------------- what it is
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.array.shape
+        return self.array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> Any:
@@ -92,7 +92,7 @@ class Tensor(TensorMethods):
 
     @property
     def ndim(self) -> int:
-        return self.array.ndim
+        return self.array.ndim  # type: ignore[no-any-return]
 
     @property
     def is_leaf(self) -> bool:

@@ -68,7 +68,7 @@ class FunctionOp:
         self.function, self.outputs, self.name = function, outputs, function.__name__
 
     def vjp(self, node: Node, g: Any, create_graph: bool, live: set[Any] | None) -> Sequence[Any]:
-        ctx, saved_edges = node.params["ctx"], node.params["saved_edges"]  # type: ignore[index]
+        ctx, saved_edges = node.params["ctx"], node.params["saved_edges"]
         given = g if self.outputs > 1 else [g]
         gradients = [self._gradient(part, shape, ctx) for part, shape in zip(given, node.shapes or (), strict=True)]
         ctx._saved = [_handle(a, self.behind(node, edge, a) if isinstance(edge, int) else edge)
@@ -97,7 +97,7 @@ class FunctionOp:
 
     def _checked(self, i: int, g: Any, node: Node, create_graph: bool) -> Any:
         """A gradient of the shape and dtype of its input."""
-        shape, dtype = node.params["inputs"][i]  # type: ignore[index]
+        shape, dtype = node.params["inputs"][i]
         if not isinstance(g, Tensor):
             raise ArgumentError(self.name, f"a {type(g).__name__} from backward for input {i}", "a gradient is a Tensor or None")
         if g.shape != shape:
@@ -198,7 +198,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], output
         if not dirty and (y.node is not None or any(y is x for x in args)):
             y = wrap(y.array)            # an input returned as it is: another handle on its memory
         if node is not None and dtypes.is_floating(y.dtype) and not any(outputs[i] is t for t in constants):
-            mine = op.behind(node, i, y.array)
+            mine: Any = op.behind(node, i, y.array)
             if dirty:
                 become(y, mine)
             else:

@@ -35,14 +35,14 @@ def _enter(inputs: Any, create_graph: bool, op: str) -> Tensors:
     out = []
     for x in _tuple(inputs, op, "inputs"):
         if create_graph and x.requires_grad:
-            out.append(x.view_as(x))  # type: ignore[attr-defined]
+            out.append(x.view_as(x))
         else:
-            out.append(x.detach().requires_grad_())  # type: ignore[attr-defined]
+            out.append(x.detach().requires_grad_())
     return tuple(out)
 
 
 def _leave(tensors: Sequence[Tensor], create_graph: bool) -> Tensors:
-    return tuple(t if create_graph else t.detach() for t in tensors)  # type: ignore[attr-defined]
+    return tuple(t if create_graph else t.detach() for t in tensors)
 
 
 def _call(func: Callable[..., Any], inputs: Tensors, op: str, strict: bool) -> tuple[Any, Tensors]:
@@ -86,7 +86,7 @@ def _gradients(outputs: Sequence[Tensor], inputs: Tensors, seeds: Sequence[Any],
     if strict and (missing := [i for i, g in enumerate(found) if g is None]):
         raise GraphError(op, f"input {missing[0]}", "the outputs do not depend on it",
                          "with strict=False the derivative is taken to be zero")
-    return tuple((x * 0).detach() if g is None else g for g, x in zip(found, inputs, strict=True))  # type: ignore[attr-defined]
+    return tuple((x * 0).detach() if g is None else g for g, x in zip(found, inputs, strict=True))
 
 
 # ---------------------------------------------------------------------------------------------------- functions
@@ -115,7 +115,7 @@ def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
         xs = _enter(inputs, create_graph, "jvp")
         vs = _vectors(v, xs, inputs, "jvp", "inputs")
         returned, ys = _call(func, xs, "jvp", strict)
-        us = tuple((y.detach() * 0).requires_grad_() for y in ys)  # type: ignore[attr-defined]
+        us = tuple((y.detach() * 0).requires_grad_() for y in ys)
         gs = _gradients(ys, xs, us, True, "jvp", strict)
         out = _gradients(gs, us, vs, create_graph, "jvp")
     return _like(returned, _leave(ys, create_graph)), _like(returned, _leave(out, create_graph))
@@ -144,10 +144,10 @@ def jacobian(func: Callable[..., Any], inputs: Any, create_graph: bool = False, 
 
 def _block(y: Tensor, xs: Tensors, create_graph: bool, strict: bool) -> list[Tensor]:
     """The Jacobian of one output by each of the inputs."""
-    flat = y.reshape(-1)  # type: ignore[attr-defined]
+    flat: Any = y.reshape(-1)
     rows = [_gradients([flat[i]], xs, [None], create_graph, "jacobian", strict, keep=True) for i in range(flat.shape[0])]
     if not rows:
-        return [x.new_zeros((*y.shape, *x.shape)) for x in xs]  # type: ignore[attr-defined]
+        return [x.new_zeros((*y.shape, *x.shape)) for x in xs]
     from ..graph import recording
     columns = [recording.stack(column, 0).reshape((*y.shape, *x.shape)) for column, x in zip(zip(*rows, strict=True), xs, strict=True)]
     return list(_leave(columns, create_graph))
@@ -171,7 +171,7 @@ def _scalar(y: Any, op: str) -> Tensor:
     if not isinstance(y, Tensor) or math.prod(y.shape) != 1:
         got = f"a result of shape {y.shape}" if isinstance(y, Tensor) else f"a {type(y).__name__}"
         raise ArgumentError(op, got, "the function must return a single number", "reduce it, for example with .sum()")
-    return y.reshape(())  # type: ignore[attr-defined, no-any-return]
+    return y.reshape(())
 
 
 def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
@@ -184,10 +184,10 @@ def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
         xs = _enter(inputs, create_graph, "hvp")
         vs = _vectors(v, xs, inputs, "hvp", "inputs")
         y, gs = _first(func, xs, "hvp", strict)
-        us = tuple((g.detach() * 0).requires_grad_() for g in gs)  # type: ignore[attr-defined]
+        us = tuple((g.detach() * 0).requires_grad_() for g in gs)
         doubled = _gradients(gs, xs, us, True, "hvp", strict)
         out = _gradients(doubled, us, vs, create_graph, "hvp")
-    return y if create_graph else y.detach(), _like(inputs, _leave(out, create_graph))  # type: ignore[attr-defined]
+    return y if create_graph else y.detach(), _like(inputs, _leave(out, create_graph))
 
 
 def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
@@ -201,7 +201,7 @@ def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
         vs = _vectors(v, xs, inputs, "vhp", "inputs")
         y, gs = _first(func, xs, "vhp", strict)
         out = _gradients(gs, xs, vs, create_graph, "vhp", strict)
-    return y if create_graph else y.detach(), _like(inputs, _leave(out, create_graph))  # type: ignore[attr-defined]
+    return y if create_graph else y.detach(), _like(inputs, _leave(out, create_graph))
 
 
 def _first(func: Callable[..., Any], xs: Tensors, op: str, strict: bool) -> tuple[Tensor, Tensors]:

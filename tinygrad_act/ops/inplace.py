@@ -97,8 +97,9 @@ def refuse(x: Tensor, name: str) -> None:
                            "change a clone() of it")
 
 
-def _root(x: Tensor) -> tuple[Tensor, Any]:
+def _root(x: Tensor) -> tuple[Any, Any]:
     """What x is a view of, and how; x itself if it is none. The path is None for a view taken under no_grad."""
+    root: Any
     root, path = x.view_of or (x, ())
     if path is None:
         root = root()
@@ -158,13 +159,22 @@ def become(x: Tensor, node: Node) -> None:
     root, path = _root(x)
     _move(x, node)
     if x is not root:
-        _move(root, _put_node(root, x, path))
+        _move(root, _put_node(root, x, _steps(path)))
     if root.views:
         live = [v for r in root.views if (v := r()) is not None]
         for view in live:
             if view is not x:
-                _move(view, _follow(root, view.view_of[1]).node)
+                _move(view, _follow(root, _steps(view.view_of[1])).node)
         root.views = [weakref.ref(v) for v in live]
+
+
+def _steps(path: Any) -> tuple[Any, ...]:
+    """graph.note_view's (earlier, op, settings) as a sequence of (op, settings), from the root on."""
+    steps = []
+    while path:
+        path, op, settings = path
+        steps.append((op, settings))
+    return tuple(reversed(steps))
 
 
 def _move(x: Tensor, node: Node) -> None:
@@ -204,7 +214,7 @@ def _as_value(x: Tensor, value: Any, name: str) -> Tensor:
     return value if value.dtype == x.dtype else recording.cast(value, dtype=x.dtype)
 
 
-Tensor.__setitem__ = setitem  # type: ignore[attr-defined]
+setattr(Tensor, "__setitem__", setitem)  # noqa: B010
 
 
 # -------------------------------------------------------------------------------------------------------- the rows
@@ -311,7 +321,7 @@ def _reshaping(name: str, function: Callable[..., Tensor]) -> Callable[..., Tens
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """x becomes a copy of `src`, broadcast, converted to x's dtype and, unlike any other op, to its device."""
     if isinstance(src, Tensor) and type(src.array) is not type(self.array):
-        src = src.to(self.device)          # type: ignore[attr-defined]
+        src = src.to(self.device)
     return _overwrite(self, src, "copy_")
 
 
@@ -333,6 +343,7 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
         raise ShapeError("fill_diagonal_", f"a tensor of shape {self.shape}",
                          "it must be a matrix, or have more than two axes, all of one size")
     rows, columns = self.shape[0], self.shape[1]
+    places: list[tuple[int, ...]]
     if self.ndim == 2 and wrap:
         places = [(i // columns, i % columns) for i in range(0, rows * columns, columns + 1)]
     else:
@@ -357,4 +368,4 @@ def _overwrite(x: Tensor, value: Any, name: str) -> Tensor:
 for method_ in (copy_, fill_, zero_, fill_diagonal_):
     add_method(method_.__name__, method_)
 functions["fill_"], functions["zero_"] = fill_, zero_
-Tensor._version = property(lambda self: changes.version(self.array))  # type: ignore[attr-defined]
+setattr(Tensor, "_version", property(lambda self: changes.version(self.array)))  # noqa: B010
