@@ -173,7 +173,10 @@ def test_deep_copies_are_leaves_of_their_own() -> None:
 
 
 def test_pickles_keep_value_dtype_device_and_flag() -> None:
-    for x in (ta.randn(2, 3, requires_grad=True), ta.tensor([1, 2]), ta.tensor(True), ta.zeros(0, 2, dtype=ta.float16)):
+    leaf = ta.randn(2, 3, requires_grad=True)
+    leaf.sum().backward()
+    assert pickle.loads(pickle.dumps(leaf)).grad is None
+    for x in (leaf, ta.tensor([1, 2]), ta.tensor(True), ta.zeros(0, 2, dtype=ta.float16)):
         y = pickle.loads(pickle.dumps(x))
         assert y.tolist() == x.tolist()
         assert (y.dtype, y.device, y.requires_grad, y.shape) == (x.dtype, x.device, x.requires_grad, x.shape)

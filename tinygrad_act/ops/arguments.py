@@ -17,7 +17,7 @@ def whole(x: Any, op: str, what: str) -> int:
     if type(x) is int:
         return x
     try:
-        return operator.index(x)
+        return int(operator.index(x))
     except TypeError:
         raise ArgumentError(op, f"{what}={x!r}", f"{what} must be an int, not {type(x).__name__}") from None
 
@@ -39,11 +39,10 @@ def shape(given: Sequence[Any], op: str) -> tuple[int, ...]:
 
 def dimension(dim: Any, ndim: int, op: str) -> int:
     """`dim` from the front. A 0-d tensor is taken to have one axis, as PyTorch does."""
-    dim = whole(dim, op, "dim")
-    n = ndim or 1
-    if not -n <= dim < n:
-        raise IndexingError(op, f"dim={dim} of a {ndim}-d tensor", f"dim must be from {-n} to {n - 1}")
-    return dim % n
+    i, n = whole(dim, op, "dim"), ndim or 1
+    if not -n <= i < n:
+        raise IndexingError(op, f"dim={i} of a {ndim}-d tensor", f"dim must be from {-n} to {n - 1}")
+    return i % n
 
 
 def dimensions(dims: Any, ndim: int, op: str) -> tuple[int, ...]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ArgumentError, IndexingError, ShapeError
+from ..graph import recording
 from ..tensor import Tensor
 from . import arguments
 from .arguments import dimension, dimensions
-from .registry import enter, op, public, recording
+from .registry import enter, op, public
 from .shape import reshape, reshape_op
 from .views import View
 
@@ -88,7 +89,7 @@ def t(input: Tensor) -> Tensor:
     """A matrix transposed; 0-d and 1-d tensors as they are."""
     if input.ndim > 2:
         raise ShapeError("t", f"a tensor of shape {input.shape}", "it has more than 2 axes", "use .mT or .transpose(...)")
-    return permute_op(input, dims=(1, 0)) if input.ndim == 2 else input  # type: ignore[no-any-return]
+    return permute_op(input, dims=(1, 0)) if input.ndim == 2 else input
 
 
 @public()

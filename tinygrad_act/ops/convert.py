@@ -9,9 +9,10 @@ from typing import Any
 from .. import backend, dtypes
 from ..errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError
 from ..grad_mode import mode
+from ..graph import recording, watchers
 from ..op import Op
 from ..tensor import Tensor, wrap
-from .registry import enter, op, public, recording
+from .registry import enter, op, public
 
 _clone = op("clone", lambda F, x: F.copy(x), lambda F, g: g)
 
@@ -19,13 +20,15 @@ _clone = op("clone", lambda F, x: F.copy(x), lambda F, g: g)
 class ToDevice(Op):
     """The one op whose result is on another device than its input; its rule takes the gradient back."""
 
-    def __call__(self, x: Tensor, *, device: Any, source: Any) -> Tensor:  # type: ignore[override]
+    def __call__(self, x: Tensor, *, device: Any, source: Any) -> Tensor:
         out = wrap(backend.to_device(x.array, device))
         if x.requires_grad and mode.grad:
             params = {"device": device, "source": source}
-            out.requires_grad, out.node = True, self.record((x,), [x.array], (out.array,), params, 1)
+            out._requires_grad, out.node = True, self.record((x,), [x.array], (out.array,), params, 1)
         elif mode.inference:
             out.inference = True
+        for watcher in watchers:
+            watcher.forward(self, (x,), out, {"device": device, "source": source})
         return out
 
 
@@ -239,7 +242,7 @@ def _index(self: Tensor) -> int:
 @public("__contains__", function=False)
 def _contains(self: Tensor, element: Any) -> bool:
     """Is one of the elements equal to `element`?"""
-    return bool((self == element).any())  # type: ignore[attr-defined]
+    return bool((self == element).any())
 
 
 # -------------------------------------------------------------------------------------------------- questions
@@ -310,7 +313,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
 @public("__reduce_ex__", function=False)
 def _reduce_ex(self: Tensor, protocol: int) -> Any:
     """Pickles hold the values, the device and requires_grad; the graph stays behind."""
-    state = {k: v for k, v in vars(self).items() if k not in GRAPH and k not in ("array", "grad", "inference")}
+    state = {k: v for k, v in vars(self).items() if k not in GRAPH and k not in ("array", "_grad", "inference")}
     return _rebuild, (type(self), backend.to_host(self.array), str(self.device), state)
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from .. import backend, dtypes
 from ..errors import ArgumentError, DTypeError, ShapeError
+from ..graph import recording
 from ..tensor import Tensor, wrap
 from . import arguments
-from .registry import public, recording
+from .registry import public
 
 PYTHON = {int, float, bool}
 
@@ -37,7 +38,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     True
     """
     if isinstance(data, Tensor):
-        return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined, no-any-return]
+        return data.to(device=device, dtype=dtype)
     return wrap(_array(data, dtypes.as_dtype(dtype), device, "as_tensor", copy=False))
 
 
@@ -143,6 +144,21 @@ def _numbers(array: Any, op: str) -> Any:
     return array
 
 
+def _typed(name: str, dtype: Any) -> None:
+    def make(*data: Any) -> Tensor:
+        if len(data) == 1 and not isinstance(data[0], int):
+            return tensor(data[0], dtype=dtype)
+        return filled(arguments.shape(data or (0,), name), None, dtype, None, False, name)
+    make.__name__, make.__doc__ = name, f"`Tensor(...)` of {dtype.name}: from sizes, or from a sequence."
+    public(name, method=False)(make)
+
+
+for _type, _its_dtype in {"FloatTensor": dtypes.float32, "DoubleTensor": dtypes.float64, "HalfTensor": dtypes.float16,
+                          "LongTensor": dtypes.int64, "IntTensor": dtypes.int32, "ShortTensor": dtypes.int16,
+                          "ByteTensor": dtypes.uint8, "BoolTensor": dtypes.bool_}.items():
+    _typed(_type, _its_dtype)
+
+
 # --------------------------------------------------------------------------------------------- of one value
 def filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, requires_grad: bool, op: str) -> Tensor:
     """A new leaf of `value` (None: whatever the memory holds)."""
@@ -182,8 +198,8 @@ def _constant(name: str, value: Any) -> None:
         public(its_name, method=function is fresh, function=function is not fresh)(function)
 
 
-for _name, _value in (("zeros", 0), ("ones", 1), ("empty", None)):
-    _constant(_name, _value)
+for _name, _filling in (("zeros", 0), ("ones", 1), ("empty", None)):
+    _constant(_name, _filling)
 
 
 def _place(like: Tensor, device: Any) -> Any:

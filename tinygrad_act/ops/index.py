@@ -10,11 +10,12 @@ from .. import backend
 from ..backend import namespaces
 from ..errors import ArgumentError, DeviceError, IndexingError, ShapeError, TinygradActError
 from ..grad_mode import mode
+from ..graph import recording
 from ..op import Op
 from ..tensor import Tensor
 from . import arguments
 from .arguments import axis_is_dim, dimension
-from .registry import enter, public, recording
+from .registry import enter, public
 from .views import View
 
 ALL = slice(None)
@@ -197,14 +198,12 @@ def _indices(p: Any, array: Any) -> Any:
 
 
 # ---------------------------------------------------------------------------------------------------- x[...]
+@public("__getitem__", function=False)
 def getitem(x: Tensor, index: Any) -> Tensor:
     basic, advanced = resolve(x, index)
     if basic is not None:
         x = getitem_op(x, index=basic)
     return x if advanced is None else getitem_op(x, index=advanced)
-
-
-Tensor.__getitem__ = getitem  # type: ignore[attr-defined]
 
 
 @public()
@@ -260,8 +259,8 @@ def put(x: Tensor, index: Any, values: Any, accumulate: bool = False) -> Tensor:
         return put_op(x, values, index=index)  # type: ignore[no-any-return]
     target = namespaces[type(x.array)].getitem(x.array, index).shape
     if values.shape != target:
-        values = values.expand(target)  # type: ignore[attr-defined]
-    return x + recording.index_add_to(values, index, x.shape)  # type: ignore[operator, no-any-return]
+        values = values.expand(target)
+    return x + recording.index_add_to(values, index, x.shape)  # type: ignore[no-any-return]
 
 
 @public()

@@ -9,13 +9,13 @@ from typing import Any
 from .. import dtypes
 from ..errors import ArgumentError, IndexingError, ShapeError
 from ..grad_mode import mode
-from ..graph import note_view
+from ..graph import note_view, recording
 from ..op import Op
 from ..tensor import Tensor
 from . import arguments
 from .arguments import axis_is_dim, dimension
 from .index import getitem_op
-from .registry import op, public, recording, table
+from .registry import op, public, table
 from .shape import atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, ravel, reshape_op
 
 cat_op = Op("cat", lambda F, *xs, dim: F.cat(xs, dim),
@@ -170,7 +170,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
     dim = _axis(input, dim, "tensor_split")
     n = input.shape[dim]
     if isinstance(where, Tensor):
-        where = where.tolist()  # type: ignore[attr-defined]
+        where = where.tolist()
     if isinstance(where, (tuple, list)):
         cuts = [slice(None, i).indices(n)[1] for i in where]
         bounds = [slice(i, j) for i, j in zip([0, *cuts], [*cuts, n], strict=True)]

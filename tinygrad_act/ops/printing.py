@@ -35,7 +35,7 @@ def set_printoptions(precision: int | None = None, threshold: float | None = Non
     if profile is not None and profile not in PROFILES:
         raise ArgumentError("set_printoptions", f"profile={profile!r}", f"choose from {sorted(PROFILES)}")
     base = _options if profile is None else PROFILES[profile]
-    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    given: dict[str, Any] = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
     _options = replace(base, sci_mode=sci_mode, **{k: v for k, v in given.items() if v is not None})
 
 
@@ -126,7 +126,8 @@ def _nested(host: Any, indent: int, shorten: bool, write: Any, width: int) -> st
     rows = _rows(len(host), shorten)
     if host.ndim > 1:
         parts = ["..." if i is None else _nested(host[i], indent + 1, shorten, write, width) for i in rows]
-        return "[" + (",\n" + "\n" * (host.ndim - 2) + " " * (indent + 1)).join(parts) + "]"
+        between = ",\n" + "\n" * int(host.ndim - 2) + " " * (indent + 1)
+        return f"[{between.join(parts)}]"
     numbers = host.tolist()
     parts = [" ..." if i is None else write(numbers[i]).rjust(width) for i in rows]
     per_line = max(1, (_options.linewidth - indent) // (width + 2))
@@ -143,7 +144,7 @@ def _repr(self: Tensor) -> str:
 def _format(self: Tensor, spec: str) -> str:
     """A 0-d tensor is written as its number: `f"{loss:.3f}"`."""
     if self.ndim == 0:
-        return format(self.array.item(), spec)
+        return str(format(backend.to_host(self.array).item(), spec))
     if spec:
         raise ArgumentError("format", f"{spec!r} for a tensor of shape {self.shape}", "only a 0-d tensor takes a format",
                             "write .item() or .tolist()")

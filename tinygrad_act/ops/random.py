@@ -75,10 +75,10 @@ class Generator:
 
 
 def _checked(seed: Any) -> int:
-    seed = int(seed)
-    if not -(1 << 63) <= seed < 1 << 64:
-        raise ArgumentError("manual_seed", str(seed), "a seed has 64 bits", "take it modulo 2**64")
-    return seed % (1 << 64)
+    number = int(seed)
+    if not -(1 << 63) <= number < 1 << 64:
+        raise ArgumentError("manual_seed", str(number), "a seed has 64 bits", "take it modulo 2**64")
+    return number % (1 << 64)
 
 
 # ------------------------------------------------------------------------------------------ the default generators
@@ -192,7 +192,8 @@ def integers(low: int, high: int, shape: tuple[int, ...], dtype: Any, device: An
 
 def _digits(dtype: Any) -> int:
     """The bits of a floating dtype's significand."""
-    return {"float16": 11, "bfloat16": 8, "float32": 24}.get(dtype.name, 53)
+    bits: dict[str, int] = {"float16": 11, "bfloat16": 8, "float32": 24}
+    return bits.get(dtype.name, 53)
 
 
 # ------------------------------------------------------------------------------------------------------ new tensors

@@ -9,10 +9,11 @@ from typing import Any
 from .. import dtypes
 from ..backend import namespaces
 from ..errors import ArgumentError, DTypeError
+from ..graph import recording
 from ..tensor import Tensor, wrap
 from .inplace import assign
 from .random import Generator, _digits, bernoulli, gaussian, integers, uniform
-from .registry import public, recording
+from .registry import public
 
 
 def _wide(x: Tensor, op: str, whole: bool = False) -> Any:

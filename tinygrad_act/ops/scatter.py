@@ -7,11 +7,12 @@ from typing import Any
 from .. import dtypes
 from ..backend import namespaces
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from ..graph import recording
 from ..tensor import Tensor
 from . import arguments
 from .arguments import axis_is_dim, dimension
 from .index import IndexOp, getitem_op, put
-from .registry import enter, public, recording
+from .registry import enter, public
 from .shape import broadcast_shapes, broadcast_tensors, expand, reshape
 
 gather_op = IndexOp("gather", lambda F, x, index, *, dim: F.gather(x, dim, index),
@@ -178,7 +179,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     >>> ta.zeros(3).index_add(0, ta.tensor([1, 1]), ta.tensor([5.0, 6.0]))
     tensor([ 0., 11.,  0.])
     """
-    return _write("index_add", index_add_op, input, dim, index, source if alpha == 1 else source * alpha)  # type: ignore[operator]
+    return _write("index_add", index_add_op, input, dim, index, source if alpha == 1 else source * alpha)
 
 
 @public()
@@ -341,7 +342,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
         before, after = input.shape[:dim], input.shape[dim + 1:]
         spread = expand(reshape(input, (*before, n, 1, *after)), (*before, n, repeats, *after))
         return reshape(recording.clone(spread), (*before, n * repeats, *after))
-    counts = repeats if isinstance(repeats, Tensor) else input.new_tensor(repeats, dtype=dtypes.int64)  # type: ignore[attr-defined]
+    counts = repeats if isinstance(repeats, Tensor) else input.new_tensor(repeats, dtype=dtypes.int64)
     if counts.array.size not in (1, n) or counts.ndim > 1:
         raise ShapeError("repeat_interleave", f"{counts.shape} repeats along an axis of {n}", "there must be one for each")
     counts = counts if counts.shape == (n,) else expand(reshape(counts, 1), n)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ArgumentError
+from ..graph import recording
 from ..tensor import Tensor
 from .index import IndexOp
-from .registry import public, recording
+from .registry import public
 from .scatter import scatter, scatter_add, scattered
 
 

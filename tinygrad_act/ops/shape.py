@@ -8,10 +8,11 @@ from typing import Any
 from .. import backend, dtypes
 from ..backend.namespace import broadcast_shape
 from ..errors import ArgumentError, IndexingError, ShapeError
+from ..graph import recording
 from ..tensor import Tensor, wrap
 from . import arguments
 from .arguments import axis_is_dim, dimension, dimensions
-from .registry import enter, op, public, recording
+from .registry import enter, op, public
 from .views import View
 
 reshape_op = enter(View("reshape", lambda F, x, *, shape: F.reshape(x, shape), lambda F, g, x_shape: F.reshape(g, x_shape)))
@@ -127,7 +128,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 @public()
 def ravel(input: Tensor) -> Tensor:
     """All elements in one axis; a view where it can be."""
-    return input if input.ndim == 1 else reshape_op(input, shape=(input.array.size,))  # type: ignore[no-any-return]
+    return input if input.ndim == 1 else reshape_op(input, shape=(input.array.size,))
 
 
 @public()
@@ -245,7 +246,7 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     shape = arguments.sizes(size, "sum_to_size")
     if broadcast_shape(shape, self.shape) != self.shape or len(shape) > self.ndim:
         raise ShapeError("sum_to_size", f"{self.shape} to {shape}", "that shape does not expand to this tensor's")
-    return self if shape == self.shape else recording.sum_to(self, shape=shape)  # type: ignore[no-any-return]
+    return self if shape == self.shape else recording.sum_to(self, shape=shape)
 
 
 @public(function=False)
