@@ -25,11 +25,21 @@ from . import numpy as _numpy
 BACKENDS = {"numpy": "cpu", "cupy": "cuda", "strict": "strict"}     # name -> the device type it serves
 _BY_DEVICE = {device: name for name, device in BACKENDS.items()}
 _loaded: dict[str, ModuleType] = {"numpy": _numpy}
-# array type -> its F, the rules' way in; 0-d arithmetic of NumPy's returns scalars, so their types are in it too
-namespaces: dict[type, Any] = dict.fromkeys((np.ndarray, *np.sctypeDict.values()), _numpy.F)
 _owners: dict[type, str] = {np.ndarray: "numpy"}                    # array type -> backend name
 _current = "numpy"
 _current_index: int | None = None
+
+
+class _Namespaces(dict[type, Any]):
+    """Array type -> its F, the rules' way in. 0-d arithmetic of NumPy's returns scalars, so their types are in it too."""
+
+    def __missing__(self, kind: type) -> Any:
+        if not issubclass(kind, np.generic):
+            raise KeyError(kind)
+        return self.setdefault(kind, _numpy.F)            # a scalar type from outside NumPy: bfloat16, once it is imported
+
+
+namespaces = _Namespaces(dict.fromkeys((np.ndarray, *np.sctypeDict.values()), _numpy.F))
 
 
 class Device:
