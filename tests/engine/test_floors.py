@@ -18,7 +18,7 @@ FLOORS = [
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 
-# (module, what it imports from above): why. All of these are inside functions.
+# (module, what it imports from above): why. All of these are inside functions, or in what runs as a command.
 ALLOWED: dict[tuple[str, str], str] = {
     ("backend/cupy.py", "symbols"): "on a GPU a rule runs as the kernel that the symbols print, made when it is first needed",
     ("ops/stubs.py", "__init__"): "a command, which lists what the whole package has entered",
@@ -35,10 +35,11 @@ def modules() -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """Every module of ours that a file imports, as a dotted path from the package, and whether inside a function."""
+    """Every module of ours that a file imports, as a dotted path from the package, and whether it waits to be called."""
     package = path.relative_to(PACKAGE).parts[:-1]
     tree = ast.parse(path.read_text())
-    lazy = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef)) for n in ast.walk(f)}
+    lazy = {id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef))
+            or (isinstance(f, ast.If) and "__name__" in ast.unparse(f.test)) for n in ast.walk(f)}
     typing_only = {id(n) for f in ast.walk(tree) if isinstance(f, ast.If) and "TYPE_CHECKING" in ast.unparse(f.test)
                    for n in ast.walk(f)}
     for node in ast.walk(tree):
