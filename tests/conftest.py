@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))       # a plain checkout runs, nothing installed
+
+with contextlib.suppress(ImportError):                   # the tests that need it say so themselves
+    from hypothesis import settings
+
+    settings.register_profile("suite", deadline=None, derandomize=True)       # a busy machine is no bug
+    settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,4 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     import tinygrad_act as ta
 
-    ta.backend.use(config.getoption("--backend"))
+    try:
+        ta.backend.use(config.getoption("--backend"))
+    except ta.errors.TinygradActError as error:          # no CuPy, or no GPU
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"tinygrad_act on {config.getoption('--backend')}"

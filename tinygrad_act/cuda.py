@@ -1,9 +1,12 @@
-"""The GPU as PyTorch names it: `ta.cuda.is_available()`, `device_count()`, `synchronize()`. CuPy is imported when asked."""
+"""The GPUs, as PyTorch names them. CuPy is imported when one of these is called."""
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
 from . import backend
-from .errors import TinygradActError
+from .errors import ArgumentError, TinygradActError
 
 
 def is_available() -> bool:
@@ -12,7 +15,69 @@ def is_available() -> bool:
     >>> isinstance(ta.cuda.is_available(), bool)
     True
     """
+    return device_count() > 0
+
+
+def device_count() -> int:
+    """How many GPUs CuPy sees; 0 without CuPy."""
     try:
-        return bool(backend.load("cupy").is_available())
+        return int(backend.load("cupy").DEVICES)
     except TinygradActError:
-        return False
+        return 0
+
+
+def current_device() -> int:
+    """The number of the GPU that "cuda" means in this thread. Raises as `backend.use("cupy")` if there is none."""
+    return int(backend.load("cupy").current())
+
+
+def set_device(device: Any) -> None:
+    """Make "cuda" mean this GPU in this thread: a number or a device."""
+    backend.load("cupy").on_device(_index(device)).use()
+
+
+@contextlib.contextmanager
+def device(device: Any) -> Any:
+    """Inside, "cuda" means this GPU: `with ta.cuda.device(1):`."""
+    with backend.load("cupy").on_device(_index(device)):
+        yield
+
+
+def synchronize(device: Any = None) -> None:
+    """Wait until the GPU has done all it was asked; without this a timing measures the asking."""
+    backend.load("cupy").on_device(_index(device)).synchronize()
+
+
+def get_device_name(device: Any = None) -> str:
+    """What the maker calls the GPU."""
+    return str(backend.load("cupy").properties(_index(device))["name"].decode())
+
+
+def get_device_capability(device: Any = None) -> tuple[int, int]:
+    """Its compute capability, as (major, minor)."""
+    facts = backend.load("cupy").properties(_index(device))
+    return int(facts["major"]), int(facts["minor"])
+
+
+def memory_allocated(device: Any = None) -> int:
+    """Bytes that tensors hold on the GPU."""
+    with backend.load("cupy").on_device(_index(device)):
+        return int(backend.load("cupy").pool().used_bytes())
+
+
+def memory_reserved(device: Any = None) -> int:
+    """Bytes that CuPy has taken from the GPU, to give out again without asking."""
+    with backend.load("cupy").on_device(_index(device)):
+        return int(backend.load("cupy").pool().total_bytes())
+
+
+def empty_cache() -> None:
+    """Give back to the GPU what no tensor holds."""
+    backend.load("cupy").pool().free_all_blocks()
+
+
+def _index(device: Any) -> int:
+    device = backend.Device("cuda" if device is None else device)
+    if device.type != "cuda":
+        raise ArgumentError("cuda", str(device), "that is no GPU", 'write "cuda", "cuda:1" or its number')
+    return current_device() if device.index is None else int(device.index)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import DeviceError, DTypeError, MissingPackageError
-from ..symbols.cuda import baked, launcher
 from .namespace import Namespace
 
 try:
@@ -34,7 +33,9 @@ class CupyNamespace(Namespace):
     plain = floats = ""                                  # every elementwise rule goes through `run`
 
     def __init__(self) -> None:
+        from ..symbols.cuda import baked, launcher       # a floor above, which no other backend needs
         super().__init__(cupy, special)
+        self.baked, self.launcher = baked, launcher
         self.kernels: dict[Any, Any] = {}
 
     def run(self, rule: Any, arrays: Any, params: Any) -> Any:
@@ -43,7 +44,7 @@ class CupyNamespace(Namespace):
         for x in (*arrays, *params.values()):
             if isinstance(x, Array):
                 key.append(x.dtype)
-            elif baked(x):
+            elif self.baked(x):
                 key += (type(x), x)
             else:
                 key.append(type(x))
@@ -52,12 +53,12 @@ class CupyNamespace(Namespace):
         launch = self.kernels.get(name) or self.kernels.get((*name, *numbers))
         if launch is None:
             kinds = [x.dtype if isinstance(x, Array) else x for x in arrays]
-            launch, branches = launcher(rule, kinds, params, cupy.ElementwiseKernel)
+            launch, branches = self.launcher(rule, kinds, params, cupy.ElementwiseKernel)
             self.kernels[(*name, *numbers) if branches else name] = launch
         return launch(arrays, numbers)
 
     def on(self, index: int | None) -> Any:
-        return super().on(index) if index is None else cupy.cuda.Device(index)
+        return super().on(index) if index is None else on_device(index)
 
     def within(self, index: Any, low: int, high: int) -> bool:
         return True                                      # looking would mean waiting; CuPy wraps what is outside
@@ -90,7 +91,7 @@ class CupyNamespace(Namespace):
 
     def repeats(self, counts: Any) -> Any:
         ends = cupy.cumsum(counts)
-        return cupy.searchsorted(ends, cupy.arange(int(ends[-1]) if counts.size else 0), side="right")
+        return cupy.searchsorted(ends, cupy.arange(ends[-1].item() if counts.size else 0), side="right")
 
 
 F = CupyNamespace()
@@ -99,8 +100,6 @@ F = CupyNamespace()
 def from_host(array: np.ndarray, index: int | None = None) -> Any:
     if array.dtype.kind == "V" or array.dtype.name == "bfloat16":
         raise DTypeError("backend 'cupy'", array.dtype.name, "CuPy has no such element type", "use ta.float16 or ta.float32")
-    if index is not None and index >= DEVICES:
-        raise DeviceError("device", f"cuda:{index}", f"there are {DEVICES} GPUs, counted from 0")
     with F.on(index):
         return cupy.asarray(array)
 
@@ -116,6 +115,26 @@ def is_available() -> bool:
 
 def device_index(array: Any) -> int | None:
     return int(array.device.id)
+
+
+def on_device(index: int) -> Any:
+    """CuPy's handle on a GPU, which is a context too."""
+    if not 0 <= index < DEVICES:
+        raise DeviceError("device", f"cuda:{index}", f"the number of GPUs here is {DEVICES}, and they are counted from 0")
+    return cupy.cuda.Device(index)
+
+
+def current() -> int:
+    return int(cupy.cuda.runtime.getDevice())
+
+
+def properties(index: int) -> Any:
+    return cupy.cuda.runtime.getDeviceProperties(on_device(index).id)
+
+
+def pool() -> Any:
+    """Where CuPy keeps memory."""
+    return cupy.get_default_memory_pool()
 
 
 def generator(seed: int, index: int | None = None) -> Any:
