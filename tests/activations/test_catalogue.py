@@ -78,6 +78,7 @@ def test_third_derivative(case: Case) -> None:
 @each_default
 @pytest.mark.parametrize("name", HALVES)
 def test_halves_are_as_exact_as_their_rounding(case: Case, name: str) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
     dtype = getattr(ta, name)
     x = tensor([*MODERATE, 0.0, 30.0, -30.0], dtype)
     exact = numpy(case.call(tensor(numpy(x).astype(np.float64), ta.float64)))
@@ -87,9 +88,10 @@ def test_halves_are_as_exact_as_their_rounding(case: Case, name: str) -> None:
     slope = np.abs(derivatives(case, numpy(x).astype(np.float64), ta.float64, 1)[1])
     parameters = 2 * eps * (1 + np.abs(exact)) if case.further else 0        # they are rounded too
     bound = eps * np.abs(exact) + eps * slope * np.abs(numpy(x).astype(np.float64)) + 1e-7 + parameters
-    assert (np.abs(numpy(y).astype(np.float64) - exact) <= bound).all()
+    fits = np.abs(exact) <= float(ml_dtypes.finfo(dtype).max)
+    assert (np.abs(numpy(y).astype(np.float64) - exact) <= bound)[fits].all() and np.isinf(numpy(y)[~fits].astype(float)).all()
     (g,) = grad(case.call(z := tensor(numpy(x).astype(np.float32), dtype, requires_grad=True)), z, tensor(np.ones(z.shape), dtype))
-    assert g.dtype == dtype and np.isfinite(numpy(g).astype(np.float32)).all()
+    assert g.dtype == dtype and np.isfinite(numpy(g).astype(np.float32)[fits]).all()
 
 
 # ------------------------------------------------------------------------------------------- unusual numbers
@@ -116,7 +118,7 @@ def test_limits_at_infinity_and_nan(case: Case, dtype: Any) -> None:
         near, far = float(case.truth(end)[1]), float(case.truth(10 * end)[1])
         if abs(far - near) < 1e-3:
             assert abs(got - far) < 1e-3, f"{case}: f' at {math.copysign(math.inf, end)} is {got}, the limit is {far}"
-        elif abs(far) > 5 * abs(near):
+        elif abs(far) > 5 * abs(near) > 1e3:
             assert got == math.copysign(math.inf, far)
 
 
@@ -211,7 +213,7 @@ def test_second_derivatives_by_parameters(case: Case) -> None:
 
 
 def _mpf(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(mpf(i) for i in v) if isinstance(v, tuple) else mpf(v) if isinstance(v, float) else v
+    return {k: tuple(i if isinstance(i, str) else mpf(i) for i in v) if isinstance(v, tuple) else mpf(v) if isinstance(v, float) else v
             for k, v in values.items()}
 
 
@@ -254,6 +256,7 @@ def test_fact_range(case: Case) -> None:
 @each_default
 def test_fact_monotonic(case: Case) -> None:
     values = numpy(case.call(tensor(GRID)))
+    values = values[np.isfinite(values)]
     fall = (values[:-1] - values[1:]) / np.maximum(np.abs(values[1:]), 1e-300)
     assert (fall.max() <= 1e-14) == case.record.monotonic, f"{case}: it falls by {fall.max():.3g} of itself"
 
@@ -316,7 +319,8 @@ def test_fact_lipschitz(case: Case) -> None:
     if case.record.smooth == "discontinuous":
         assert case.record.lipschitz == math.inf
         return
-    slopes = np.abs(derivatives(case, [*GRID.tolist(), *case.kinks()], ta.float64, 1)[1])
+    seams = [k + d for k in case.kinks() for d in (-1e-9, 0, 1e-9)]
+    slopes = np.abs(derivatives(case, [*GRID.tolist(), *seams], ta.float64, 1)[1])
     most = slopes[~np.isnan(slopes)].max()
     if case.record.lipschitz == math.inf:
         assert most > 1e3
@@ -362,7 +366,7 @@ def test_across_an_axis_value(record: Any, dtype: Any) -> None:
     got = numpy(_across(record, ROWS, dtype)[1])
     eps = float(np.finfo(dtype).eps)
     assert got.dtype == dtype
-    np.testing.assert_allclose(got, want, rtol=32 * eps, atol=float(np.finfo(dtype).tiny))
+    np.testing.assert_allclose(got, want, rtol=128 * eps, atol=float(np.finfo(dtype).tiny))
 
 
 @each_across

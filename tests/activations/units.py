@@ -15,7 +15,7 @@ import numpy as np
 from mpmath import mp, mpf
 
 import tinygrad_act as ta
-from tests.activations.reference import FORMULAS, VARIANTS
+from tests.activations.reference import CONDITIONED, FORMULAS, VARIANTS
 from tinygrad_act.activations import catalogue
 from tinygrad_act.graph import grad
 
@@ -56,12 +56,15 @@ def truth(name: str, x: float, settings: tuple[tuple[str, Any], ...] = ()) -> tu
 
 def _exact(value: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple(mpf(v) for v in value)
+        return tuple(v if isinstance(v, str) else mpf(v) for v in value)
     return mpf(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
-def units(result: float, true: Any, following: Any, x: float, dtype: Any) -> float:
-    """|error| / (ulp(true value) + |next derivative| * ulp(x)); 0 where the true value overflows and so does result."""
+def units(result: float, true: Any, following: Any, x: float, dtype: Any, also: Any = 0) -> float:
+    """|error| / (ulp(true value) + |next derivative| * ulp(x) + also); infinity for NaN, and for a sign or a tail lost.
+
+    Where the true value overflows the result must too.
+    """
     info = np.finfo(dtype)
     if abs(true) > mpf(float(info.max)):
         return 0.0 if (math.isinf(result) and (result > 0) == (true > 0)) or abs(result) == info.max else math.inf
@@ -70,11 +73,10 @@ def units(result: float, true: Any, following: Any, x: float, dtype: Any) -> flo
     with mp.workdps(40):
         error = abs(mpf(result) - true)
         unit = mpf(float(np.spacing(np.abs(np.asarray(float(true), dtype)))))
-        unit += abs(following) * mpf(float(np.spacing(np.abs(np.asarray(x, dtype)))))
+        unit += abs(following) * mpf(float(np.spacing(np.abs(np.asarray(x, dtype))))) + also
         score = error / unit
-    lost = result == 0 and abs(true) > mpf(float(info.smallest_subnormal)) and error > unit / 2
-    wrong_sign = result * true < 0 and error > unit
-    return math.inf if (lost or wrong_sign) and score > 1 else float(score)
+    lost = result * true <= 0 and score > max(LIMITS)          # a wrong sign, or a 0 that should not be: no small error
+    return math.inf if lost else float(score)
 
 
 # -------------------------------------------------------------------------------------------------- cases
@@ -184,6 +186,31 @@ def torch_derivatives(function: Any, xs: Any, dtype: Any, torch: Any) -> list[An
     return found
 
 
+@functools.cache
+def _moved(name: str, x: float, key: tuple[tuple[str, Any], ...], parameter: str, place: int) -> tuple[Any, ...]:
+    """What (f, f', f'') lose or gain, relative to the change, where one number of a parameter changes a little."""
+    values = dict(key)
+    whole = values[parameter] if isinstance(values[parameter], tuple) else (values[parameter],)
+    moved = [mpf(v) * (1 + mpf(10) ** -12 * (i == place)) for i, v in enumerate(whole)]
+    values[parameter] = tuple(moved) if isinstance(values[parameter], tuple) else moved[0]
+    with mp.workdps(40):
+        return tuple((b - a) * mpf(10) ** 12 for a, b in zip(truth(name, x, key)[:3], truth(name, x, frozen(values)), strict=False))
+
+
+def rounding(case: Case, x: float, dtype: Any) -> tuple[Any, ...]:
+    """What rounding each parameter makes of f, f' and f'': part of the unit where parameters of both signs cancel. Four
+    roundings of each, for as many it goes through in a sum of several terms.
+    """
+    total = [mpf(0)] * 3
+    if case.name in CONDITIONED:
+        for parameter in case.record.learnable:
+            value = case.values[parameter]
+            for place in range(len(value) if isinstance(value, tuple) else 1):
+                change = _moved(case.name, x, case.key, parameter, place)
+                total = [t + 4 * abs(c) * float(np.finfo(dtype).eps) for t, c in zip(total, change, strict=True)]
+    return tuple(total)
+
+
 # -------------------------------------------------------------------------------------------------- points
 def points(case: Case, dense: int = 40) -> list[float]:
     """Numbers exact in float32, kinks left out: over |x| <= 100, around 0, kinks and roots, and at 1e4."""
@@ -196,7 +223,7 @@ def points(case: Case, dense: int = 40) -> list[float]:
         around = [c, np.nextafter(c, np.float32(np.inf)), np.nextafter(c, np.float32(-np.inf))]
         around += [np.float32(centre + s * d) for s in (-1, 1) for d in (1e-6, 1e-4, 1e-2, 0.11)]
         xs = np.concatenate([xs, np.array(around, np.float32)])
-    kinks = set(case.kinks())
+    kinks = {v for k in case.kinks() for v in (k, float(np.float32(k)))}
     return [x for x in sorted({float(v) for v in xs}) if x not in kinks]
 
 
@@ -233,7 +260,7 @@ def worst(case: Case, dtype: Any, xs: Iterable[float]) -> list[tuple[float, floa
 def rank(found: Sequence[Any], case: Case, dtype: Any, xs: Sequence[float]) -> list[tuple[float, float]]:
     result = []
     for order, values in enumerate(found):
-        scores = [units(float(v), t[order], t[order + 1], x, dtype)
+        scores = [units(float(v), t[order], t[order + 1], x, dtype, rounding(case, x, dtype)[order])
                   for x, v in zip(xs, values.tolist(), strict=True) for t in (case.truth(x),)]
         most = int(np.argmax(scores))
         result.append((scores[most], xs[most]))

@@ -268,5 +268,5 @@ def squash_backward(F: Any, g: Any, x: Any, *, dim: int) -> Any:
     zero = _total(F, F.abs(u), dim) == 0
     c = F.where(zero, 0.0, 1 / (n + 1 / n))
     r = F.minimum(n, 1 / n)                                   # (1 - n²) / (1 + n²) without n²
-    bend = F.where(n > 1, -1.0, 1.0) * ((1 - r * r) / (1 + r * r))
+    bend = F.where(n > 1, r * r - 1, 1 - r * r) / (1 + r * r)
     return c * g + (c * bend) * u * _total(F, g * u, dim)
