@@ -49,8 +49,8 @@ class Stubs:
         if origin is not None:
             return f"{self.hint(origin)}[{', '.join(map(self.hint, arguments))}]"
         module, name = getattr(hint, "__module__", ""), getattr(hint, "__qualname__", "")
-        if module == "builtins":
-            return str(name)
+        if module == "builtins":                  # methods are named bool, int and float too
+            return f"builtins.{name}"
         if module.startswith(("tinygrad_act", "collections.abc")) and name.isidentifier():
             self.imports.setdefault(module, set()).add(name)
             return str(name)
@@ -83,7 +83,7 @@ class Stubs:
 
     def op_parameters(self, op: Op, method: bool) -> list[str]:
         names = [n if i else "input" for i, n in enumerate(op.inputs)]
-        parts = [f"{n}: Tensor | float" if i else f"{n}: Tensor" for i, n in enumerate(names)]
+        parts = [f"{n}: Tensor | builtins.float" if i else f"{n}: Tensor" for i, n in enumerate(names)]
         if op.variadic:
             parts = [f"*{op.inputs[0]}: Tensor"]
         settings = [f"{k}: Any" + ("" if v is inspect.Parameter.empty else " = ...") for k, v in op.defaults.items()]
@@ -94,7 +94,7 @@ class Stubs:
         return parts + settings
 
     def head(self) -> str:
-        lines = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(self.imports.items())]
+        lines = ["import builtins"] + [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(self.imports.items())]
         return HEAD + "\n".join(lines) + "\n\n"
 
 
@@ -108,12 +108,15 @@ def methods_stub() -> str:
     stubs = Stubs()
     rows = []
     for name, f in sorted(methods.items()):
+        if name in ("__reduce_ex__", "__reduce__", "__dir__", "__format__"):      # as object has them
+            continue
         if isinstance(f, property):
             rows.append(f"    @property\n    def {name}(self) -> Any: ...")
             continue
         f = inspect.unwrap(f)
         source = getattr(f, "__kwdefaults__", None) or {}
-        rows.append(f"    def {name}{stubs.signature(source.get('_op', f), True)}: ...")
+        override = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""
+        rows.append(f"    def {name}{stubs.signature(source.get('_op', f), True)}: ...{override}")
     return stubs.head() + "class TensorMethods:\n" + "\n".join(rows) + "\n"
 
 

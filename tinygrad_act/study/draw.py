@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..activations import catalogue
+from ..dtypes import get_default_dtype
 from ..errors import GraphError, MissingPackageError
-from ..graph import PICK, Node, reachable, walk
 from ..grad_mode import no_grad
+from ..graph import PICK, Node, reachable, walk
 from ..tensor import Tensor, wrap
 from .layout import render
 from .tape import Result, Tape
@@ -67,6 +68,10 @@ def to_dot(result: Tensor, *, names: Mapping[str, Tensor] | Any = None, tape: Ta
                 if isinstance(edge, Tensor):
                     dot.node(key(edge), **leaf_look(edge, labels.get(id(edge))))
                 dot.edge(key(edge), key(node), label=size(edge, results))
+        for constant in results[node].inputs if node in results else ():
+            if constant is not None:
+                dot.node(key(constant), **leaf_look(constant, None))
+                dot.edge(key(constant), key(node), label=shape_text(constant.shape))
     dot.node("result", label=f"result\\n{shape_text(result.shape)}", **STYLES["result"])
     dot.edge(key(result.node), "result", label=shape_text(result.shape))
     return str(dot.source)
@@ -76,14 +81,16 @@ def node_look(node: Node) -> dict[str, str]:
     name = node.op.name
     settings = ", ".join(f"{k}={v}" for k, v in (node.params or {}).items() if isinstance(v, (int, float, str, tuple, bool)))
     label = f"{name}\\n{settings[:40]}" if settings else name
-    if name in catalogue:
-        return {"label": label, "tooltip": catalogue[name].formula, **STYLES["activation"]}
+    record = catalogue.get(name)
+    if record is not None and record.forward is getattr(node.op, "forward", None):
+        return {"label": label, "tooltip": record.formula, **STYLES["activation"]}
     return {"label": label, **STYLES["op"]}
 
 
 def leaf_look(leaf: Tensor, name: str | None) -> dict[str, str]:
     kind = "input" if name is None else "parameter"
-    return {"label": f"{name or 'leaf'}\\n{shape_text(leaf.shape)}", **STYLES[kind]}
+    dtype = "" if leaf.dtype == get_default_dtype() else f" {leaf.dtype}"
+    return {"label": f"{name or 'input'}\\n{shape_text(leaf.shape)}{dtype}", **STYLES[kind]}
 
 
 def size(edge: Any, results: Mapping[Node, Result]) -> str:
@@ -119,5 +126,5 @@ def shapes_by_sweep(result: Tensor, nodes: Sequence[Node], tape: Tape | None) ->
     found: dict[Node, Result] = {}
     for node, g, _ in walk({result.node: seed.array}, {}, retain_graph=True):
         if not isinstance(g, list):
-            found[node] = Result(g.shape, str(g.dtype), "")
+            found[node] = Result(g.shape, str(g.dtype))
     return found

@@ -106,7 +106,7 @@ def observer(layer: LayerStatistics) -> Any:
         if not isinstance(output, Tensor):
             return
         y = output.detach().double()
-        layer.shape = tuple(output.shape)
+        layer.shape = layer.shape or tuple(output.shape)
         layer.count += y.numel()
         layer.total += float(y.sum().item())
         layer.squares += float((y * y).sum().item())

@@ -11,11 +11,12 @@ from ..tensor import Tensor
 
 
 class Result(NamedTuple):
-    """What a node produced: shape, dtype, and the user's line that called the op."""
+    """What a node produced, from what, and the user's line that called the op."""
 
     shape: tuple[int, ...]
     dtype: str
-    line: str
+    line: str = ""
+    inputs: tuple[Tensor | None, ...] = ()       # those that need no gradient, to which the graph has no edge
 
 
 class Tape(Watcher):
@@ -40,6 +41,7 @@ class Tape(Watcher):
 
     def forward(self, op: Any, inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> None:
         line = user_line()
+        constants = tuple(x if isinstance(x, Tensor) and not x.requires_grad else None for x in inputs)
         for out in output if isinstance(output, tuple) else (output,):
             if isinstance(out, Tensor) and out.node is not None:
-                self.results[out.node] = Result(out.shape, str(out.dtype), line)
+                self.results[out.node] = Result(out.shape, str(out.dtype), line, constants)
