@@ -174,7 +174,7 @@ def to_device(array: Any, device: Any) -> Any:
     """`array` on `device`: itself if it is there, else a copy. The only function that crosses."""
     device = Device(device)
     here = device_of(array)
-    if device.type == here.type and (device.index is None or device.index == here.index):
+    if device.type == here.type and (device.index is None or device.index == (here.index or 0)):
         return array
     module, index = resolve(device)
     return module.from_host(_loaded[_owners[type(array)]].to_host(array), index)
