@@ -372,7 +372,8 @@ changes = Changes()
 def note_view(source: Tensor, view: Tensor, op: Any, params: dict[str, Any]) -> None:
     """Remember how `view` looks at its root, so that an in-place change of one reaches the other's graph."""
     a, b = source.array, view.array
-    if b.base is not a and not namespaces[type(b)].overlaps(a, b):
+    base = b.base
+    if base is None or (base is not a and base is not a.base and not namespaces[type(b)].overlaps(a, b)):
         return
     root, path = source.view_of or (source, ())
     if path is None:

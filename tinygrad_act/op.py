@@ -40,6 +40,8 @@ class Plan:
         self.arrays = not all(attribute for _, attribute in self.sources)    # are there any, not only shapes?
         if not indices:
             self.keep: Callable[[Any], tuple[Any, ...]] = lambda values: ()
+        elif self.sources == [(0, "shape")] and not op.variadic:
+            self.keep = lambda values: (values[0].shape,)
         elif any(attribute for _, attribute in self.sources):
             self.keep = self._keep_some_shapes
         elif len(indices) == 1:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+BASIC = {int, slice, type(None), type(Ellipsis)}
+
 
 class Indexing:
     """Mixed into Namespace, whose `xp` it uses."""
@@ -88,5 +90,7 @@ class Indexing:
 
 def _once(index: Any) -> bool:
     """True for integers, slices, None, Ellipsis and masks, which cannot name an element twice."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(p is None or p is Ellipsis or isinstance(p, (int, slice)) or getattr(p, "dtype", None) == "bool" for p in parts)
+    for p in index if type(index) is tuple else (index,):
+        if type(p) not in BASIC and getattr(p, "dtype", None) != "bool":
+            return False
+    return True

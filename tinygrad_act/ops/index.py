@@ -200,6 +200,8 @@ def _indices(p: Any, array: Any) -> Any:
 # ---------------------------------------------------------------------------------------------------- x[...]
 @public("__getitem__", function=False)
 def getitem(x: Tensor, index: Any) -> Tensor:
+    if type(index) is slice and index.step is None and type(index.start) in ENDS and type(index.stop) in ENDS and x.array.ndim:
+        return getitem_op(x, index=(index,))  # type: ignore[no-any-return]
     basic, advanced = resolve(x, index)
     if basic is not None:
         x = getitem_op(x, index=basic)

@@ -39,21 +39,19 @@ repeat_op = op("repeat", _repeat, _unrepeat)
 def _fill_in(shape: tuple[int, ...], x: Tensor, op: str, count: int | None = None) -> tuple[int, ...]:
     """`shape` with its -1 worked out, for `count` elements (all of x's unless given)."""
     count = x.array.size if count is None else count
-    got = f"{x.shape} into {shape}"
-    if -1 in shape:
+    if -1 not in shape:
+        if math.prod(shape) == count and (count or not shape or min(shape) >= 0):
+            return shape
+    else:
         i = shape.index(-1)
         rest = math.prod(shape[:i] + shape[i + 1:])
         if -1 in shape[i + 1:]:
-            raise ShapeError(op, got, "only one size can be -1")
+            raise ShapeError(op, f"{x.shape} into {shape}", "only one size can be -1")
         if rest == 0 and count == 0:
-            raise ShapeError(op, got, "with no elements, -1 could be any size", "write the size out")
+            raise ShapeError(op, f"{x.shape} into {shape}", "with no elements, -1 could be any size", "write the size out")
         if rest > 0 and count % rest == 0:
             return (*shape[:i], count // rest, *shape[i + 1:])
-    elif math.prod(shape) == count:
-        if shape and min(shape) < 0:
-            raise ShapeError(op, got, "a size cannot be negative")
-        return shape
-    raise ShapeError(op, got, f"{count} elements do not fill that shape")
+    raise ShapeError(op, f"{x.shape} into {shape}", f"{count} elements do not fill that shape")
 
 
 @public()
@@ -63,10 +61,9 @@ def reshape(input: Tensor, *size: Any, shape: Any = None) -> Tensor:
     >>> ta.arange(6).reshape(2, -1).shape
     (2, 3)
     """
-    given = arguments.sizes(size if shape is None else (shape,), "reshape") if size or shape is not None else None
-    if given is None:
+    if not size and shape is None:
         raise ArgumentError("reshape", "no shape", "the shape is missing", "write x.reshape(-1), or x.reshape(()) for 0-d")
-    return reshape_op(input, shape=_fill_in(given, input, "reshape"))  # type: ignore[no-any-return]
+    return reshape_op(input, shape=_fill_in(arguments.sizes(size or (shape,), "reshape"), input, "reshape"))  # type: ignore[no-any-return]
 
 
 @public(function=False)
@@ -195,13 +192,17 @@ def expand(self: Tensor, *size: Any) -> Tensor:
     >>> ta.zeros(3, 1).expand(2, -1, 4).shape
     (2, 3, 4)
     """
-    shape = arguments.sizes(size, "expand")
-    lead = len(shape) - self.ndim
-    target = tuple([self.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(shape)])
-    if lead < 0 or any(n < 0 or (i >= lead and self.shape[i - lead] not in (1, n)) for i, n in enumerate(target)):
-        raise ShapeError("expand", f"{self.shape} to {shape}", "only axes of size 1, and new ones in front, can be expanded",
+    shape, here = arguments.sizes(size, "expand"), self.array.shape
+    lead = len(shape) - len(here)
+    if lead >= 0 and -1 in shape[lead:]:
+        shape = shape[:lead] + tuple([m if n == -1 else n for n, m in zip(shape[lead:], here, strict=True)])
+    fits = lead >= 0 and not (shape and min(shape) < 0)
+    if fits and shape[lead:] != here:
+        fits = all(m in (1, n) for n, m in zip(shape[lead:], here, strict=True))
+    if not fits:
+        raise ShapeError("expand", f"{here} to {shape}", "only axes of size 1, and new ones in front, can be expanded",
                          "unsqueeze where the new axis should be")
-    return expand_op(self, shape=target)  # type: ignore[no-any-return]
+    return expand_op(self, shape=shape)  # type: ignore[no-any-return]
 
 
 @public(function=False)
