@@ -58,7 +58,7 @@ def test_the_graph_keeps_what_the_rule_names(case: Case) -> None:
 @each_case
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_value_and_derivatives_are_exact_to_a_few_units(case: Case, dtype: str) -> None:
-    xs = points(case, 40 if case.default else 12)
+    xs = points(case, 30 if case.default else 10)
     if dtype == "float64" and case.default:
         xs = xs + [x for x in extremes() if x not in case.kinks()]
     found = worst(case, np.dtype(dtype), xs)

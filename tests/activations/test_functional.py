@@ -30,7 +30,15 @@ CALLS: dict[str, list[dict[str, Any]]] = {
     "hardtanh": [{}, {"min_val": -0.5, "max_val": 2.0}],
     "softsign": [{}],
     "tanhshrink": [{}],
+    "gelu": [{}, {"approximate": "tanh"}],
+    "silu": [{}],
+    "mish": [{}],
+    "hardswish": [{}],
+    "softplus": [{}, {"beta": 2.5}, {"beta": 0.5, "threshold": 1.0}],
+    "hardshrink": [{}, {"lambd": 1.5}],
+    "softshrink": [{}, {"lambd": 1.5}],
 }
+BUILT_IN = {"logsigmoid", "gelu", "softplus", "hardshrink", "softshrink"}            # in PyTorch, without a signature
 SHAPES: list[tuple[int, ...]] = [(), (7,), (3, 4), (2, 1, 5), (0, 3)]
 IN_PLACE = [n for n in CALLS if "inplace" in inspect.signature(getattr(functional, n)).parameters]
 each_call = pytest.mark.parametrize(("name", "settings"), [(n, s) for n, calls in CALLS.items() for s in calls], ids=str)
@@ -40,7 +48,7 @@ def values(shape: tuple[int, ...], seed: int = 0) -> Any:
     return np.random.default_rng(seed).uniform(-4, 4, shape)
 
 
-@pytest.mark.parametrize("name", sorted(CALLS.keys() - {"logsigmoid"}))          # a built-in of PyTorch's, without a signature
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - BUILT_IN))
 def test_signatures_are_pytorchs(name: str) -> None:
     torch = pytest.importorskip("torch")
     theirs = inspect.signature(getattr(torch.nn.functional, name))
@@ -70,7 +78,7 @@ def test_value_and_gradients_are_pytorchs(name: str, settings: dict[str, Any], s
     (their_g,) = torch.autograd.grad(their_y, their_x, torch.tensor(c), create_graph=True)
     np.testing.assert_allclose(numpy(y), their_y.detach().numpy(), rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(numpy(g), their_g.detach().numpy(), rtol=1e-7, atol=1e-12)
-    if name == "hardsigmoid":
+    if name in ("hardsigmoid",):
         return                                       # PyTorch has no second derivative of it
     second = grad(g, x, tensor(d), allow_unused=True)[0] if g.requires_grad else None
     theirs = torch.autograd.grad(their_g, their_x, torch.tensor(d), allow_unused=True)[0] if their_g.requires_grad else None
@@ -127,7 +135,7 @@ def test_the_functions_that_end_in_an_underscore(name: str) -> None:
     np.testing.assert_array_equal(numpy(x), want)
 
 
-@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "selu", "celu", "prelu", "rrelu", "threshold"])
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "selu", "celu", "prelu", "rrelu", "threshold", "hardshrink"])
 def test_free_functions_and_methods_where_pytorch_has_them(name: str) -> None:
     torch = pytest.importorskip("torch")
     assert hasattr(ta, name) and hasattr(torch, name)
@@ -180,7 +188,8 @@ def test_rrelu_draws_its_slopes_in_training_and_its_gradient_is_the_slope_drawn(
 @pytest.mark.parametrize(("call", "message"), [
     (lambda x: functional.rrelu(x, 0.5, 0.1), "lower"), (lambda x: functional.hardtanh(x, 2.0, 1.0), "min_val"),
     (lambda x: functional.celu(x, 0.0), "alpha=0"), (lambda x: functional.relu([1.0]), "relu"),
-    (lambda x: functional.elu(x, "a"), "elu")])
+    (lambda x: functional.elu(x, "a"), "elu"), (lambda x: functional.gelu(x, approximate="erf"), "approximate"),
+    (lambda x: functional.softshrink(x, -1.0), "lambd")])
 def test_misuse_names_the_op(call: Any, message: str) -> None:
     with pytest.raises(ta.errors.ArgumentError, match=message):
         call(tensor([1.0, -1.0]))

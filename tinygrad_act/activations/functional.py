@@ -7,7 +7,9 @@ does not have is its op itself, `squared_relu(x)`.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from .. import dtypes
@@ -17,11 +19,17 @@ from ..graph import recording, tick
 from ..ops.inplace import assign
 from ..ops.registry import add_method, functions
 from ..tensor import Tensor
-from . import rectifiers, sigmoids  # noqa: F401  (the records, before they are looked up below)
+from . import adaptive, gated, pade, shrinking, smooth, softmaxes, waves  # noqa: F401  (so that the catalogue is full)
+from .gelu import gelu as _gelu_record
 from .record import catalogue
+from .rectifiers import relu as _relu_record
+from .sigmoids import sigmoid as _sigmoid_record
+from .sigmoids import tanh as _tanh_record
+from .swish import silu as _silu_record
 
 _op: dict[str, Callable[..., Tensor]] = {name: record.op for name, record in catalogue.items()}
-_relu, _sigmoid, _tanh = _op["relu"], _op["sigmoid"], _op["tanh"]          # the hot ones, without a look-up
+_hot: list[Callable[..., Tensor]] = [r.op for r in (_relu_record, _sigmoid_record, _tanh_record, _gelu_record, _silu_record)]
+_relu, _sigmoid, _tanh, _gelu, _silu = _hot                                      # without a look-up
 
 
 def _in_place(name: str, input: Tensor, result: Callable[..., Tensor], *args: Any, **settings: Any) -> Tensor:
@@ -207,6 +215,85 @@ def tanhshrink(input: Tensor) -> Tensor:
     return _op["tanh_shrink"](input)
 
 
+# ------------------------------------------------------------------------------------------------------ smooth
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """x times the chance that a normal number is below it; approximate="tanh" is the older formula.
+
+    >>> gelu(ta.tensor([-1.0, 2.0])), gelu(ta.tensor([-1.0, 2.0]), approximate="tanh")
+    (tensor([-0.1587,  1.9545]), tensor([-0.1588,  1.9546]))
+    """
+    if approximate == "none":
+        return _gelu(input)
+    if approximate != "tanh":
+        raise ArgumentError("gelu", f"approximate={approximate!r}", "it is 'none' or 'tanh'")
+    return _op["gelu_tanh"](input)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * sigmoid(x), also known as swish.
+
+    >>> silu(ta.tensor([-1.0, 2.0]))
+    tensor([-0.2689,  1.7616])
+    """
+    return _in_place("silu", input, _silu) if inplace else _silu(input)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * tanh(softplus(x)).
+
+    >>> mish(ta.tensor([-1.0, 2.0]))
+    tensor([-0.3034,  1.9440])
+    """
+    return _in_place("mish", input, _op["mish"]) if inplace else _op["mish"](input)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * relu6(x + 3) / 6.
+
+    >>> hardswish(ta.tensor([-1.0, 2.0]))
+    tensor([-0.3333,  1.6667])
+    """
+    return _in_place("hardswish", input, _op["hard_swish"]) if inplace else _op["hard_swish"](input)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + exp(beta * x)) / beta. PyTorch takes x where beta * x > threshold; here a threshold of 20 or more changes
+    nothing, as the formula is exact there.
+
+    >>> softplus(ta.tensor([-1.0, 2.0, 500.0]))
+    tensor([3.1326e-01, 2.1269e+00, 5.0000e+02])
+    """
+    return _op["softplus"](input, beta=beta, threshold=threshold)
+
+
+# --------------------------------------------------------------------------------------------- shrinking, gated
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x, but 0 for |x| <= lambd.
+
+    >>> hardshrink(ta.tensor([-1.0, 0.25]))
+    tensor([-1.,  0.])
+    """
+    return _op["hard_shrink"](input, lambd=lambd)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x, moved towards 0 by lambd and no further.
+
+    >>> softshrink(ta.tensor([-1.0, 0.25]))
+    tensor([-0.5000,  0.0000])
+    """
+    return _op["soft_shrink"](input, lambd=lambd)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """The first half of `dim` times the sigmoid of the second. ShapeError if its size is odd.
+
+    >>> glu(ta.tensor([1.0, 2.0, 0.0, 0.0]))
+    tensor([0.5000, 1.0000])
+    """
+    return _op["glu"](input, dim=dim)
+
+
 def _as_own(input: Any, number: float) -> float:
     """The number as integers hold it, if that is what the input is."""
     return number if not isinstance(input, Tensor) or dtypes.is_floating(input.dtype) else int(number)
@@ -224,11 +311,32 @@ def _written(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
 relu_, leaky_relu_, rrelu_, threshold_ = _written(relu), _written(leaky_relu), _written(rrelu), _written(threshold)
 elu_, celu_, selu_, hardtanh_ = _written(elu), _written(celu), _written(selu), _written(hardtanh)
 
+def _initial(name: str) -> Callable[..., Tensor]:
+    """The op with the record's initial values where a parameter is not given: `swish(x)`, `swish(x, beta)`."""
+    record = catalogue[name]
+
+    def function(input: Tensor, *args: Any, **settings: Any) -> Tensor:
+        given = dict(zip(record.op.inputs[1:], args, strict=False))
+        for n, value in record.initial.items():
+            if given.get(n, settings.get(n)) is None:
+                settings[n] = functions["tensor"](value, dtype=input.dtype, device=input.device)
+        out: Tensor = record.op(input, *args, **settings)
+        return out
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    defaults = {"input": inspect.Parameter.empty, **dict.fromkeys(record.op.inputs[1:]), **record.initial, **record.settings}
+    function.__signature__ = inspect.Signature([inspect.Parameter(n, kind, default=d) for n, d in defaults.items()])  # type: ignore[attr-defined]
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = record.__doc__
+    return function
+
+
 for _name, _record_op in _op.items():                        # those that PyTorch does not have
-    globals().setdefault(_name, _record_op)
+    if _name not in globals() or isinstance(globals()[_name], ModuleType):
+        globals()[_name] = _initial(_name) if catalogue[_name].initial else _record_op
 
 # PyTorch's torch.NAME and Tensor.NAME; ops without a choice to make are entered themselves, which is fastest
 functions |= {"relu": relu, "prelu": prelu, "rrelu": rrelu, "threshold": threshold, "celu": celu, "selu": selu,
-              "sigmoid": _sigmoid, "tanh": _tanh}
-for _name in ("relu", "prelu", "sigmoid", "tanh"):
+              "sigmoid": _sigmoid, "tanh": _tanh, "hardshrink": hardshrink}
+for _name in ("relu", "prelu", "sigmoid", "tanh", "hardshrink"):
     add_method(_name, functions[_name])
