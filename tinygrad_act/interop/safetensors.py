@@ -7,16 +7,15 @@ comes back as it was.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .. import backend, dtypes
 from ..errors import ArgumentError, FileError, MissingPackageError
+from ..files import write_aside
 from ..tensor import Tensor, wrap
 
 KEY = "tinygrad_act"
@@ -48,7 +47,7 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
         tensors = {k: _host(v) for k, v in obj.items()}
     else:
         metadata = {KEY: json.dumps(_structure(obj, "", tensors))}
-    _write(Path(path), library.save(tensors, metadata=metadata or None))
+    write_aside(path, library.save(tensors, metadata=metadata or None))
 
 
 def load(path: str | os.PathLike[str], map_location: Any = None) -> Any:
@@ -63,9 +62,10 @@ def load(path: str | os.PathLike[str], map_location: Any = None) -> Any:
     _library("load")
     import safetensors
 
+    deserialize: Any = safetensors.deserialize            # the package has no types
     data = Path(path).read_bytes()
     try:
-        parts = safetensors.deserialize(data)
+        parts = deserialize(data)
         header = json.loads(data[8:8 + int.from_bytes(data[:8], "little")])
     except (safetensors.SafetensorError, ValueError, RecursionError) as error:
         raise FileError("load", str(path), f"it is damaged, cut short or no safetensors file ({error})",
@@ -149,21 +149,3 @@ def _rebuilt(part: Any, tensors: dict[str, Tensor]) -> Any:
     if kind == TUPLE:
         return tuple(_rebuilt(v, tensors) for v in value)
     raise KeyError(kind)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """All of `data` at `path`, or what was there before."""
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(aside).chmod(0o666 & ~mask)                  # mkstemp's own mode keeps others out
-        Path(aside).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(aside).unlink()
-        raise

@@ -6,10 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from ..errors import ArgumentError, FileError, MissingPackageError
+from ..files import write_aside
 
 FORMATS = {"svg", "png", "pdf", "dot"}
 
@@ -45,19 +45,3 @@ def render(dot: str, path: str | os.PathLike[str]) -> Path:
         raise FileError("draw", str(path), f"{Path(program).name} -T{kind} failed: {done.stderr.decode(errors='replace').strip()[:300]} "
                         f"(the DOT text is in {saved})", "choose .svg or .png, or install Graphviz")
     return write_aside(path, done.stdout)
-
-
-def write_aside(path: Path, content: bytes) -> Path:
-    """Write next to `path` and move in, so that no reader ever sees half a file."""
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(aside).chmod(0o666 & ~umask)
-        Path(aside).replace(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
-    return path
