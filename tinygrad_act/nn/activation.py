@@ -10,15 +10,14 @@ import inspect
 from typing import Any
 
 from .. import _functions as ops
-from .. import dtypes
 from ..activations import Activation as Record
 from ..activations import catalogue
 from ..errors import ArgumentError
 from ..op import Op
 from ..tensor import Tensor
-from . import functional, layers
+from . import adaptive, functional, layers
+from .adaptive import initial, on_channels
 from .module import Module
-from .parameter import Parameter
 
 HIDDEN = {"dtype", "_stacklevel", "eps", "generator", "training"}       # of a function, not of its module
 BARE = {"Hardshrink", "Softshrink"}                                     # PyTorch prints their setting without its name
@@ -79,21 +78,6 @@ class LearnableActivation(ActivationModule):
         return result
 
 
-def initial(start: Any, count: int, device: Any, dtype: Any) -> Parameter:
-    """A parameter of `count` times `start`, which is a number, or a tuple for a vector: (count,), or (len, count)."""
-    values = ops.tensor(start, dtype=dtype or dtypes.get_default_dtype(), device=device)
-    if values.ndim and count > 1:
-        values = values.reshape((-1, 1)).repeat(1, count)
-    return Parameter(values if values.ndim else values.repeat(count))
-
-
-def on_channels(p: Any, count: int, ndim: int) -> Any:
-    """A parameter so that its last axis meets axis 1 of an input with `ndim` axes; one for all broadcasts anyway."""
-    if count == 1:
-        return p if ndim or p.array.size > 1 else p.reshape(())
-    return p.reshape((*p.shape, *[1] * (ndim - 2))) if ndim > 2 else p
-
-
 def _settings(record: Record) -> tuple[Any, list[inspect.Parameter]]:
     """The function of a record, and the settings it has."""
     function = getattr(functional, record.torch or record.name, record.op)
@@ -117,7 +101,7 @@ def _learnable_signature(record: Record, settings: list[inspect.Parameter]) -> l
 def make(record: Record) -> type[ActivationModule]:
     """The module class of a record."""
     function, parameters = _settings(record)
-    shown = [p for p in parameters if p.name not in HIDDEN]
+    shown = [p for p in parameters if isinstance(function, Op) or p.name not in HIDDEN]
     base = LearnableActivation if record.learnable else ActivationModule
     signature = inspect.Signature(_learnable_signature(record, shown) if record.learnable else shown)
     return type(record.module, (base,), {
@@ -135,7 +119,9 @@ class Softmax2d(Module):
         return ops.softmax(input, -3)
 
 
-modules: dict[str, Any] = {"linear": layers.Identity}        # name of the record -> its module class
+# name of the record -> its module class
+modules: dict[str, Any] = {"linear": layers.Identity, "pau": adaptive.PAU, "meta_acon": adaptive.MetaACON,
+                           "dynamic_mixture": adaptive.DynamicMixture}
 for _record in catalogue.values():
     if _record.name not in modules:
         modules[_record.name] = make(_record)

@@ -10,17 +10,12 @@ from typing import Any
 from .. import _functions as ops
 from ..activations import functional as _activations
 from ..activations import shares as _shares
+from ..elementwise import Elementwise
 from ..errors import ArgumentError
-from ..op import Op, elementwise_op
+from ..op import Op
 from ..ops.linear import linear
-from ..ops.loss import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    l1_loss,
-    mse_loss,
-    nll_loss,
-)
+from ..ops.loss import cross_entropy, nll_loss
+from ..ops.pointwise_loss import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
 from ..ops.registry import enter
 from ..ops.scatter import one_hot
 from ..tensor import Tensor
@@ -29,7 +24,7 @@ __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_en
            "mse_loss", "nll_loss", "one_hot"]
 
 # The mask is drawn outside the rule, which so stays pure. What is dropped is 0 even where x is infinite.
-_dropout = enter(elementwise_op(
+_dropout = enter(Elementwise(
     "dropout", lambda F, x, mask, *, scale: F.where(mask, x * scale, 0), lambda F, g, mask, *, scale: F.where(mask, g * scale, 0),
     mixes=(0,)))
 

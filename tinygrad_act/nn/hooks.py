@@ -110,3 +110,66 @@ class BackwardHooks:
 
 def _replaced(new: Any, old: tuple[Any, ...]) -> tuple[Any, ...]:
     return old if new is None else tuple(new) if isinstance(new, (tuple, list)) else (new,)
+
+
+class Hooked:
+    """The part of Module that is about hooks."""
+
+    forward: Callable[..., Any]
+    _pre_hooks: Hooks
+    _hooks: Hooks
+    _backward_hooks: Hooks
+    _backward_pre_hooks: Hooks
+    _state_hooks: Hooks
+    _load_hooks: Hooks
+
+    def _call_hooked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for hook, with_kwargs, _ in list(self._pre_hooks.values()):
+            new = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+            if new is not None and with_kwargs:
+                args, kwargs = new
+            elif new is not None:
+                args = new if isinstance(new, tuple) else (new,)
+        gates = None
+        if self._backward_hooks or self._backward_pre_hooks:
+            gates = BackwardHooks(self, list(self._backward_hooks.values()), list(self._backward_pre_hooks.values()))
+            args = gates.around_inputs(args)
+        pending = list(self._hooks.values())
+        try:
+            result = self.forward(*args, **kwargs)
+            while pending:
+                hook, with_kwargs, _ = pending.pop(0)
+                new = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
+                result = result if new is None else new
+        except Exception:
+            for hook, with_kwargs, always in pending:
+                if always:
+                    (hook(self, args, kwargs, None) if with_kwargs else hook(self, args, None))
+            raise
+        return result if gates is None else gates.around_outputs(result)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                                  with_kwargs: bool = False) -> RemovableHandle:
+        """`hook(module, args)` before forward; what it returns replaces the arguments."""
+        return self._pre_hooks.add((hook, with_kwargs, False), prepend)
+
+    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False,
+                              always_call: bool = False) -> RemovableHandle:
+        """`hook(module, args, output)` after forward; what it returns replaces the output."""
+        return self._hooks.add((hook, with_kwargs, always_call), prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """`hook(module, grad_input, grad_output)` (tuples) in the backward pass; it may return another grad_input."""
+        return self._backward_hooks.add(hook, prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """`hook(module, grad_output)` before the module's own backward; it may return another grad_output."""
+        return self._backward_pre_hooks.add(hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """`hook(module, state_dict, prefix, local_metadata)` once state_dict has been filled."""
+        return self._state_hooks.add(hook)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """`hook(module, incompatible_keys)` after load_state_dict; it may edit the lists in them."""
+        return self._load_hooks.add(hook)

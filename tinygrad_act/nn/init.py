@@ -118,5 +118,5 @@ def _like(tensor: Tensor) -> dict[str, Any]:
 
 
 def _fill(tensor: Tensor, value: Any) -> Tensor:
-    tensor.copy_(value) if isinstance(value, Tensor) else tensor.fill_(value)  # type: ignore[attr-defined]
+    tensor.copy_(value) if isinstance(value, Tensor) else tensor.fill_(value)
     return tensor

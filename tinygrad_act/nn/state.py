@@ -24,8 +24,6 @@ class IncompatibleKeys(NamedTuple):
             return "<All keys matched successfully>"
         return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
-    __str__ = __repr__
-
 
 def own_state(module: Any) -> dict[str, Any]:
     """The parameters and persistent buffers that `module` itself owns."""

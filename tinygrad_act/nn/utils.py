@@ -36,8 +36,8 @@ def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_n
             total = total + n
         total = F.sqrt(total) if norm_type == 2 else F.pow(total, 1 / norm_type)
     norm = wrap(F.asarray(total))
-    if error_if_nonfinite and not math.isfinite(norm.item()):  # type: ignore[attr-defined]
-        raise GraphError("clip_grad_norm_", f"a total norm of {norm.item()}", "a gradient is not finite",  # type: ignore[attr-defined]
+    if error_if_nonfinite and not math.isfinite(norm.item()):
+        raise GraphError("clip_grad_norm_", f"a total norm of {norm.item()}", "a gradient is not finite",
                          "find where with autograd.detect_anomaly()")
     return norm
 
@@ -70,8 +70,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All parameters, flattened, in one vector."""
-    vector: Tensor = ops.cat([p.reshape((-1,)) for p in parameters])  # type: ignore[attr-defined]
-    return vector
+    return ops.cat([p.reshape((-1,)) for p in parameters])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:

@@ -1,17 +1,15 @@
-"""Losses. Those over classes are one node each; the pointwise ones are an elementwise row and a reduction."""
+"""Losses over classes, one node each. (The pointwise ones are in pointwise_loss.py.)"""
 
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from .. import backend, dtypes
-from ..backend.namespace import broadcast_shape
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from ..op import Op, elementwise_op
+from ..op import Op
 from ..tensor import Tensor, wrap
-from .registry import enter, op, recording
+from .registry import op
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -52,8 +50,11 @@ def _picked(F: Any, logp: Any, target: Any, weight: Any, dim: int, ignore_index:
     there = F.logical_and(target >= 0, target < logp.shape[dim])
     index = F.where(F.logical_and(there, kept), target, 0)
     w = F.cast(kept, logp.dtype) if isinstance(weight, float) else F.where(kept, F.getitem(weight, index), 0.0)
-    nll = -F.gather(logp, dim, _axis(F, index, dim)).reshape(target.shape)
-    return F.where(kept, F.where(there, w * nll, math.nan), 0.0), w, kept
+    if logp.ndim == 2:
+        logp = F.getitem(logp, (F.arange(logp.shape[0], index), index))
+    else:
+        logp = F.gather(logp, dim, _axis(F, index, dim)).reshape(target.shape)
+    return F.where(kept, F.where(there, -w * logp, math.nan), 0.0), w, kept
 
 
 def _reduced(F: Any, loss: Any, count: Any, reduction: str) -> Any:
@@ -80,8 +81,8 @@ def _rows(F: Any, x: Any, dim: int) -> tuple[Any, Any, Any]:
 
 
 # --------------------------------------------------------------------------------------------- cross_entropy
-def _cross_entropy(F: Any, x: Any, target: Any, weight: Any, *, dim: int, ignore_index: int, reduction: str,
-                   label_smoothing: float) -> Any:
+def _cross_entropy(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ignore_index: int = -100,
+                   reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
     logp, peak, logs = _rows(F, _wide(F, x), dim)
     loss, w, kept = _picked(F, logp, target, weight, dim, ignore_index)
     if label_smoothing:
@@ -98,7 +99,7 @@ def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, log
     hit, kept = _hits(F, x, target, dim, ignore_index)
     w = _counts(F, logp, hit, kept, weight, dim)
     g = _spread(F, _wide(F, g), F.sum(w), reduction, dim)
-    gx = (p - F.cast(hit, p.dtype)) * (g * w * (1 - label_smoothing))
+    gx = (p - F.cast(hit, p.dtype)) * F.where(kept, g * w * (1 - label_smoothing), 0.0)
     if label_smoothing:
         each = _along(F, weight, x, dim)
         total = float(x.shape[dim]) if isinstance(weight, float) else F.sum(weight)
@@ -109,7 +110,8 @@ def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, log
 _by_index = op("cross_entropy", _cross_entropy, _for_logits, None, None, aux=("peak", "logs"))
 
 
-def _soft(F: Any, x: Any, target: Any, weight: Any, *, dim: int, reduction: str, label_smoothing: float) -> Any:
+def _soft(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, reduction: str = "mean",
+          label_smoothing: float = 0.0) -> Any:
     logp, peak, logs = _rows(F, _wide(F, x), dim)
     q = _smoothed(F, _wide(F, target), weight, x, dim, label_smoothing)
     loss = -F.sum(F.where(q == 0, 0.0, q * logp), (dim,))
@@ -123,18 +125,22 @@ def _smoothed(F: Any, target: Any, weight: Any, x: Any, dim: int, label_smoothin
     return target * _along(F, weight, x, dim)
 
 
+def _samples(x: Any, dim: int) -> int:
+    return math.prod(x.shape[:dim] + x.shape[dim + 1:]) or 1            # none: then nothing is divided
+
+
 def _soft_for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, logs: Any, *, dim: int,
                      reduction: str, label_smoothing: float) -> Any:
     q = _smoothed(F, _wide(F, target), weight, x, dim, label_smoothing)
     p = F.exp(_log_softmax(F, x, peak, logs, dim))
-    g = _spread(F, _wide(F, g), math.prod(x.shape) / max(x.shape[dim], 1), reduction, dim)
+    g = _spread(F, _wide(F, g), _samples(x, dim), reduction, dim)
     return F.cast(g * (p * F.sum(q, (dim,), True) - q), x.dtype)
 
 
 def _soft_for_target(F: Any, g: Any, x: Any, target_dtype: Any, weight: Any, peak: Any, logs: Any, *, dim: int,
                      reduction: str, label_smoothing: float) -> Any:
     logp = _log_softmax(F, x, peak, logs, dim)
-    g = _spread(F, _wide(F, g), math.prod(x.shape) / max(x.shape[dim], 1), reduction, dim)
+    g = _spread(F, _wide(F, g), _samples(x, dim), reduction, dim)
     return F.cast(-g * logp * ((1 - label_smoothing) * _along(F, weight, x, dim)), target_dtype)
 
 
@@ -142,12 +148,14 @@ _by_distribution = Op("cross_entropy", _soft, _soft_for_logits, _soft_for_target
 
 
 # -------------------------------------------------------------------------------------------------- nll_loss
-def _nll(F: Any, x: Any, target: Any, weight: Any, *, dim: int, ignore_index: int, reduction: str) -> Any:
+def _nll(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ignore_index: int = -100,
+         reduction: str = "mean") -> Any:
     loss, w, _ = _picked(F, _wide(F, x), target, weight, dim, ignore_index)
     return F.cast(_reduced(F, loss, F.sum(w), reduction), x.dtype)
 
 
-def _nll_backward(F: Any, g: Any, x: Any, target: Any, weight: Any, *, dim: int, ignore_index: int, reduction: str) -> Any:
+def _nll_backward(F: Any, g: Any, x: Any, target: Any, weight: Any, *, dim: int, ignore_index: int,
+                  reduction: str) -> Any:
     wide = _wide(F, x)
     hit, kept = _hits(F, x, target, dim, ignore_index)
     w = _counts(F, wide, hit, kept, weight, dim)
@@ -224,11 +232,13 @@ def _check_classes(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
     """The classes' axis, and the weight as the op takes it."""
     for what, t in (("input", x), ("target", target)):
         if not isinstance(t, Tensor):
-            raise ArgumentError(name, f"{what}: {type(t).__name__}", f"the {what} must be a Tensor", "make one with ta.tensor(...)")
+            raise ArgumentError(name, f"{what}: {type(t).__name__}", f"the {what} must be a Tensor",
+                                "make one with ta.tensor(...)")
     if x.ndim == 0:
         raise ShapeError(name, "a 0-d input", "the input must have an axis of classes")
     if not dtypes.is_floating(x.dtype):
-        raise DTypeError(name, f"an input of dtype {x.dtype}", "the input must be of a floating dtype", "convert it with .float()")
+        raise DTypeError(name, f"an input of dtype {x.dtype}", "the input must be of a floating dtype",
+                         "convert it with .float()")
     dim = 0 if x.ndim == 1 else 1
     classes = x.shape[dim]
     if target.shape != x.shape:
@@ -253,144 +263,11 @@ def _there(name: str, loss: Tensor, x: Tensor, target: Tensor, dim: int, ignore_
     """`loss`, or the error that explains a NaN in it; looking costs a wait on a GPU, so only on the CPU."""
     t = target.array
     if t.size and backend.is_host(t):
-        F = backend.namespace(t)
-        if F.any(F.isnan(loss.array)):
+        F, y = backend.namespace(t), loss.array
+        if (y != y).any():
             wrong = t[F.logical_and(t != ignore_index, F.logical_or(t < 0, t >= x.shape[dim]))]
             if wrong.size:
-                raise IndexingError(name, f"the target {wrong[0]}", f"it is out of range: there are {x.shape[dim]} classes",
+                raise IndexingError(name, f"the target {wrong[0]}",
+                                    f"it is out of range: there are {x.shape[dim]} classes",
                                     f"targets are 0 to {x.shape[dim] - 1}, or ignore_index ({ignore_index})")
     return loss
-
-
-# ------------------------------------------------------------------------------------------------- pointwise
-def _sigmoid(F: Any, x: Any) -> Any:
-    e = F.exp(-F.abs(x))
-    return F.where(x >= 0, 1.0, e) / (1 + e)
-
-
-def _softplus(F: Any, x: Any) -> Any:
-    return F.maximum(x, 0) + F.log1p(F.exp(-F.abs(x)))
-
-
-def _log(F: Any, p: Any) -> Any:
-    """log p, not below -100: a loss stays finite (PyTorch's convention)."""
-    return F.maximum(F.log(p), -100.0)
-
-
-def _log1m(F: Any, p: Any) -> Any:
-    return F.maximum(F.log1p(-p), -100.0)
-
-
-squared_error = enter(elementwise_op(
-    "squared_error", lambda F, x, target: (x - target) * (x - target),
-    lambda F, g, x, target: g * (2 * (x - target)), lambda F, g, x, target: g * (2 * (target - x))))
-
-absolute_error = enter(elementwise_op(
-    "absolute_error", lambda F, x, target: F.abs(x - target),
-    lambda F, g, x, target: g * F.sign(x - target), lambda F, g, x, target: g * F.sign(target - x)))
-
-_bce = enter(elementwise_op(
-    "bce", lambda F, p, target: -(target * _log(F, p) + (1 - target) * _log1m(F, p)),
-    lambda F, g, p, target: g * ((p - target) / F.maximum(p * (1 - p), 1e-12)),
-    lambda F, g, p: g * (_log1m(F, p) - _log(F, p))))
-
-# With s = sigmoid(x): -w t log s - (1 - t) log(1 - s), by softplus; and its derivative without a difference of near-equals.
-_bce_with_logits = enter(elementwise_op(
-    "bce_with_logits",
-    lambda F, x, target, w: (1 - target) * _softplus(F, x) + w * target * _softplus(F, -x),
-    lambda F, g, x, target, w: g * ((1 - target) * _sigmoid(F, x) - w * target * _sigmoid(F, -x)),
-    lambda F, g, x, w: g * (w * _softplus(F, -x) - _softplus(F, x)),
-    lambda F, g, x, target: g * (target * _softplus(F, -x))))
-
-
-def _finish(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
-    if weight is not None:
-        loss = recording.mul(loss, weight)
-    if reduction == "none":
-        return loss
-    out: Tensor = recording.mean(loss) if reduction == "mean" else recording.sum(loss)
-    return out
-
-
-def _pair(name: str, input: Tensor, target: Tensor, *, equal: bool = False) -> None:
-    """Shapes that PyTorch takes: equal ones; others that broadcast with a warning, or (`equal`) not at all."""
-    for what, t in (("input", input), ("target", target)):
-        if not isinstance(t, Tensor):
-            raise ArgumentError(name, f"{what}: {type(t).__name__}", f"the {what} must be a Tensor", "make one with ta.tensor(...)")
-    if input.shape == target.shape:
-        return
-    if equal or broadcast_shape(input.shape, target.shape) is None:
-        raise ShapeError(name, f"an input of shape {input.shape} and a target of shape {target.shape}",
-                         "they must have one shape" if equal else "they do not broadcast", "reshape one of them")
-    warnings.warn(f"{name}: a target of shape {target.shape} for an input of shape {input.shape} broadcasts, which is "
-                  "likely a mistake; give them one shape", UserWarning, stacklevel=3)
-
-
-def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-             weight: Tensor | None = None) -> Tensor:
-    """(input - target) squared, its mean (or "sum", or "none") over all elements.
-
-    >>> ta.nn.functional.mse_loss(ta.tensor([1.0, 3.0]), ta.tensor([1.0, 1.0]))
-    tensor(2.)
-    """
-    reduction = reduction_of("mse_loss", reduction, size_average, reduce)
-    _pair("mse_loss", input, target)
-    return _weighted_mean(squared_error(input, target), weight, reduction)
-
-
-def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-            weight: Tensor | None = None) -> Tensor:
-    """abs(input - target), its mean (or "sum", or "none") over all elements; the gradient at a tie is 0.
-
-    >>> ta.nn.functional.l1_loss(ta.tensor([1.0, 3.0]), ta.tensor([1.0, 1.0]))
-    tensor(1.)
-    """
-    reduction = reduction_of("l1_loss", reduction, size_average, reduce)
-    _pair("l1_loss", input, target)
-    return _weighted_mean(absolute_error(input, target), weight, reduction)
-
-
-def _weighted_mean(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
-    """As PyTorch weighs these two: the mean is over the weights."""
-    if weight is None or reduction != "mean":
-        return _finish(loss, weight, reduction)
-    total = recording.sum(recording.expand(weight, shape=loss.shape))
-    return recording.div(_finish(loss, weight, "sum"), total)  # type: ignore[no-any-return]
-
-
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
-                         reduce: bool | None = None, reduction: str = "mean") -> Tensor:
-    """-(target log input + (1 - target) log(1 - input)) for probabilities; each log is at least -100.
-
-    binary_cross_entropy_with_logits is the accurate way from logits.
-
-    Raises:
-        ShapeError: shapes differ.
-        ArgumentError: an input is not within 0 .. 1 (looked at on the CPU only).
-
-    >>> ta.nn.functional.binary_cross_entropy(ta.tensor([0.5]), ta.tensor([1.0]))
-    tensor(0.6931)
-    """
-    reduction = reduction_of("binary_cross_entropy", reduction, size_average, reduce)
-    _pair("binary_cross_entropy", input, target, equal=True)
-    p = input.array
-    if p.size and backend.is_host(p) and not bool(((p >= 0) & (p <= 1)).all()):
-        raise ArgumentError("binary_cross_entropy", f"an input from {p.min():.4g} to {p.max():.4g}",
-                            "probabilities are within 0 and 1", "apply sigmoid, or use binary_cross_entropy_with_logits")
-    return _finish(_bce(input, target), weight, reduction)
-
-
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                                     size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
-                                     pos_weight: Tensor | None = None) -> Tensor:
-    """binary_cross_entropy of sigmoid(input), accurate for any logits.
-
-    Args:
-        weight: broadcasts against the loss. pos_weight: broadcasts; what a positive target counts for.
-
-    >>> ta.nn.functional.binary_cross_entropy_with_logits(ta.tensor([1e4]), ta.tensor([0.0]))
-    tensor(10000.)
-    """
-    reduction = reduction_of("binary_cross_entropy_with_logits", reduction, size_average, reduce)
-    _pair("binary_cross_entropy_with_logits", input, target, equal=True)
-    return _finish(_bce_with_logits(input, target, 1.0 if pos_weight is None else pos_weight), weight, reduction)
