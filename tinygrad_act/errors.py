@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import FrameType
 
 PACKAGE = str(Path(__file__).parent)
 
@@ -77,7 +78,7 @@ class FileError(TinygradActError, ValueError):
 
 def user_line() -> str:
     """The innermost line outside this package, as `file:line in function`: the one the user wrote."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(PACKAGE) and not file.startswith("<frozen"):

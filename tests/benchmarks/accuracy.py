@@ -101,12 +101,12 @@ def main() -> None:
             continue
         start = time.perf_counter()
         results[case.name] = measure(case, torch, arguments.dense)
-        print(f"{case.name:20} {time.perf_counter() - start:5.1f} s", file=sys.stderr)  # noqa: T201
+        print(f"{case.name:20} {time.perf_counter() - start:5.1f} s", file=sys.stderr)
         if arguments.where:
             for key, row in results[case.name].items():
-                print(*key, *[f"{most:.2g} at {at!r}" for most, at in row], sep="   ")  # noqa: T201
+                print(*key, *[f"{most:.2g} at {at!r}" for most, at in row], sep="   ")
     lines = table(results, torch)
-    print("\n".join(lines))  # noqa: T201
+    print("\n".join(lines))
     if arguments.write:
         before, _, rest = PAGE.read_text().partition(MARK[0])
         after = rest.partition(MARK[1])[2]

@@ -13,7 +13,7 @@ from ..ops.reduce import wide
 from ..ops.registry import enter
 from .record import activation
 
-UNIT = {"axis": True, "range": (0, 1)}
+UNIT: dict[str, Any] = {"axis": True, "range": (0, 1)}
 
 
 def _dims(x: Any, dim: int) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from .record import activation
 from .tails import FAR, exponential, fold, gate, gate_second, gate_slope, logistic
 
 BUMP = 2 / sqrt(pi)                                     # the slope of erf at 0
-GATED = {"monotonic": False, "zero_centred": True, "saturates": {"left": 0}}
+GATED: dict[str, Any] = {"monotonic": False, "zero_centred": True, "saturates": {"left": 0}}
 
 
 @activation(formula=r"x\,\sigma(x)", derivative=r"\sigma(x)\,(1 + x\,\sigma(-x))", paper="arXiv:1702.03118",

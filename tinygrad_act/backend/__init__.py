@@ -50,6 +50,8 @@ class Device:
     """
 
     __slots__ = ("index", "type")
+    type: str
+    index: int | None
 
     def __init__(self, kind: Any, index: int | None = None) -> None:
         if isinstance(kind, Device):

@@ -173,7 +173,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """
     n, m = operand(a, "tensordot").ndim, operand(b, "tensordot").ndim
     if isinstance(dims, Tensor):
-        dims = dims.tolist()  # type: ignore[attr-defined]
+        dims = dims.tolist()
     if isinstance(dims, int):
         if not 0 <= dims <= min(n, m):
             raise ArgumentError("tensordot", f"dims={dims} of {n}-d and {m}-d tensors", "there are not so many axes")
@@ -201,5 +201,5 @@ def _listed(x: Any) -> Sequence[int]:
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """The products summed over the last axis of both; with a 0-d tensor, the product."""
     if not operand(input, "inner").ndim or not operand(other, "inner").ndim:
-        return input * other  # type: ignore[operator, no-any-return]
+        return input * other
     return tensordot(input, other, ([-1], [-1]))

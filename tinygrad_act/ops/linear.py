@@ -75,6 +75,6 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             [3.5000]])
     """
     if weight.ndim == 1:
-        return linear(input, weight.reshape((1, -1)), bias).squeeze(-1)  # type: ignore[attr-defined, no-any-return]
+        return linear(input, weight.reshape((1, -1)), bias).squeeze(-1)
     out: Tensor = _without_bias(input, weight) if bias is None else _linear(input, weight, bias)
     return out

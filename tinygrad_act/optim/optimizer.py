@@ -96,7 +96,7 @@ class Optimizer:
         """The keyword arguments of `update`. Python numbers, for a NumPy one would promote the arrays."""
         return {k: float(group[k]) if isinstance(default, float) else group[k] for k, default in self.defaults.items()}
 
-    def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], **options: Any) -> None:
+    def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *args: Any, **options: Any) -> None:
         """Change the array x by its gradient g, both of the library F, in place. `g` is not to be changed."""
         raise NotImplementedError(f"{self.name} has no update(): define it")
 

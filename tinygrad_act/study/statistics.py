@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,12 +40,12 @@ class LayerStatistics:
 
     @property
     def std(self) -> float:
-        return max(self.squares / max(self.count, 1) - self.mean * self.mean, 0.0) ** 0.5
+        return math.sqrt(max(self.squares / max(self.count, 1) - self.mean * self.mean, 0.0))
 
     @property
     def gradient_rms(self) -> float:
         """The root mean square of the gradient of the loss with respect to the output."""
-        return (self.gradient_squares / max(self.gradient_count, 1)) ** 0.5
+        return math.sqrt(self.gradient_squares / max(self.gradient_count, 1))
 
     @property
     def saturated(self) -> float | None:

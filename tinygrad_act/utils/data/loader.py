@@ -73,7 +73,7 @@ class DataLoader:
             convert = self.collate_fn or (lambda sample: sample)
             return (convert(self.dataset[i]) for i in self.sampler)
         if self._own_order and self.collate_fn in (None, default_collate) and hasattr(self.dataset, "gather"):
-            return self._gathered(len(self.dataset), self.batch_size or 1)  # type: ignore[arg-type]
+            return self._gathered(len(self.dataset), self.batch_size or 1)
         return self._collated(self.batch_sampler)
 
     def _collated(self, batches: Iterable[list[int]]) -> Iterator[Any]:
