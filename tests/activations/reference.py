@@ -135,8 +135,7 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "softplus": lambda x, beta, threshold: x if beta * x > threshold and threshold < 20 else mp.log1p(mp.exp(beta * x)) / beta,
     "squareplus": lambda x, b: (x + mp.sqrt(x * x + b)) / 2,
     "sparse_plus": lambda x: mpf(0) if x <= -1 else x if x >= 1 else (x + 1) ** 2 / 4,
-    "laplace": lambda x, mu, sigma: mp.erfc((mp.sqrt(0.5) - x) * mp.sqrt(2 * mp.pi)) / 2 if abs(mu - mpf(0.5) ** 0.5) < 1e-9
-        else mp.erfc((mu - x) / (sigma * mp.sqrt(2))) / 2,
+    "laplace": lambda x, mu, sigma: mp.erfc((mu - x) / (sigma * mp.sqrt(2))) / 2,
     "exponential": mp.exp,
     "linear": lambda x: x,
     "snake": lambda x, alpha: x + mp.sin(alpha * x) ** 2 / alpha,
@@ -186,7 +185,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "softplus": [{"beta": 2.0}, {"beta": 0.5, "threshold": 3.0}, {"beta": -1.5}],
     "squareplus": [{"b": 0.5}],
     "laplace": [{"mu": 0.25, "sigma": 2.0}],
-    "snake": [{"alpha": 3.0}, {"alpha": -0.25}],
+    "snake": [{"alpha": 2.0}, {"alpha": -0.25}],
     "hard_shrink": [{"lambd": 1.25}, {"lambd": 0.0}],
     "soft_shrink": [{"lambd": 1.25}, {"lambd": 0.0}],
     "shrink": [{"lambd": 1.25, "bias": 1.25}, {"lambd": 0.25, "bias": 1.0}],

@@ -117,7 +117,7 @@ def phish(F: Any, x: Any) -> Any:
     """x tanh(GELU(x)) (Naveen 2022). Any shape.
 
     >>> ta.activations.catalogue["phish"](ta.tensor([-3.0, 0.0, 3.0]))
-    tensor([0.0121, 0.0000, 2.9851])
+    tensor([0.0121, 0.0000, 2.9850])
     """
     a = F.minimum(F.abs(x), END)
     e, f = exponential(F, -0.5 * (a * a))

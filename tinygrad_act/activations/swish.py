@@ -145,7 +145,7 @@ def telu(F: Any, x: Any) -> Any:
     """x tanh(exp(x)): almost linear to the right (Fernandez and Mali 2024). Any shape.
 
     >>> ta.activations.catalogue["telu"](ta.tensor([-3.0, 0.0, 3.0]))
-    tensor([-0.1493,  0.0000,  3.0000])
+    tensor([-0.1492,  0.0000,  3.0000])
     """
     near = F.minimum(F.maximum(x, -FAR), 6)
     e, f = exponential(F, near)
@@ -182,7 +182,7 @@ def logish(F: Any, x: Any) -> Any:
     """x times the logarithm of 1 + sigmoid(x); x ln 2 far to the right (Zhu et al. 2021). Any shape.
 
     >>> ta.activations.catalogue["logish"](ta.tensor([-3.0, 0.0, 3.0]))
-    tensor([-0.1390,  0.0000,  2.0069])
+    tensor([-0.1390,  0.0000,  2.0074])
     """
     e, f, s, _ = logistic(F, x)
     return F.where(x < -40, F.maximum(x, -FAR) * e * f, x * F.log1p(s))
@@ -214,7 +214,7 @@ def smish(F: Any, x: Any) -> Any:
     """x tanh(ln(1 + sigmoid(x))); 0.6 x far to the right (Wang, Ren, Wang 2022). Any shape.
 
     >>> ta.activations.catalogue["smish"](ta.tensor([-3.0, 0.0, 3.0]))
-    tensor([-0.1387,  0.0000,  1.7456])
+    tensor([-0.1389,  0.0000,  1.7533])
     """
     e, f, s, _ = logistic(F, x)
     n = s * (s + 2)
@@ -251,7 +251,7 @@ def serf(F: Any, x: Any) -> Any:
     """x erf(softplus(x)) (Nag and Bhattacharyya 2021). Any shape.
 
     >>> ta.activations.catalogue["serf"](ta.tensor([-3.0, 0.0, 3.0]))
-    tensor([-0.1644,  0.0000,  3.0000])
+    tensor([-0.1643,  0.0000,  3.0000])
     """
     a = F.minimum(F.abs(x), FAR)
     e, f = exponential(F, -a)

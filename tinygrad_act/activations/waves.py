@@ -10,8 +10,8 @@ from .tails import exponential, fold
 
 BEYOND = 1e18        # the phase of a sine is lost long before; infinity has none
 NEAR = 2.0           # |pi x| up to which sinc's derivatives come from series: there cos and sin / x cancel
-TERMS = range(13, 0, -1)
-SLOPE = [(-1) ** k * 2 * k / factorial(2 * k + 1) for k in TERMS]            # of (sin u / u)' / u, in powers of u u
+VALUE = [(-1) ** k / factorial(2 * k + 1) for k in range(13, -1, -1)]         # of sin u / u, in powers of u u
+SLOPE = [(-1) ** k * 2 * k / factorial(2 * k + 1) for k in range(13, 0, -1)]  # of its derivative by u, divided by u
 
 
 @activation(formula=r"x + \tfrac1\alpha \sin^2(\alpha x)", derivative=r"1 + \sin(2 \alpha x) = (\sin \alpha x + \cos \alpha x)^2",
@@ -55,13 +55,18 @@ def _phase(F: Any, x: Any) -> tuple[Any, Any, Any]:
 def _sinc_pieces(F: Any, x: Any) -> tuple[Any, Any, Any]:
     """(u = pi x, sin(u) / u, its derivative by u divided by u)."""
     u, sine, cosine = _phase(F, x)
-    z = F.minimum(u * u, NEAR * NEAR)
-    near = SLOPE[0]
-    for c in SLOPE[1:]:
-        near = c + z * near
-    safe = F.where(u == 0, 1, u)
-    y = F.where(u == 0, 1, sine / safe)
-    return u, y, F.where(F.abs(u) < NEAR, near, (cosine - y) / safe / safe)
+    near = F.abs(u) < NEAR
+    z = F.where(near, u * u, 0)
+    safe = F.where(near, 1, u)
+    y = sine / safe
+    return u, F.where(near, _polynomial(VALUE, z), y), F.where(near, _polynomial(SLOPE, z), (cosine - y) / safe / safe)
+
+
+def _polynomial(coefficients: list[float], z: Any) -> Any:
+    y = coefficients[0]
+    for c in coefficients[1:]:
+        y = c + z * y
+    return y
 
 
 @activation(formula=r"\frac{\sin \pi x}{\pi x},\ 1 \text{ at } 0", derivative=r"\frac{\cos \pi x - \operatorname{sinc} x}{x},\ 0 \text{ at } 0",
