@@ -6,11 +6,11 @@ IndexError, ImportError) are that too, so either can be caught.
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from types import FrameType
 
-PACKAGE = str(Path(__file__).parent)
+PACKAGE = os.path.dirname(__file__)                      # noqa: PTH120   (pathlib would cost every import 5 ms)
 
 
 class TinygradActError(RuntimeError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import random
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -60,7 +59,8 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
     """
     xs = _inputs(inputs, "gradgradcheck")
     if grad_outputs is None:
-        draw = random.Random(0)
+        from random import Random        # here, because importing it costs more than the rest of this module
+        draw = Random(0)
         seeds = tuple(_random_like(y, draw) for y in _outputs(func(*xs)))
     else:
         seeds = tuple(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else (grad_outputs,)
@@ -107,7 +107,7 @@ def _outputs(returned: Any) -> tuple[Tensor, ...]:
     return tuple(y for y in ys if _differentiable(y))
 
 
-def _random_like(y: Tensor, draw: random.Random) -> Tensor:
+def _random_like(y: Tensor, draw: Any) -> Tensor:
     values = [draw.uniform(0.5, 1.5) * draw.choice((-1, 1)) for _ in range(math.prod(y.shape))]
     array = backend.asarray(values, y.dtype, y.device)
     return Tensor(backend.namespace(array).reshape(array, y.shape), requires_grad=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -122,8 +121,10 @@ def generator(seed: int, index: int | None = None) -> np.random.Generator:
 
 def generator_state(generator: np.random.Generator) -> bytes:
     """Where a generator stands, as text."""
+    import json
     return json.dumps(generator.bit_generator.state).encode()
 
 
 def set_generator_state(generator: np.random.Generator, state: bytes) -> None:
+    import json
     generator.bit_generator.state = json.loads(state)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-import secrets
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,7 +45,7 @@ class Generator:
 
     def seed(self) -> int:
         """Start again from a seed that nobody chose; returns it."""
-        return self.manual_seed(secrets.randbits(64)).initial_seed()
+        return self.manual_seed(int.from_bytes(os.urandom(8), "little")).initial_seed()
 
     def initial_seed(self) -> int:
         """The seed it was started from."""
@@ -83,7 +83,7 @@ def _checked(seed: Any) -> int:
 
 # ------------------------------------------------------------------------------------------ the default generators
 _defaults: dict[tuple[str, int], Generator] = {}
-_seed = secrets.randbits(64)
+_seed = int.from_bytes(os.urandom(8), "little")
 
 
 def default_generator(device: Any = None) -> Generator:
@@ -112,7 +112,7 @@ def manual_seed(seed: int) -> Generator:
 @public(method=False)
 def seed() -> int:
     """Start the default generators from a seed that nobody chose; returns it."""
-    return manual_seed(secrets.randbits(64)).initial_seed()
+    return manual_seed(int.from_bytes(os.urandom(8), "little")).initial_seed()
 
 
 @public(method=False)
