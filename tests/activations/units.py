@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -147,10 +147,9 @@ def derivatives(case: Case, xs: Any, dtype: Any, order: int = 2, op: Any = None)
 
 def in_torch(case: Case, torch: Any) -> Any:
     """PyTorch's function of x alone at the defaults, its parameters as here; None if it has none."""
-    name = case.record.torch or ELSEWHERE.get(case.name, "")
-    if not name or not case.default:
+    if not case.default or not (case.record.torch or case.name in ELSEWHERE):
         return None
-    theirs = functools.reduce(getattr, name.split("."), torch.nn.functional if case.record.torch else torch)
+    theirs = getattr(torch.nn.functional, case.record.torch) if case.record.torch else ELSEWHERE[case.name](torch)
 
     def function(x: Any, *parameters: Any) -> Any:
         parameters = parameters or tuple(torch.tensor(case.values[n], dtype=x.dtype) for n in case.record.learnable)
@@ -158,7 +157,10 @@ def in_torch(case: Case, torch: Any) -> Any:
     return function
 
 
-ELSEWHERE = {"normal_cdf": "special.ndtr", "arctan": "atan", "sinc": "sinc"}     # in PyTorch, but not an activation there
+ELSEWHERE: dict[str, Callable[[Any], Any]] = {              # what PyTorch has under another name, or not as an activation
+    "normal_cdf": lambda torch: torch.special.ndtr, "arctan": lambda torch: torch.atan, "sinc": lambda torch: torch.sinc,
+    "exponential": lambda torch: torch.exp,
+    "gelu_tanh": lambda torch: functools.partial(torch.nn.functional.gelu, approximate="tanh")}
 
 
 def _required(function: Any, name: str) -> bool:

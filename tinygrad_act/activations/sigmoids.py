@@ -207,6 +207,7 @@ def normal_cdf_backward(F: Any, g: Any, x: Any) -> Any:
 
 @normal_cdf.second
 def normal_cdf_second(F: Any, g: Any, x: Any) -> Any:
+    x = F.minimum(F.maximum(x, -40), 40)                # where it is 0 already; infinity * 0 is not
     e = F.exp(-0.25 * (x * x))           # half the exponent: before the product with x nothing is subnormal yet
     return g * (-1 / sqrt(2 * pi) * (x * e) * e)
 
@@ -221,6 +222,13 @@ def arctan(F: Any, x: Any) -> Any:
 @arctan.backward
 def arctan_backward(F: Any, g: Any, x: Any) -> Any:
     return g / (1 + x * x)
+
+
+@arctan.second
+def arctan_second(F: Any, g: Any, x: Any) -> Any:
+    x = F.minimum(F.maximum(x, -LARGE), LARGE)
+    d = 1 + x * x
+    return g * (-2 * x / d / d)
 
 
 @activation(formula=r"\frac{x}{\sqrt{1 + \alpha x^2}}", derivative=r"(1 + \alpha x^2)^{-3/2}", paper="arXiv:1710.09967",
