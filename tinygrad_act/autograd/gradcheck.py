@@ -59,7 +59,7 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
     """
     xs = _inputs(inputs, "gradgradcheck")
     if grad_outputs is None:
-        from random import Random        # here, because importing it costs more than the rest of this module
+        from random import Random  # here, because importing it costs more than the rest of this module
         draw = Random(0)
         seeds = tuple(_random_like(y, draw) for y in _outputs(func(*xs)))
     else:
