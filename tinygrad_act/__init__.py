@@ -7,7 +7,7 @@ and `ta.study` (looking at backpropagation) are its own.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import activations, autograd, backend, cuda, linalg, nn, ops, optim, utils
 from . import dtypes as _dtypes
@@ -45,9 +45,12 @@ from .grad_mode import (
     no_grad,
     set_grad_enabled,
 )
-from .interop.safetensors import load, save
-from .op import Elementwise, Op
+from .elementwise import Elementwise
+from .op import Op
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from .interop.safetensors import load, save
 
 __version__ = "0.1.0"
 _LAZY = ("study",)                       # imported when first named: they cost more than NumPy
@@ -56,6 +59,8 @@ _LAZY = ("study",)                       # imported when first named: they cost 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f".{name}", __name__)
+    if name in ("load", "save"):         # files and JSON take Python longer than all of this package
+        return getattr(importlib.import_module(".interop.safetensors", __name__), name)
     if name == "bfloat16":               # of the package ml_dtypes, which is optional
         return _dtypes.bfloat16()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,4 +6,4 @@ from .ops.registry import functions
 
 install()                                # the in-place methods, one for each of PyTorch's `name_`
 globals().update(functions)
-__all__ = sorted(functions)  # noqa: PLE0605
+__all__ = sorted(functions)

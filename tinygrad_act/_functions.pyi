@@ -2,10 +2,11 @@
 
 import builtins
 from collections.abc import Sequence
+from typing import Any
+
 from tinygrad_act.ops.random import Generator
 from tinygrad_act.ops.results import Chosen, Range
 from tinygrad_act.tensor import Tensor
-from typing import Any
 
 def Generator(device: Any = ..., *, _seed: Any = ...) -> Any: ...
 def abs(input: Tensor) -> Tensor: ...

@@ -2,11 +2,12 @@
 
 import builtins
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
 from tinygrad_act.ops.autograd_methods import Handle
 from tinygrad_act.ops.random import Generator
 from tinygrad_act.ops.results import Chosen, Range
 from tinygrad_act.tensor import Tensor
-from typing import Any
 
 class TensorMethods:
     def __add__(self, other: Any) -> Tensor: ...

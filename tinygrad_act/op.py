@@ -11,18 +11,17 @@ import inspect
 import operator
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import backend, dtypes
 from .backend import namespaces
-from .backend.namespace import broadcast_shape
 from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError, TinygradActError
 from .grad_mode import mode
 from .graph import PICK, Node, note_view, recording, watchers
+from .short import short
 from .tensor import Tensor, wrap
 
 NUMBERS = (int, float, bool)
-new = Tensor.__new__
 NO_PARAMS: dict[str, Any] = {}
 
 
@@ -123,13 +122,19 @@ class Op:
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         self.incomplete = inspect.Parameter.empty in self.defaults.values()       # a setting has no default
         self.names = {n: i for i, n in enumerate((*self.inputs, "y", *self.aux))}
+        self.plans: dict[int, Plan] = {}
         self.set_rules(rules, joint)
+        self.settle()
+
+    def settle(self) -> None:
+        """Choose the quickest way to run this op, now that it is known what it is."""
+        self.call = short(self)
 
     def set_rules(self, rules: Sequence[Callable[..., Any] | None], joint: Callable[..., Any] | None = None) -> None:
         self.rules = tuple(r and Rule(r, self.names, self.name) for r in rules)
         self.joint = joint and Rule(joint, self.names, self.name)
         self.differentiable = bool(joint) or any(rules)
-        self.plans: dict[int, Plan] = {}
+        self.plans.clear()
 
     def plan(self, mask: int) -> Plan:
         self.plans[mask] = Plan(self, mask)
@@ -140,6 +145,10 @@ class Op:
 
     # ------------------------------------------------------------------------------------------ forward
     def __call__(self, *inputs: Any, **params: Any) -> Any:
+        return self.call(*inputs, **params)
+
+    def general(self, *inputs: Any, **params: Any) -> Any:
+        """The long way, for all inputs: bind the settings, look at the inputs, run the rule, record a node."""
         if params or self.defaults or len(inputs) != self.arity:
             if len(inputs) != self.arity or self.incomplete or not params.keys() <= self.defaults.keys():
                 inputs, params = self.bind(inputs, params)
@@ -266,6 +275,10 @@ class Op:
         position = {"input": 0, "other": 1}.get(name)
         return self.inputs[position] if position is not None and position < len(self.inputs) else name
 
+    def fits(self, a: Any, b: Any) -> bool:
+        """May two arrays of one dtype go the short way, as far as their shapes tell?"""
+        return True
+
     def takes(self, dtype: Any, inputs: Sequence[Any]) -> bool:
         """Can the forward rule run on these inputs as they are? (They are of one library and dtype.)"""
         return True
@@ -337,184 +350,6 @@ class Op:
             else:                          # aux: a mask or an index is a constant, a float is recomputed by the rule
                 out.append(None if dtypes.is_floating(value.dtype) else wrap(value))
         return out
-
-
-class Elementwise(Op):
-    """An op that works number by number: its inputs broadcast and mix dtypes, its rules print as kernels.
-
-    `result` says what dtypes do: "same" keeps the common one, "float" turns integers into the default float,
-    "bool" is a comparison. `mixes` are the inputs that take part in promotion (all, unless given). `kinds` are the
-    element types it takes: b(ool), i(nteger), f(loating).
-    """
-
-    elementwise = True
-    if TYPE_CHECKING:
-        def __call__(self, *inputs: Any, **params: Any) -> Tensor: ...
-
-    def __init__(self, name: str, forward: Callable[..., Any], *rules: Any, result: str = "same",
-                 mixes: Sequence[int] | None = None, second: Callable[..., Any] | None = None, kinds: str = "bif",
-                 **more: Any) -> None:
-        super().__init__(name, forward, *rules, **more)
-        self.result, self.kinds = result, kinds
-        if second:
-            self.set_second(second)
-        self.mixes = tuple(range(self.arity)) if mixes is None else tuple(mixes)
-        self.free = sum(1 << i for i in range(self.arity) if i not in self.mixes)
-
-    def set_second(self, second: Callable[..., Any]) -> None:
-        """`second(F, g, x)` = g * f''(x): a one-input op's gradient becomes an op of its own when it is recorded.
-
-        Without it, create_graph composes the backward rule out of recorded ops: right, but many nodes, and where
-        those cancel, inexact.
-        """
-        first = self.rules[0]
-        if first is None or first.sources != [(0, "")]:
-            raise ArgumentError(f"Op {self.name}", "second=", "it needs a first rule that reads the input and nothing else")
-        once, twice = first.function, Rule(second, self.names, self.name)
-
-        def forward(F: Any, g: Any, x: Any, **settings: Any) -> Any:
-            return once(F, g, x, **{k: settings[k] for k in first.params})
-
-        def for_g(F: Any, h: Any, x: Any, **settings: Any) -> Any:         # g enters linearly: the first rule again
-            return forward(F, h, x, **settings)
-
-        def for_x(F: Any, h: Any, g: Any, x: Any, **settings: Any) -> Any:
-            return second(F, h * g, x, **{k: settings[k] for k in twice.params})
-
-        for rule in (forward, for_g, for_x):
-            _declare(rule, self.defaults)
-        self.gradient = elementwise_op(f"{self.name}_grad", forward, for_g, for_x)
-
-    def takes(self, dtype: Any, inputs: Sequence[Any]) -> bool:
-        if dtype.char in "fd":
-            return "f" in self.kinds
-        return self.result != "float" and self.kinds == "bif" and not any(isinstance(x, NUMBERS) for x in inputs) and dtype.char != "?"
-
-    def prepare(self, inputs: Sequence[Any]) -> Sequence[Any]:
-        inputs = list(super().prepare(inputs))
-        dtype = dtypes.result_type(*[inputs[i] for i in self.mixes])
-        if dtypes.kind(dtype) not in self.kinds:
-            raise DTypeError(self.name, str(dtype), "it does not take this element type",
-                             f"it takes {', '.join(dtypes.KINDS[k] for k in self.kinds)}; convert with .to(dtype)")
-        if self.result == "float" and not dtypes.is_floating(dtype):
-            dtype = dtypes.get_default_dtype()
-        for i in self.mixes:
-            if isinstance(inputs[i], Tensor) and inputs[i].dtype != dtype:
-                inputs[i] = recording.cast(inputs[i], dtype=dtype)
-            elif type(inputs[i]) is int and dtypes.kind(dtype) == "i":
-                inputs[i] = dtypes.wrapped(inputs[i], dtype)
-        if not any(isinstance(inputs[i], Tensor) for i in self.mixes):      # where(mask, 1.0, 0.0)
-            array = next(x.array for x in inputs if isinstance(x, Tensor))
-            inputs[self.mixes[0]] = wrap(namespaces[type(array)].asarray(inputs[self.mixes[0]], dtype))
-        return inputs
-
-    def record(self, inputs: Sequence[Any], arrays: list[Any], results: tuple[Any, ...], params: dict[str, Any],
-               mask: int) -> Node:
-        node = super().record(inputs, arrays, results, params, mask)
-        shape = results[0].shape
-        for a in arrays:
-            if type(a) not in NUMBERS and a.shape != shape:
-                node.shapes = tuple([() if type(a) in NUMBERS else a.shape for a in arrays])
-                break
-        return node
-
-    def explain(self, error: Exception, arrays: Sequence[Any]) -> TinygradActError:
-        shapes = [a.shape for a in arrays if hasattr(a, "shape")]
-        if broadcast_shape(*shapes) is None:
-            return ShapeError(self.name, " and ".join(map(str, shapes)), "the shapes do not broadcast: aligned at the "
-                              "right, sizes must be equal or 1", "reshape or unsqueeze one of them")
-        return super().explain(error, arrays)
-
-
-class Unary(Elementwise):
-    """One input: the general call above with every question answered beforehand, for speed."""
-
-    def __call__(self, *inputs: Any, **params: Any) -> Tensor:
-        if watchers or len(inputs) != 1 or not isinstance(inputs[0], Tensor) or (
-                params and not params.keys() <= self.defaults.keys()):
-            return super().__call__(*inputs, **params)
-        (x,) = inputs
-        a = x.array
-        kind = type(a)
-        F = namespaces[kind]
-        if a.dtype.char not in F.floats or self.incomplete:
-            return super().__call__(x, **params)
-        try:
-            y = self.forward(F, a, **params)
-        except TinygradActError:
-            raise
-        except (ValueError, TypeError) as error:
-            raise self.explain(error, [a, *params.values()]) from error
-        if type(y) is not kind:
-            y = F.asarray(y)
-        out = new(Tensor)
-        out.array = y
-        if x._requires_grad and mode.grad and self.differentiable:
-            plan = self.plans.get(1) or self.plan(1)
-            out._requires_grad = True
-            params = {**self.defaults, **params} if params else self.defaults
-            out.node = Node(self, (x.node or x,), plan.keep((a, y)), plan, params)
-        elif mode.inference:
-            out.inference = True
-        return out
-
-
-class Binary(Elementwise):
-    """Two inputs, Tensors of one float dtype or one of them a number: likewise."""
-
-    def __call__(self, *inputs: Any, **params: Any) -> Tensor:
-        if params or self.incomplete or watchers or len(inputs) != 2 or not isinstance(inputs[0], Tensor):
-            return super().__call__(*inputs, **params)
-        x, z = inputs
-        a = x.array
-        kind, dtype = type(a), a.dtype
-        F = namespaces[kind]
-        needs_x, needs_z = x._requires_grad, False
-        if isinstance(z, Tensor):
-            b = z.array
-            needs_z = z._requires_grad
-            if b.dtype is not dtype or type(b) is not kind or dtype.char not in F.floats:
-                return super().__call__(x, z)
-        elif (type(z) is float or type(z) is int) and dtype.char in F.floats:
-            b = z
-        else:
-            return super().__call__(x, z)
-        try:
-            y = self.forward(F, a, b)
-        except ValueError as error:
-            raise self.explain(error, [a, b]) from error
-        if type(y) is not kind:
-            y = F.asarray(y)
-        out = new(Tensor)
-        out.array = y
-        if (needs_x or needs_z) and mode.grad and self.differentiable:
-            mask = needs_x + 2 * needs_z
-            plan = self.plans.get(mask) or self.plan(mask)
-            node = Node(self, ((x.node or x) if needs_x else None, (z.node or z) if needs_z else None),
-                        plan.keep((a, b, y)), plan, self.defaults)
-            if mask != 3 and b is not z and (x.inference or z.inference):
-                self.refuse_inference(plan, inputs)
-            if a.shape != y.shape or (b is not z and b.shape != y.shape):
-                node.shapes = (a.shape, () if b is z else b.shape)
-            out._requires_grad = True
-            out.node = node
-        elif mode.inference:
-            out.inference = True
-        return out
-
-
-def elementwise_op(name: str, forward: Callable[..., Any], *rules: Any, **more: Any) -> Elementwise:
-    """An Elementwise op, of the class that its number of inputs makes fastest."""
-    count = sum(p.kind is not p.KEYWORD_ONLY for p in inspect.signature(forward).parameters.values()) - 1
-    kind = {1: Unary, 2: Binary}.get(count, Elementwise) if "mixes" not in more else Elementwise
-    return kind(name, forward, *rules, **more)
-
-
-def _declare(function: Any, settings: dict[str, Any]) -> None:
-    """Give a rule that takes **settings the signature with their names, which is what Op and Rule read."""
-    signature = inspect.signature(function)
-    named = [inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=v) for k, v in settings.items()]
-    function.__signature__ = signature.replace(parameters=[*list(signature.parameters.values())[:-1], *named])
 
 
 def _as_tensor(x: Any, op: str) -> Tensor:

@@ -87,10 +87,10 @@ def workload(t: Any, op: Callable[[Any, Any, Any], Any]) -> tuple[Callable[[], A
 
 
 def microseconds(function: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(REPEATS):
         function()
-    return (time.perf_counter() - start) / REPEATS / CHAIN * 1e6
+    return (time.process_time() - start) / REPEATS / CHAIN * 1e6
 
 
 def measure(rounds: int) -> list[tuple[str, float, float, float, float]]:

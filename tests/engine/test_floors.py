@@ -12,7 +12,8 @@ PACKAGE = Path(tinygrad_act.__file__).parent
 
 # From the ground up, as in docs/architecture.md; what stands together may import each other.
 FLOORS = [
-    ["errors", "files", "_methods"], ["dtypes"], ["backend"], ["tensor"], ["grad_mode"], ["graph"], ["op"], ["ops"], ["symbols"], ["activations"],
+    ["errors", "files", "_methods"], ["dtypes"], ["backend"], ["tensor"], ["grad_mode"], ["graph"], ["short"], ["op"], ["elementwise"],
+    ["ops"], ["symbols"], ["activations"],
     ["_functions", "linalg", "cuda"], ["autograd"], ["nn", "optim", "utils", "data"],
     ["train", "study", "interop"],
 ]

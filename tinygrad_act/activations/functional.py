@@ -27,8 +27,8 @@ from .sigmoids import sigmoid as _sigmoid_record
 from .sigmoids import tanh as _tanh_record
 from .swish import silu as _silu_record
 
-_op: dict[str, Callable[..., Tensor]] = {name: record.op for name, record in catalogue.items()}
-_hot: list[Callable[..., Tensor]] = [r.op for r in (_relu_record, _sigmoid_record, _tanh_record, _gelu_record, _silu_record)]
+_op: dict[str, Callable[..., Tensor]] = {name: record.op.call for name, record in catalogue.items()}
+_hot: list[Callable[..., Tensor]] = [r.op.call for r in (_relu_record, _sigmoid_record, _tanh_record, _gelu_record, _silu_record)]
 _relu, _sigmoid, _tanh, _gelu, _silu = _hot                                      # without a look-up
 
 

@@ -20,8 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from ..backend.namespace import ELEMENTWISE
+from ..elementwise import Elementwise
 from ..errors import ArgumentError
-from ..op import Elementwise, Op, elementwise_op
+from ..op import Op
 from ..ops.registry import enter, table
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -171,7 +172,7 @@ def activation(*, result: str = "float", kinds: str = "bif", elementwise: bool =
     def make(forward: Callable[..., Any]) -> Activation:
         name = forward.__name__
         if elementwise and not facts.get("axis"):
-            op: Op = elementwise_op(name, forward, result=result, kinds=kinds, aux=aux)
+            op: Op = Elementwise(name, forward, result=result, kinds=kinds, aux=aux)
         else:
             op = Op(name, forward, aux=aux)
         record = Activation(op, forward, **facts)

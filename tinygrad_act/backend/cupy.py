@@ -33,7 +33,7 @@ class CupyNamespace(Namespace):
     plain = floats = ""                                  # every elementwise rule goes through `run`
 
     def __init__(self) -> None:
-        from ..symbols.cuda import baked, launcher       # a floor above, which no other backend needs
+        from ..symbols.cuda import baked, launcher  # a floor above, which no other backend needs
         super().__init__(cupy, special)
         self.baked, self.launcher = baked, launcher
         self.kernels: dict[Any, Any] = {}

@@ -19,7 +19,8 @@ from . import adaptive, functional, layers
 from .adaptive import initial, on_channels
 from .module import Module
 
-HIDDEN = {"dtype", "_stacklevel", "eps", "generator", "training"}       # of a function, not of its module
+HIDDEN = {"dtype", "_stacklevel", "generator", "training"}              # of a function, not of its module
+WITHOUT_EFFECT = {"gumbel_softmax": {"eps"}}                            # accepted by a function for PyTorch's sake
 BARE = {"Hardshrink", "Softshrink"}                                     # PyTorch prints their setting without its name
 
 
@@ -101,7 +102,8 @@ def _learnable_signature(record: Record, settings: list[inspect.Parameter]) -> l
 def make(record: Record) -> type[ActivationModule]:
     """The module class of a record."""
     function, parameters = _settings(record)
-    shown = [p for p in parameters if isinstance(function, Op) or p.name not in HIDDEN]
+    hidden = HIDDEN | WITHOUT_EFFECT.get(record.name, set())
+    shown = [p for p in parameters if p.name not in hidden]
     base = LearnableActivation if record.learnable else ActivationModule
     signature = inspect.Signature(_learnable_signature(record, shown) if record.learnable else shown)
     return type(record.module, (base,), {

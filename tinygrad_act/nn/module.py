@@ -44,12 +44,6 @@ class Module(Hooked):
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
     _not_saved: set[str]
-    _pre_hooks: Hooks
-    _hooks: Hooks
-    _backward_hooks: Hooks
-    _backward_pre_hooks: Hooks
-    _state_hooks: Hooks
-    _load_hooks: Hooks
 
     def __init__(self) -> None:
         self.__dict__.update(

@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from .. import dtypes
+from ..elementwise import Elementwise
 from ..errors import ArgumentError, DTypeError
-from ..op import elementwise_op
 from ..tensor import Tensor
 from .registry import alias, elementwise, enter, mirrored_operators, op, operators, public, unary_operators
 
@@ -43,8 +43,8 @@ def _divide_integers(F: Any, a: Any, b: Any) -> Any:
 
 floor_divide = elementwise("floor_divide", lambda F, a, b: F.floor_divide(a, b), flat, flat, kinds="if",
                            doc="The quotient rounded down; its gradient is 0. Integers stay integers.")
-div_trunc = enter(elementwise_op("div_trunc", lambda F, a, b: F.trunc(a / b), flat, flat, kinds="f"))
-div_trunc_int = enter(elementwise_op("div_trunc_int", _divide_integers, kinds="i"))
+div_trunc = enter(Elementwise("div_trunc", lambda F, a, b: F.trunc(a / b), flat, flat, kinds="f"))
+div_trunc_int = enter(Elementwise("div_trunc_int", _divide_integers, kinds="i"))
 remainder = elementwise("remainder", lambda F, a, b: F.remainder(a, b),
                         lambda F, g: g, lambda F, g, a, b: -g * F.floor_divide(a, b), kinds="if",
                         doc="What is left after `floor_divide`: it has the sign of b, as Python's %.")
@@ -137,7 +137,7 @@ def _lerp(F: Any, input: Any, end: Any, weight: Any) -> Any:
 lerp = elementwise("lerp", _lerp, lambda F, g, weight: g * (1 - weight), lambda F, g, weight: g * weight,
                    lambda F, g, input, end: g * (end - input), kinds="f", same_dtype=True,
                    doc="From `input` to `end`: input + weight * (end - input). The weight is a number or a tensor.")
-addcmul_row = enter(elementwise_op("addcmul", lambda F, input, tensor1, tensor2, *, value=1: input + value * (tensor1 * tensor2),
+addcmul_row = enter(Elementwise("addcmul", lambda F, input, tensor1, tensor2, *, value=1: input + value * (tensor1 * tensor2),
                                 lambda F, g: g, lambda F, g, tensor2, *, value: g * (value * tensor2),
                                 lambda F, g, tensor1, *, value: g * (value * tensor1)))
 addcdiv = elementwise("addcdiv", lambda F, input, tensor1, tensor2, *, value=1: input + value * (tensor1 / tensor2),

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from ..backend import namespaces
+from ..elementwise import Elementwise
 from ..errors import ArgumentError
-from ..op import elementwise_op
 from ..tensor import Tensor
 from .registry import alias, elementwise, enter, mirrored_operators, operators, public, unary_operators
 
@@ -52,7 +52,7 @@ def _isclose(F: Any, input: Any, other: Any, *, rtol: float = 1e-5, atol: float 
     return F.logical_or(close, F.logical_and(input != input, other != other)) if equal_nan else close
 
 
-isclose_row = enter(elementwise_op("isclose", _isclose))
+isclose_row = enter(Elementwise("isclose", _isclose))
 
 
 @public()

@@ -20,7 +20,10 @@ _clone = op("clone", lambda F, x: F.copy(x), lambda F, g: g)
 class ToDevice(Op):
     """The one op whose result is on another device than its input; its rule takes the gradient back."""
 
-    def __call__(self, x: Tensor, *, device: Any, source: Any) -> Tensor:
+    def settle(self) -> None:
+        self.call = self.general
+
+    def general(self, x: Tensor, *, device: Any, source: Any) -> Tensor:  # type: ignore[override]
         out = wrap(backend.to_device(x.array, device))
         if x.requires_grad and mode.grad:
             params = {"device": device, "source": source}

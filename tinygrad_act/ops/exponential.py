@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from .. import dtypes
+from ..elementwise import Elementwise
 from ..errors import ArgumentError, DTypeError
-from ..op import elementwise_op
 from ..tensor import Tensor
 from .arithmetic import NUMBERS, cast, mul
 from .registry import elementwise, enter, mirrored_operators, operators, public
@@ -95,8 +95,8 @@ def _integer_power(F: Any, a: Any, b: Any) -> Any:
     return F.where(b < 0, below, F.pow(a, F.maximum(b, 0)))
 
 
-power = enter(elementwise_op("pow", _power, _power_base, _power_exponent, kinds="if"))
-integer_power = enter(elementwise_op("integer_pow", _integer_power, kinds="i"))
+power = enter(Elementwise("pow", _power, _power_base, _power_exponent, kinds="if"))
+integer_power = enter(Elementwise("integer_pow", _integer_power, kinds="i"))
 
 
 @public("pow")

@@ -8,9 +8,8 @@ from typing import Any
 from ..backend import namespaces
 from ..backend.namespace import broadcast_shape, numel
 from ..errors import ArgumentError, DTypeError, ShapeError, TinygradActError
-from ..grad_mode import mode
-from ..graph import Node, recording, watchers
-from ..op import Op, new
+from ..graph import recording
+from ..op import Op
 from ..tensor import Tensor
 from .reduce import operand
 from .registry import enter, operators, public
@@ -20,38 +19,8 @@ class Product(Op):
     """Two tensors of one dtype, of the ranks given (None: at least 1): the general call, and a short one for floats."""
 
     def __init__(self, name: str, ranks: tuple[int, int] | None, forward: Callable[..., Any], *rules: Any) -> None:
-        super().__init__(name, forward, *rules, same_dtype=True)
         self.ranks = ranks
-
-    def __call__(self, *inputs: Any, **params: Any) -> Tensor:
-        if params or watchers or len(inputs) != 2 or not (isinstance(inputs[0], Tensor) and isinstance(inputs[1], Tensor)):
-            return super().__call__(*inputs, **params)  # type: ignore[no-any-return]
-        x, z = inputs
-        a, b = x.array, z.array
-        kind, dtype = type(a), a.dtype
-        F = namespaces[kind]
-        if type(b) is not kind or b.dtype is not dtype or dtype.char not in F.floats or not self.fits(a, b):
-            return super().__call__(x, z)  # type: ignore[no-any-return]
-        try:
-            y = self.forward(F, a, b)
-        except TinygradActError:
-            raise
-        except ValueError as error:
-            raise self.explain(error, [a, b]) from error
-        if type(y) is not kind:
-            y = F.asarray(y)
-        out = new(Tensor)
-        out.array = y
-        needs_x, needs_z = x._requires_grad, z._requires_grad
-        if (needs_x or needs_z) and mode.grad:
-            mask = needs_x + 2 * needs_z
-            plan = self.plans.get(mask) or self.plan(mask)
-            out._requires_grad = True
-            out.node = Node(self, ((x.node or x) if needs_x else None, (z.node or z) if needs_z else None),
-                            plan.keep((a, b, y)), plan)
-        elif mode.inference:
-            out.inference = True
-        return out
+        super().__init__(name, forward, *rules, same_dtype=True)
 
     def fits(self, a: Any, b: Any) -> bool:
         return (a.ndim, b.ndim) == self.ranks if self.ranks else a.ndim > 0 and b.ndim > 0

@@ -36,7 +36,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """
     if not dtypes.is_floating(operand(input, "logsumexp").dtype):
         input = cast(input, dtypes.get_default_dtype())
-    return _lse.short(input, {"dim": axes(input, dim, "logsumexp"), "keepdim": keepdim})
+    return _lse.call(input, dim=axes(input, dim, "logsumexp"), keepdim=keepdim)
 
 
 # --------------------------------------------------------------------------------------------------------------- norm
@@ -90,4 +90,4 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     if isinstance(p, str):
         raise ArgumentError("norm", f"p={p!r}", "there is no such vector norm", 'pass a number, math.inf, or "fro"')
     input = only_floats(cast(operand(input, "norm"), dtype), "norm")
-    return _vector_norm.short(input, {"p": p, "dim": axes(input, dim, "norm"), "keepdim": keepdim})
+    return _vector_norm.call(input, p=p, dim=axes(input, dim, "norm"), keepdim=keepdim)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .. import dtypes
-from ..backend import namespaces
 from ..backend.namespace import numel
 from ..errors import ArgumentError, DTypeError, ShapeError, TinygradActError
 from ..grad_mode import mode
-from ..graph import Node, recording, watchers
-from ..op import Op, new
+from ..graph import Node, recording
+from ..op import Op
+from ..short import new
 from ..tensor import Tensor
 from . import arguments
 from .registry import enter, op, public
@@ -24,23 +24,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # ------------------------------------------------------------------------------- what all reductions have in common
 class Reduction(Op):
     """An op of one tensor and settings."""
-
-    def short(self, x: Tensor, params: dict[str, Any]) -> Tensor:
-        """The general call with every question answered beforehand: `params` is complete, its dims are from the front."""
-        if watchers or not isinstance(x, Tensor):
-            return self(x, **params)  # type: ignore[no-any-return]
-        a = x.array
-        kind = type(a)
-        F = namespaces[kind]
-        try:
-            y = self.forward(F, a, **params)
-        except TinygradActError:
-            raise
-        except ValueError as error:
-            raise self.explain(error, [a]) from error
-        if type(y) is not kind:
-            y = F.asarray(y)
-        return self.result(x, (a, y), params)
 
     def result(self, x: Tensor, values: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
         """The last of `values` (the inputs' arrays, and the result's) as the Tensor that this op makes of x."""
@@ -182,7 +165,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     """
     if dtype is not None:
         input = cast(operand(input, "sum"), dtype)
-    return _sum.short(input, {"dim": dim if dim is None else axes(input, dim, "sum"), "keepdim": keepdim})
+    return _sum.call(input, dim=dim if dim is None else axes(input, dim, "sum"), keepdim=keepdim)
 
 
 @public()
@@ -196,7 +179,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     if dtype is not None:
         input = cast(operand(input, "mean"), dtype)
     only_floats(input, "mean")
-    return _mean.short(input, {"dim": dim if dim is None else axes(input, dim, "mean"), "keepdim": keepdim})
+    return _mean.call(input, dim=dim if dim is None else axes(input, dim, "mean"), keepdim=keepdim)
 
 
 @public()
@@ -208,7 +191,7 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     tensor(24.)
     """
     input = cast(operand(input, "prod"), dtype)
-    return _prod.short(input, {"dim": axis(input, dim, "prod"), "keepdim": keepdim})
+    return _prod.call(input, dim=axis(input, dim, "prod"), keepdim=keepdim)
 
 
 # Sums that leave out NaN.
@@ -260,14 +243,14 @@ def amax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     >>> ta.tensor([[1., 5.], [7., 2.]]).amax(dim=1)
     tensor([5., 7.])
     """
-    return _amax.short(input, {"dim": axes(input, dim, "amax"), "keepdim": keepdim})
+    return _amax.call(input, dim=axes(input, dim, "amax"), keepdim=keepdim)
 
 
 @public()
 @synonyms
 def amin(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The smallest elements over `dim` (one or several). Equal ones share the gradient."""
-    return _amin.short(input, {"dim": axes(input, dim, "amin"), "keepdim": keepdim})
+    return _amin.call(input, dim=axes(input, dim, "amin"), keepdim=keepdim)
 
 
 @public()
@@ -286,7 +269,7 @@ def _counting(name: str, forward: Callable[..., Any], doc: str) -> None:
     @synonyms
     def function(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
         none = isinstance(dim, (tuple, list)) and not dim        # of no dims: only whether each element is true
-        y = row.short(input, {"dim": () if none else axes(input, dim, name), "keepdim": keepdim})
+        y = row.call(input, dim=() if none else axes(input, dim, name), keepdim=keepdim)
         return cast(y, dtypes.uint8) if input.dtype == dtypes.uint8 else y
     function.__name__, function.__doc__ = name, doc
 
@@ -304,7 +287,7 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     >>> ta.tensor([0., 2., 0., 3.]).count_nonzero()
     tensor(2)
     """
-    return _count.short(input, {"dim": axes(input, dim, "count_nonzero")})
+    return _count.call(input, dim=axes(input, dim, "count_nonzero"))
 
 
 def _position(name: str, doc: str) -> None:
@@ -315,7 +298,7 @@ def _position(name: str, doc: str) -> None:
     def function(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
         if operand(input, name).dtype.kind == "b":
             raise DTypeError(name, "a tensor of bool", "it takes numbers", "convert it first, with x.int()")
-        return row.short(input, {"dim": axis(input, dim, name), "keepdim": keepdim})
+        return row.call(input, dim=axis(input, dim, name), keepdim=keepdim)
     function.__name__, function.__doc__ = name, doc
 
 

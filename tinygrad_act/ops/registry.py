@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..elementwise import Elementwise
 from ..graph import recording
-from ..op import Elementwise, Op, elementwise_op
+from ..op import Op
+from ..short import two_inputs
 from ..tensor import Tensor
 
 functions: dict[str, Callable[..., Any]] = {}        # ta.NAME
@@ -24,7 +26,7 @@ Row = TypeVar("Row", bound=Op)
 def enter(op: Row) -> Row:
     """Make an op part of F, without a public name."""
     table[op.name] = op
-    setattr(recording, op.name, op)
+    setattr(recording, op.name, op.call)
     return op
 
 
@@ -36,12 +38,11 @@ def op(name: str, forward: Callable[..., Any], *rules: Any, **more: Any) -> Op:
 def elementwise(name: str, forward: Callable[..., Any], *rules: Any, doc: str = "", method: bool = True,
                 **more: Any) -> Elementwise:
     """A row: an elementwise op, public under its name as a function and (unless `method=False`) a Tensor method."""
-    row = elementwise_op(name, forward, *rules, **more)
-    enter(row)
-    row.__doc__ = doc
-    functions[name] = row
+    row = enter(Elementwise(name, forward, *rules, **more))
+    row.__doc__ = row.call.__doc__ = doc
+    functions[name] = row.call
     if method:
-        add_method(name, row)
+        add_method(name, row.call)
     return row
 
 
@@ -60,12 +61,8 @@ def public(*names: str, method: bool = True, function: bool = True, F: bool = Fa
 
 
 def add_method(name: str, f: Callable[..., Any]) -> None:
-    """`x.name(...)` is `f(x, ...)`. An Op is no function, so it is wrapped in one, which Python binds."""
-    if isinstance(f, Op):
-        def bound(self: Tensor, *args: Any, _op: Op = f, **params: Any) -> Any:
-            return _op(self, *args, **params)
-        bound.__name__, bound.__doc__ = name, f.__doc__
-        f = bound
+    """`x.name(...)` is `f(x, ...)`."""
+    f = f.call if isinstance(f, Op) else f              # an Op is no function, which is what Python binds
     methods[name] = f
     setattr(Tensor, name, f)
 
@@ -98,19 +95,24 @@ def mirrored_operators(**rows: Callable[..., Any]) -> None:
 
 
 def _operator(f: Callable[..., Any]) -> Callable[..., Any]:
+    op = getattr(f, "op", f)
+    if isinstance(op, Elementwise) and op.arity == 2 and not op.defaults and not op.free:
+        return two_inputs(op, foreign)
+
     def method(self: Tensor, other: Any) -> Tensor:
-        return f(self, other) if type(other) in OPERANDS or _operand(other) else NotImplemented
+        return NotImplemented if foreign(other) else f(self, other)
     return method
 
 
 def _reflected(f: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Tensor, other: Any) -> Tensor:
-        return f(other, self) if type(other) in OPERANDS or _operand(other) else NotImplemented
+        return NotImplemented if foreign(other) else f(other, self)
     return method
 
 
 OPERANDS = {Tensor, int, float, bool}
 
 
-def _operand(x: Any) -> bool:
-    return isinstance(x, Tensor) or hasattr(x, "__array__") or hasattr(x, "__cuda_array_interface__")
+def foreign(x: Any) -> bool:
+    """True for an operand that is no number, Tensor or array: Python then asks that operand."""
+    return not (type(x) in OPERANDS or isinstance(x, Tensor) or hasattr(x, "__array__") or hasattr(x, "__cuda_array_interface__"))

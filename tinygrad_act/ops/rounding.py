@@ -6,8 +6,8 @@ from typing import Any
 
 from .. import dtypes
 from ..backend import namespaces
+from ..elementwise import Elementwise
 from ..errors import DTypeError
-from ..op import elementwise_op
 from ..tensor import Tensor, wrap
 from .arithmetic import flat
 from .registry import alias, elementwise, enter, op, public
@@ -20,7 +20,7 @@ def copy_of(x: Tensor) -> Tensor:
 
 def _step(name: str, forward: Any, doc: str) -> None:
     """floor and its kin: a row for floats, and integers as they are."""
-    row = enter(elementwise_op(name, forward, flat, kinds="f"))
+    row = enter(Elementwise(name, forward, flat, kinds="f"))
 
     def function(input: Tensor) -> Tensor:
         return copy_of(input) if isinstance(input, Tensor) and dtypes.kind(input.dtype) == "i" else row(input)
@@ -35,8 +35,8 @@ _step("trunc", lambda F, x: F.trunc(x), "Each element without its fraction; its 
 frac = elementwise("frac", lambda F, x: x - F.trunc(x), lambda F, g: g, kinds="f",
                    doc="The fraction of each element, with its sign.")
 
-round_row = enter(elementwise_op("round", lambda F, x: F.round(x), flat, kinds="f"))
-round_decimals = enter(elementwise_op(
+round_row = enter(Elementwise("round", lambda F, x: F.round(x), flat, kinds="f"))
+round_decimals = enter(Elementwise(
     "round_decimals",
     lambda F, x, *, decimals: F.round(x * 10.0**decimals) / 10.0**decimals if decimals > 0
     else F.round(x / 10.0**-decimals) * 10.0**-decimals, flat, kinds="f"))
@@ -55,7 +55,7 @@ def round_(input: Tensor, *, decimals: int = 0) -> Tensor:
 
 
 # ------------------------------------------------------------------------------------------------------------ signs
-sign_row = enter(elementwise_op("sign", lambda F, x: F.where(x == x, F.sign(x), 0), flat, kinds="if"))
+sign_row = enter(Elementwise("sign", lambda F, x: F.where(x == x, F.sign(x), 0), flat, kinds="if"))
 
 
 @public("sign", "sgn")
@@ -69,7 +69,7 @@ copysign = elementwise(
     "copysign", lambda F, a, b: F.copysign(a, b),
     lambda F, g, a, y: F.where(a == 0, 0, F.where(F.signbit(a) == F.signbit(y), g, -g)), flat, result="float",
     doc="|a| with the sign of b.")
-heaviside_row = enter(elementwise_op(
+heaviside_row = enter(Elementwise(
     "heaviside", lambda F, input, values: F.where(input == 0, values, F.where(input > 0, F.ones_like(input), 0)),
     same_dtype=True))
 

@@ -62,7 +62,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     >>> ta.tensor([1., 2., 3.]).cumsum(0)
     tensor([1., 3., 6.])
     """
-    return along(cast(operand(input, "cumsum"), dtype), dim, "cumsum", lambda x, d: _cumsum.short(x, {"dim": d}))
+    return along(cast(operand(input, "cumsum"), dtype), dim, "cumsum", lambda x, d: _cumsum.call(x, dim=d))
 
 
 @public()
@@ -73,14 +73,14 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     >>> ta.tensor([1., 2., 3.]).cumprod(0)
     tensor([1., 2., 6.])
     """
-    return along(cast(operand(input, "cumprod"), dtype), dim, "cumprod", lambda x, d: _cumprod.short(x, {"dim": d}))
+    return along(cast(operand(input, "cumprod"), dtype), dim, "cumprod", lambda x, d: _cumprod.call(x, dim=d))
 
 
 @public()
 @synonyms
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """The logarithms of the running sums of exp(input), without overflow."""
-    return along(only_floats(input, "logcumsumexp"), dim, "logcumsumexp", lambda x, d: _logcumsumexp.short(x, {"dim": d}))
+    return along(only_floats(input, "logcumsumexp"), dim, "logcumsumexp", lambda x, d: _logcumsumexp.call(x, dim=d))
 
 
 @public()

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from .. import dtypes
+from ..elementwise import Elementwise
 from ..errors import ArgumentError, DTypeError
-from ..op import elementwise_op
 from ..tensor import Tensor
 from .arithmetic import cast
 from .comparison import ne
@@ -34,11 +34,11 @@ fmin = elementwise("fmin", lambda F, a, b: F.fmin(a, b),
                    doc="The smaller of a and b, or the one that is not NaN.")
 
 # ------------------------------------------------------------------------------------------------------------ clamp
-at_least = enter(elementwise_op("clamp_min", lambda F, x, min: F.maximum(x, min),
+at_least = enter(Elementwise("clamp_min", lambda F, x, min: F.maximum(x, min),
                                 lambda F, g, x, min: F.where(x >= min, g, 0), lambda F, g, x, min: F.where(x < min, g, 0)))
-at_most = enter(elementwise_op("clamp_max", lambda F, x, max: F.minimum(x, max),
+at_most = enter(Elementwise("clamp_max", lambda F, x, max: F.minimum(x, max),
                                lambda F, g, x, max: F.where(x <= max, g, 0), lambda F, g, x, max: F.where(x > max, g, 0)))
-between = enter(elementwise_op(
+between = enter(Elementwise(
     "clamp", lambda F, x, min, max: F.minimum(F.maximum(x, min), max),
     lambda F, g, x, min, max: F.where(F.logical_and(x >= min, x <= max), g, 0),
     lambda F, g, x, min, max: F.where(F.logical_and(x < min, min < max), g, 0),
@@ -90,7 +90,7 @@ def fits(name: str, number: Any, like: Any) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ where
-select = enter(elementwise_op("where", lambda F, condition, input, other: F.where(condition, input, other), None,
+select = enter(Elementwise("where", lambda F, condition, input, other: F.where(condition, input, other), None,
                               lambda F, g, condition: F.where(condition, g, 0),
                               lambda F, g, condition: F.where(condition, 0, g), mixes=(1, 2)))
 
@@ -124,7 +124,7 @@ def where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return result
 
 
-filled = enter(elementwise_op("masked_fill", lambda F, x, mask, value: F.where(mask, value, x),
+filled = enter(Elementwise("masked_fill", lambda F, x, mask, value: F.where(mask, value, x),
                               lambda F, g, mask: F.where(mask, 0, g), None,
                               lambda F, g, mask: F.where(mask, g, 0), mixes=(0,)))
 
@@ -166,7 +166,7 @@ def _replace(F: Any, x: Any, *, nan: float, posinf: float, neginf: float) -> Any
     return F.where(x != x, nan, F.where(x == math.inf, posinf, F.where(x == -math.inf, neginf, x)))
 
 
-replaced = enter(elementwise_op("nan_to_num", _replace, lambda F, g, x: F.where(F.isfinite(x), g, 0)))
+replaced = enter(Elementwise("nan_to_num", _replace, lambda F, g, x: F.where(F.isfinite(x), g, 0)))
 
 
 @public()

@@ -90,7 +90,7 @@ def _extreme(name: str, whole: Any, find: Callable[[Any, Any, int], Any], doc: s
         if dim is None:
             if not operand(input, name).array.size:
                 raise ShapeError(name, str(input.shape), f"an empty tensor has no {name}imum", "name a dim that is not empty")
-            return whole.short(input, {})
+            return whole.call(input)
         _not_empty(input, dim, name)
         return _choose(name, input, dim, find, keepdim)
     function.__name__, function.__doc__ = name, doc

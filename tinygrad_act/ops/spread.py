@@ -55,7 +55,7 @@ def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
     >>> ta.tensor([1., 2., 3.]).var(), ta.tensor([1., 2., 3.]).var(correction=0)
     (tensor(1.), tensor(0.6667))
     """
-    return _variance.short(input, _spread_settings(input, dim, unbiased, keepdim, correction, "var"))
+    return _variance.call(input, **_spread_settings(input, dim, unbiased, keepdim, correction, "var"))
 
 
 @public()
@@ -63,7 +63,7 @@ def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
 def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
         correction: float | None = None) -> Tensor:
     """The square root of `var`. Where all elements are equal, its gradient is 0."""
-    return _deviation.short(input, _spread_settings(input, dim, unbiased, keepdim, correction, "std"))
+    return _deviation.call(input, **_spread_settings(input, dim, unbiased, keepdim, correction, "std"))
 
 
 def _with_mean(name: str, spread: Callable[..., Tensor]) -> None:

@@ -58,6 +58,7 @@ class Stubs:
 
     def signature(self, f: Callable[..., Any], method: bool) -> str:
         """The parameters and the result, as in a `def`."""
+        f = getattr(f, "op", f)                    # an op's function leads back to the op
         if isinstance(f, Op):
             parameters, result = self.op_parameters(f, method), "Tensor" if f.outputs == 1 else "tuple[Tensor, ...]"
             self.imports.setdefault("tinygrad_act.tensor", set()).add("Tensor")
@@ -114,9 +115,8 @@ def methods_stub() -> str:
             rows.append(f"    @property\n    def {name}(self) -> Any: ...")
             continue
         f = inspect.unwrap(f)
-        source = getattr(f, "__kwdefaults__", None) or {}
         override = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""
-        rows.append(f"    def {name}{stubs.signature(source.get('_op', f), True)}: ...{override}")
+        rows.append(f"    def {name}{stubs.signature(f, True)}: ...{override}")
     return stubs.head() + "class TensorMethods:\n" + "\n".join(rows) + "\n"
 
 

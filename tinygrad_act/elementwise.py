@@ -1,0 +1,127 @@
+"""Elementwise: an op that works number by number. Its inputs broadcast and mix dtypes, and its rules print as kernels."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import dtypes
+from .backend import namespaces
+from .backend.namespace import broadcast_shape
+from .errors import ArgumentError, DTypeError, ShapeError, TinygradActError
+from .graph import Node, recording
+from .op import NUMBERS, Op, Rule
+from .tensor import Tensor, wrap
+
+
+class Elementwise(Op):
+    """An op that works number by number: its inputs broadcast and mix dtypes, its rules print as kernels.
+
+    `result` says what dtypes do: "same" keeps the common one, "float" turns integers into the default float,
+    "bool" is a comparison. `mixes` are the inputs that take part in promotion (all, unless given). `kinds` are the
+    element types it takes: b(ool), i(nteger), f(loating).
+    """
+
+    elementwise = True
+    if TYPE_CHECKING:
+        def __call__(self, *inputs: Any, **params: Any) -> Tensor: ...
+
+    def __init__(self, name: str, forward: Callable[..., Any], *rules: Any, result: str = "same",
+                 mixes: Sequence[int] | None = None, second: Callable[..., Any] | None = None, kinds: str = "bif",
+                 **more: Any) -> None:
+        self.result, self.kinds, self.given = result, kinds, mixes
+        super().__init__(name, forward, *rules, **more)
+        if second:
+            self.set_second(second)
+
+    def settle(self) -> None:
+        self.mixes = tuple(range(self.arity)) if self.given is None else tuple(self.given)
+        self.free = sum(1 << i for i in range(self.arity) if i not in self.mixes)
+        super().settle()
+
+    def set_second(self, second: Callable[..., Any]) -> None:
+        """`second(F, g, x)` = g * f''(x): a one-input op's gradient becomes an op of its own when it is recorded.
+
+        Without it, create_graph composes the backward rule out of recorded ops: right, but many nodes, and where
+        those cancel, inexact.
+        """
+        first = self.rules[0]
+        if first is None or first.sources != [(0, "")]:
+            raise ArgumentError(f"Op {self.name}", "second=", "it needs a first rule that reads the input and nothing else")
+        once, twice = first.function, Rule(second, self.names, self.name)
+
+        def forward(F: Any, g: Any, x: Any, **settings: Any) -> Any:
+            return once(F, g, x, **{k: settings[k] for k in first.params})
+
+        def for_g(F: Any, h: Any, x: Any, **settings: Any) -> Any:         # g enters linearly: the first rule again
+            return forward(F, h, x, **settings)
+
+        def for_x(F: Any, h: Any, g: Any, x: Any, **settings: Any) -> Any:
+            return second(F, h * g, x, **{k: settings[k] for k in twice.params})
+
+        for rule in (forward, for_g, for_x):
+            _declare(rule, self.defaults)
+        self.gradient = Elementwise(f"{self.name}_grad", forward, for_g, for_x)
+
+    def takes(self, dtype: Any, inputs: Sequence[Any]) -> bool:
+        if dtype.char in "fd":
+            return "f" in self.kinds
+        return self.result != "float" and self.kinds == "bif" and not any(isinstance(x, NUMBERS) for x in inputs) and dtype.char != "?"
+
+    def prepare(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        inputs = list(super().prepare(inputs))
+        dtype = dtypes.result_type(*[inputs[i] for i in self.mixes])
+        if dtypes.kind(dtype) not in self.kinds:
+            raise DTypeError(self.name, str(dtype), "it does not take this element type",
+                             f"it takes {', '.join(dtypes.KINDS[k] for k in self.kinds)}; convert with .to(dtype)")
+        if self.result == "float" and not dtypes.is_floating(dtype):
+            dtype = dtypes.get_default_dtype()
+        for i in self.mixes:
+            if isinstance(inputs[i], Tensor) and inputs[i].dtype != dtype:
+                inputs[i] = recording.cast(inputs[i], dtype=dtype)
+            elif type(inputs[i]) is int and dtypes.kind(dtype) == "i":
+                inputs[i] = dtypes.wrapped(inputs[i], dtype)
+        if not any(isinstance(inputs[i], Tensor) for i in self.mixes):      # where(mask, 1.0, 0.0)
+            array = next(x.array for x in inputs if isinstance(x, Tensor))
+            inputs[self.mixes[0]] = wrap(namespaces[type(array)].asarray(inputs[self.mixes[0]], dtype))
+        return inputs
+
+    def record(self, inputs: Sequence[Any], arrays: list[Any], results: tuple[Any, ...], params: dict[str, Any],
+               mask: int) -> Node:
+        node = super().record(inputs, arrays, results, params, mask)
+        shape = results[0].shape
+        for a in arrays:
+            if type(a) not in NUMBERS and a.shape != shape:
+                node.shapes = tuple([() if type(a) in NUMBERS else a.shape for a in arrays])
+                break
+        return node
+
+    def explain(self, error: Exception, arrays: Sequence[Any]) -> TinygradActError:
+        shapes = [a.shape for a in arrays if hasattr(a, "shape")]
+        if broadcast_shape(*shapes) is None:
+            return ShapeError(self.name, " and ".join(map(str, shapes)), "the shapes do not broadcast: aligned at the "
+                              "right, sizes must be equal or 1", "reshape or unsqueeze one of them")
+        return super().explain(error, arrays)
+
+    def vjp(self, node: Node, g: Any, create_graph: bool, live: set[Any] | None) -> Sequence[Any]:
+        """As for any op; in an ordinary sweep over arrays that run as they are, without its questions."""
+        if create_graph or live is not None or self.joint:
+            return super().vjp(node, g, create_graph, live)
+        F = namespaces[type(g)]
+        if g.dtype.char not in F.plain:
+            return super().vjp(node, g, create_graph, live)
+        saved, shapes, params = node.saved, node.shapes, node.params
+        grads: list[Any] = [None] * len(node.edges)
+        for i, rule, pick, names in node.plan.calls:
+            arguments = saved if pick is None else pick(saved)
+            gx = rule(F, g, *arguments, **{k: params[k] for k in names}) if names else rule(F, g, *arguments)
+            grads[i] = gx if shapes is None else F.sum_to(gx, shapes[i])
+        return grads
+
+
+def _declare(function: Any, settings: dict[str, Any]) -> None:
+    """Give a rule that takes **settings the signature with their names, which is what Op and Rule read."""
+    signature = inspect.signature(function)
+    named = [inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=v) for k, v in settings.items()]
+    function.__signature__ = signature.replace(parameters=[*list(signature.parameters.values())[:-1], *named])
