@@ -21,7 +21,7 @@ def _along(record: Activation, x: Any, dim: Any, dtype: Any = None, *more: Tenso
     if not isinstance(x, Tensor):
         raise ArgumentError(name, type(x).__name__, "the input must be a Tensor", "make one with ta.tensor(...)")
     x = only_floats(cast(x, dtype), name)
-    out: Tensor = record.op(x, *more, dim=arguments.dimension(_chosen(dim, x, name), x.ndim, name), **settings)
+    out: Tensor = record.op.call(x, *more, dim=arguments.dimension(_chosen(dim, x, name), x.ndim, name), **settings)
     return out
 
 
