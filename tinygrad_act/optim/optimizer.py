@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .. import backend
+from .. import backend, dtypes
 from ..errors import ArgumentError, GraphError
 from ..grad_mode import enable_grad
 from ..graph import changes
@@ -133,7 +133,7 @@ class Optimizer:
         for number, remembered in state_dict["state"].items():
             if number in params:
                 p = params[number]
-                self.state[p] = {k: v if k == "step" else _like(v, p) for k, v in remembered.items()}
+                self.state[p] = {k: _count(v) if k == "step" else _like(v, p) for k, v in remembered.items()}
         self.param_groups = [{**mine, **group, "params": mine["params"]}
                              for group, mine in zip(groups, self.param_groups, strict=True)]
 
@@ -143,6 +143,12 @@ class Optimizer:
             options = sorted((k, v) for k, v in group.items() if k not in ("params", "param_names"))
             lines += [f"Parameter Group {i}", *(f"    {k}: {v}" for k, v in options)]
         return "\n".join([*lines, ")"])
+
+
+def _count(value: Any) -> Tensor:
+    """A number of steps, on the CPU, where it is read at each step."""
+    array = value.array if isinstance(value, Tensor) else float(value)
+    return wrap(backend.namespace(a := backend.asarray(array, dtypes.float32, "cpu")).copy(a))
 
 
 def _like(value: Any, p: Tensor) -> Any:

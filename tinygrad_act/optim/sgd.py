@@ -40,7 +40,7 @@ class SGD(Optimizer):
             g = g + weight_decay * x
         if momentum:
             if state.get("momentum_buffer") is None:
-                state["momentum_buffer"] = wrap(F.copy(g))
+                state["momentum_buffer"] = wrap(F.copy(F.cast(g, x.dtype)))
             else:
                 v = state["momentum_buffer"].array
                 v *= momentum

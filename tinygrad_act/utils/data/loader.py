@@ -93,7 +93,8 @@ class DataLoader:
     def _gathered(self, n: int, size: int) -> Iterator[Any]:
         """The same batches in the same order, each looked up at once."""
         shuffled = isinstance(self.sampler, RandomSampler)
-        order = permutation(n, self.generator, self.dataset.device) if shuffled else None
+        device = self.dataset.device
+        order = permutation(n, self.generator, device).to(device) if shuffled else None
         for start in range(0, n - size + 1 if self.drop_last else n, size):
             part = slice(start, min(start + size, n))
             yield self.dataset.gather(part if order is None else order[part])
