@@ -160,6 +160,12 @@ def test_softmax_as_function_and_method() -> None:
         assert F.softmax(x).tolist() == F.softmax(x, 1).tolist()
 
 
+def test_softmax2d() -> None:
+    check(nn.Softmax2d(), torch.nn.Softmax2d(), array(2, 3, 4, 5))
+    check(nn.Softmax2d(), torch.nn.Softmax2d(), array(3, 4, 5))
+    refuses(nn.Softmax2d(), torch.nn.Softmax2d(), array(3, 4))
+
+
 def test_softmax_refuses() -> None:
     for dim in (2, -3):
         with pytest.raises(IndexingError, match="softmax"):

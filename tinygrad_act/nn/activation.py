@@ -9,9 +9,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from .. import _functions as ops
 from ..activations import Activation as Record
-from ..activations import catalogue
+from ..activations import catalogue, shares
 from ..errors import ArgumentError
 from ..op import Op
 from ..tensor import Tensor
@@ -118,7 +117,7 @@ class Softmax2d(Module):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (3, 4):
             raise ArgumentError("Softmax2d", f"an input of shape {input.shape}", "it takes (N, C, H, W) or (C, H, W)")
-        return ops.softmax(input, -3)
+        return shares.softmax(input, -3)
 
 
 # name of the record -> its module class

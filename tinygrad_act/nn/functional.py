@@ -41,7 +41,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         return input
     mask = ops.rand(input.shape, device=input.device) >= p
     out: Tensor = _dropout(input, mask, scale=1 / (1 - p) if p < 1 else 0.0)
-    return input.copy_(out) if inplace else out  # type: ignore[attr-defined, no-any-return]
+    return input.copy_(out) if inplace else out
 
 
 def _activation_functions() -> dict[str, Any]:

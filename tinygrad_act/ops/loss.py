@@ -196,8 +196,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
             raise DTypeError("cross_entropy", f"targets of dtype {target.dtype} and the logits' shape {input.shape}",
                              "targets of that shape are distributions, which are floats",
                              "pass class numbers of shape (N, d1, ...), or convert the target with .float()")
-        return _by_distribution(input, target, given, dim=dim, reduction=reduction,
-                                label_smoothing=float(label_smoothing))  # type: ignore[no-any-return]
+        soft: Tensor = _by_distribution(input, target, given, dim=dim, reduction=reduction,
+                                        label_smoothing=float(label_smoothing))
+        return soft
     out: Tensor = _by_index(input, target, given, dim=dim, ignore_index=ignore_index, reduction=reduction,
                             label_smoothing=float(label_smoothing))
     return _there("cross_entropy", out, input, target, dim, ignore_index)

@@ -29,7 +29,7 @@ class DataLoader:
 
     Tensors in a TensorDataset, also behind a Subset, are looked up a batch at a time, on the device they are on.
 
-    >>> loader = DataLoader(TensorDataset(ta.arange(5)), batch_size=2)
+    >>> loader = DataLoader(ta.utils.data.TensorDataset(ta.arange(5)), batch_size=2)
     >>> [batch.tolist() for batch, in loader], len(loader)
     ([[0, 1], [2, 3], [4]], 3)
     """
