@@ -198,3 +198,18 @@ def test_misuse_names_the_op(call: Any, message: str) -> None:
 def test_relu_of_bools_is_an_error() -> None:
     with pytest.raises(ta.errors.DTypeError, match="relu"):
         functional.relu(ta.tensor([True]))
+
+
+@pytest.mark.parametrize("name", sorted(catalogue.keys() - {"linear"}))          # nn.functional.linear is the layer's
+def test_every_activation_is_in_nn_functional(name: str) -> None:
+    function = getattr(ta.nn.functional, name)
+    required = {"threshold": (0.0, 0.0), "prelu": (tensor(0.25, ta.float32),)}.get(name, ())
+    settings = {"dim": -1} if "dim" in catalogue[name].settings else {}
+    assert function(ta.ones(2, 4), *required, **settings).dtype == ta.float32
+
+
+def test_a_parameter_that_is_not_given_has_its_initial_value() -> None:
+    x = tensor([1.0, -2.0])
+    np.testing.assert_array_equal(numpy(functional.swish(x)), numpy(functional.swish(x, 1.0)))
+    assert functional.swish(x, beta=2.0).tolist() == functional.swish(x, tensor(2.0)).tolist()
+    assert functional.apl(x).tolist() == functional.apl(x, tensor((-0.125, -0.125)), hinge=tensor((0.0, -1.0))).tolist()

@@ -315,12 +315,14 @@ def _initial(name: str) -> Callable[..., Tensor]:
     """The op with the record's initial values where a parameter is not given: `swish(x)`, `swish(x, beta)`."""
     record = catalogue[name]
 
+    names = record.op.inputs[1:]
+
     def function(input: Tensor, *args: Any, **settings: Any) -> Tensor:
-        given = dict(zip(record.op.inputs[1:], args, strict=False))
+        given = dict(zip(names, args, strict=False)) | {n: settings.pop(n) for n in names if n in settings}
         for n, value in record.initial.items():
-            if given.get(n, settings.get(n)) is None:
-                settings[n] = functions["tensor"](value, dtype=input.dtype, device=input.device)
-        out: Tensor = record.op(input, *args, **settings)
+            if given.get(n) is None:
+                given[n] = functions["tensor"](value, dtype=input.dtype, device=input.device)
+        out: Tensor = record.op(input, *[given[n] for n in names if n in given], *args[len(names):], **settings)
         return out
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -331,9 +333,9 @@ def _initial(name: str) -> Callable[..., Tensor]:
     return function
 
 
-for _name, _record_op in _op.items():                        # those that PyTorch does not have
+for _name, _record in catalogue.items():                     # those that PyTorch does not have
     if _name not in globals() or isinstance(globals()[_name], ModuleType):
-        globals()[_name] = _initial(_name) if catalogue[_name].initial else _record_op
+        globals()[_name] = _initial(_name) if _record.initial else _record.op
 
 # PyTorch's torch.NAME and Tensor.NAME; ops without a choice to make are entered themselves, which is fastest
 functions |= {"relu": relu, "prelu": prelu, "rrelu": rrelu, "threshold": threshold, "celu": celu, "selu": selu,
