@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,3 +34,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"tinygrad_act on {config.getoption('--backend')}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, Any, Any]:
+    """A test that meets an optional package that is not installed, or bfloat16 on CuPy, is skipped with what was said."""
+    from tinygrad_act.errors import DTypeError, MissingPackageError
+
+    try:
+        return (yield)
+    except MissingPackageError as error:
+        pytest.skip(str(error))
+    except DTypeError as error:
+        if "CuPy has no such element type" not in str(error):
+            raise
+        pytest.skip(str(error))
