@@ -71,6 +71,14 @@ def test_beta_of_zero_leaves_nan_out() -> None:
     check("addmm", None, np.ones((2, 2), "int64"), np.ones((2, 3), "int64"), np.ones((3, 2), "int64"), beta=2, alpha=3)
 
 
+def test_products_added_to_another_keep_the_dtype() -> None:
+    check("addmm", None, np.ones((2, 2), "int64"), np.ones((2, 3), "int64"), np.ones((3, 2), "int64"), beta=2.7, alpha=1.9)
+    check("addbmm", None, np.ones((2, 2), "uint8"), np.ones((4, 2, 3), "uint8"), np.ones((4, 3, 2), "uint8"))
+    check("addr", None, np.zeros((2, 2), "bool"), np.ones(2, "bool"), np.ones(2, "bool"), beta=3, alpha=2)
+    for dtype in ("float16", "bfloat16"):
+        check("addmm", None, *[array(*s, dtype=dtype) for s in ((2, 4), (2, 3), (3, 4))], beta=0.2, alpha=0.6, order=1)
+
+
 @pytest.mark.parametrize(("shapes", "says"), [
     (((32, 128), (100, 10)), r"^\w+: \(32, 128\) @ \(100, 10\): inner sizes 128 and 100 differ; "),
     (((2, 3), (4, 3)), "transpose the second"), (((3,), (4,)), "inner sizes 3 and 4"), (((2, 3), (4,)), "inner sizes 3 and 4"),
@@ -93,7 +101,7 @@ def test_misuse_is_explained() -> None:
                               (ArgumentError, "number", lambda: x @ 2), (ArgumentError, "Tensor", lambda: ta.matmul(1, 2)),
                               (ShapeError, "does not broadcast", lambda: ta.addmm(ta.ones(3, 2), x, x)),
                               (ShapeError, "inner sizes", lambda: ta.addmm(x, x, ta.ones(3, 2))),
-                              (ArgumentError, "ints", lambda: ta.addmm(x.int(), x.int(), x.int(), beta=2.5)),
+                              (ArgumentError, "ints", lambda: ta.addr(x.int(), x[0].int(), x[0].int(), beta=2.5)),
                               (ArgumentError, "cdist", lambda: ta.cdist(x, x, -1))]:
         with pytest.raises(error, match=says):
             call()

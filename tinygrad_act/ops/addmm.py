@@ -9,8 +9,10 @@ from ..backend.namespace import broadcast_shape
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
 from .linalg import _same_batch, column, mismatch, turned
-from .reduce import operand
+from .reduce import operand, wide
 from .registry import op, public
+
+NUMBER: dict[str, Callable[[float], float]] = {"b": bool, "i": int, "u": int}      # what beta and alpha are, by the tensors' kind
 
 
 def _added(name: str, ranks: tuple[int, int], multiply: Callable[..., Any], for_a: Callable[..., Any],
@@ -27,16 +29,19 @@ def _added(name: str, ranks: tuple[int, int], multiply: Callable[..., Any], for_
         y = y if alpha == 1 else alpha * y
         return y if beta == 0 else y + input if beta == 1 else y + beta * input    # beta = 0 leaves out NaN too
 
-    row = op(name, forward,
-             lambda F, g, input_shape, *, beta: F.sum_to(g if beta == 1 else beta * g, input_shape),
-             lambda F, g, b, *, alpha: for_a(F, g if alpha == 1 else alpha * g, b),
-             lambda F, g, a, *, alpha: for_b(F, g if alpha == 1 else alpha * g, a), same_dtype=True)
+    row = op(name, wide(forward),
+             wide(lambda F, g, input_shape, *, beta: F.sum_to(g if beta == 1 else beta * g, input_shape)),
+             wide(lambda F, g, b, *, alpha: for_a(F, g if alpha == 1 else alpha * g, b)),
+             wide(lambda F, g, a, *, alpha: for_b(F, g if alpha == 1 else alpha * g, a)), same_dtype=True)
 
     def call(input: Tensor, a: Tensor, b: Tensor, beta: float, alpha: float) -> Tensor:
         if (operand(a, name).ndim, operand(b, name).ndim) != ranks:
             raise ShapeError(name, f"{a.shape} @ {b.shape}", f"it takes {ranks[0]}-d and {ranks[1]}-d tensors")
-        if operand(input, name).dtype.kind in "iu" and not (isinstance(beta, int) and isinstance(alpha, int)):
-            raise ArgumentError(name, f"beta={beta}, alpha={alpha} for ints", "they must be ints too")
+        number = NUMBER.get(operand(input, name).dtype.kind)
+        if number:
+            if name == "addr" and number is int and not (isinstance(beta, int) and isinstance(alpha, int)):
+                raise ArgumentError(name, f"beta={beta}, alpha={alpha} for ints", "they must be ints too")
+            beta, alpha = number(beta), number(alpha)
         return row(input, a, b, beta=beta, alpha=alpha)  # type: ignore[no-any-return]
     return call
 
@@ -51,7 +56,7 @@ def _second(F: Any, g: Any, a: Any) -> Any:
 
 _addmm = _added("addmm", (2, 2), lambda F, a, b: F.matmul(a, b), _first, _second)
 _baddbmm = _added("baddbmm", (3, 3), _same_batch, _first, _second)
-_addbmm = _added("addbmm", (3, 3), lambda F, a, b: F.sum(_same_batch(F, a, b), 0), _first, _second)
+_addbmm = _added("addbmm", (3, 3), lambda F, a, b: F.cast(F.sum(_same_batch(F, a, b), 0), a.dtype), _first, _second)
 _addmv = _added("addmv", (2, 1), lambda F, a, b: F.matmul(a, b), lambda F, g, b: column(F, g) * b, _second)
 _addr = _added("addr", (1, 1), lambda F, a, b: column(F, a) * b,
                lambda F, g, b: F.matmul(g, b), lambda F, g, a: F.matmul(turned(F, g), a))
