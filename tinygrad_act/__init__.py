@@ -7,9 +7,9 @@ and `ta.study` (looking at backpropagation) are its own.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from . import activations, autograd, backend, cuda, linalg, nn, ops, optim, utils
+from . import _functions, activations, autograd, backend, cuda, errors, linalg, nn, optim, utils
 from . import dtypes as _dtypes
 from ._functions import *
 from .autograd import Function
@@ -49,18 +49,32 @@ from .elementwise import Elementwise
 from .op import Op
 from .tensor import Tensor
 
-if TYPE_CHECKING:
-    from .interop.safetensors import load, save
-
 __version__ = "0.1.0"
-_LAZY = ("study",)                       # imported when first named: they cost more than NumPy
+
+# Imported when first named, for they cost more than all of this package: name -> where it stands.
+_LAZY = {"study": "study", "load": "interop.safetensors", "save": "interop.safetensors"}
+
+__all__ = sorted([
+    # parts
+    "activations", "autograd", "backend", "cuda", "errors", "linalg", "nn", "optim", "utils", *_LAZY,
+    # what tensors are, and ops
+    "Elementwise", "Function", "Op", "Tensor", "device",
+    # element types
+    "bfloat16", "bool", "double", "finfo", "float", "float16", "float32", "float64", "get_default_dtype", "half", "iinfo",
+    "int", "int16", "int32", "int64", "int8", "long", "promote_types", "result_type", "set_default_dtype", "short", "uint8",
+    # whether ops record
+    "enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "no_grad", "set_grad_enabled",
+    *_functions.__all__])
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return importlib.import_module(f".{name}", __name__)
-    if name in ("load", "save"):         # files and JSON take Python longer than all of this package
-        return getattr(importlib.import_module(".interop.safetensors", __name__), name)
+        module = importlib.import_module(f".{_LAZY[name]}", __name__)
+        return module if _LAZY[name] == name else getattr(module, name)
     if name == "bfloat16":               # of the package ml_dtypes, which is optional
         return _dtypes.bfloat16()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -16,7 +16,7 @@ from .. import dtypes
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..grad_mode import no_grad
 from ..graph import recording, tick
-from ..ops.inplace import assign
+from ..ops.inplace import assign, named
 from ..ops.registry import add_method, functions
 from ..tensor import Tensor
 from . import adaptive, gated, pade, shrinking, smooth, softmaxes, waves  # noqa: F401  (so that the catalogue is full)
@@ -303,9 +303,7 @@ def _as_own(input: Any, number: float) -> float:
 def _written(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def function(input: Tensor, *args: Any, **settings: Any) -> Tensor:
         return f(input, *args, **settings, inplace=True)
-    function.__name__ = function.__qualname__ = f"{f.__name__}_"
-    function.__doc__ = f"`{f.__name__}`, in place; returns the tensor itself."
-    return function
+    return named(function, f"{f.__name__}_", f)
 
 
 relu_, leaky_relu_, rrelu_, threshold_ = _written(relu), _written(leaky_relu), _written(rrelu), _written(threshold)

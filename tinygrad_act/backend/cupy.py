@@ -143,7 +143,8 @@ def generator(seed: int, index: int | None = None) -> Any:
 
 
 def generator_state(generator: Any) -> bytes:
-    return cupy.asnumpy(generator.bit_generator._state).tobytes()         # CuPy has no public way
+    state: bytes = cupy.asnumpy(generator.bit_generator._state).tobytes()         # CuPy has no public way
+    return state
 
 
 def set_generator_state(generator: Any, state: bytes) -> None:

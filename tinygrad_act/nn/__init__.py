@@ -3,8 +3,6 @@
 Every activation of the catalogue is here as a class made from its record (see activation.py): `nn.GELU`, `nn.Swish`.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from . import activation as _activation
 from . import functional, init, parameter, utils
 from .activation import Activation, Softmax2d
@@ -21,6 +19,3 @@ __all__ = ["Activation", "BCELoss", "BCEWithLogitsLoss", "Buffer", "CrossEntropy
            "Linear", "MSELoss", "Module", "ModuleDict", "ModuleList", "NLLLoss", "Parameter", "ParameterDict",
            "ParameterList", "Sequential", "Softmax2d", "Unflatten", "functional", "init", "parameter", "utils"]
 __all__ += [_module.__name__ for _module in _activation.modules.values() if _module.__name__ not in __all__]
-
-if TYPE_CHECKING:
-    def __getattr__(name: str) -> Any: ...               # the classes made from records

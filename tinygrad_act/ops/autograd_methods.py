@@ -9,7 +9,7 @@ from typing import Any
 from .. import graph
 from ..errors import GraphError, InplaceError
 from ..tensor import Tensor, wrap
-from .registry import public
+from .registry import attribute, public
 
 
 class Handle:
@@ -132,4 +132,7 @@ def is_inference(self: Tensor) -> bool:
     return self.inference
 
 
-Tensor.retains_grad = property(lambda self: "retained" in self.__dict__ and self.node is not None)  # type: ignore[attr-defined]
+@attribute
+def retains_grad(self: Tensor) -> bool:
+    """Was `retain_grad` called on it, and is it the result of an op?"""
+    return "retained" in self.__dict__ and self.node is not None

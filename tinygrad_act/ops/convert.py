@@ -12,7 +12,7 @@ from ..grad_mode import mode
 from ..graph import recording, watchers
 from ..op import Op
 from ..tensor import Tensor, wrap
-from .registry import enter, op, public
+from .registry import attribute, enter, op, public
 
 _clone = op("clone", lambda F, x: F.copy(x), lambda F, g: g)
 
@@ -23,7 +23,7 @@ class ToDevice(Op):
     def settle(self) -> None:
         self.call = self.general
 
-    def general(self, x: Tensor, *, device: Any, source: Any) -> Tensor:  # type: ignore[override]
+    def general(self, x: Tensor, *, device: Any, source: Any) -> Tensor:
         out = wrap(backend.to_device(x.array, device))
         if x.requires_grad and mode.grad:
             params = {"device": device, "source": source}
@@ -269,6 +269,7 @@ def is_nonzero(input: Tensor) -> bool:
 
 @public(method=False)
 def is_tensor(obj: Any) -> bool:
+    """Is it a Tensor?"""
     return isinstance(obj, Tensor)
 
 
@@ -285,14 +286,31 @@ def element_size(self: Tensor) -> int:
     return int(self.dtype.itemsize)
 
 
-for _name, _question in {
-    "data": property(_get_data, _set_data),
-    "is_cuda": property(lambda self: self.device.type == "cuda"),
-    "is_cpu": property(lambda self: self.device.type == "cpu"),
-    "itemsize": property(element_size),
-    "nbytes": property(lambda self: self.array.size * self.dtype.itemsize),
-}.items():
-    setattr(Tensor, _name, _question)
+setattr(Tensor, "data", property(_get_data, _set_data))  # noqa: B010
+
+
+@attribute
+def is_cuda(self: Tensor) -> bool:
+    """Is it on a GPU?"""
+    return self.device.type == "cuda"
+
+
+@attribute
+def is_cpu(self: Tensor) -> bool:
+    """Is it in the computer's own memory?"""
+    return self.device.type == "cpu"
+
+
+@attribute
+def itemsize(self: Tensor) -> int:
+    """Bytes an element."""
+    return int(self.dtype.itemsize)
+
+
+@attribute
+def nbytes(self: Tensor) -> int:
+    """Bytes in all."""
+    return int(self.array.size * self.dtype.itemsize)
 
 
 # ----------------------------------------------------------------------------------------- copies and pickles

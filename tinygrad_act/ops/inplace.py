@@ -10,6 +10,7 @@ it keeps as a copy, as PyTorch's in-place formulas do.
 
 from __future__ import annotations
 
+import functools
 import operator
 import weakref
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from ..grad_mode import mode
 from ..graph import Node, changes, recording, tick, watchers
 from ..tensor import Tensor, wrap
 from .index import getitem_op, resolve
-from .registry import add_method, functions, methods, op
+from .registry import add_method, attribute, functions, methods, op
 
 # `path` is how a view looks at its root: (op, settings) after (op, settings).
 _put = op("put_view", lambda F, x, v, *, path: F.put(x, v, path),
@@ -223,7 +224,14 @@ def inplace(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]
     def method(self: Tensor, *args: Any, **params: Any) -> Tensor:
         since = tick()
         return assign(self, function(self, *args, **params), name, since)
-    method.__name__, method.__doc__ = name, f"`{name[:-1]}`, in place; returns the tensor itself."
+    return named(method, name, function)
+
+
+def named(method: Callable[..., Tensor], name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The in-place method of `function`: called as that is."""
+    functools.update_wrapper(method, function, assigned=(), updated=())
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"`{name[:-1]}`, in place; returns the tensor itself."
     return method
 
 
@@ -247,8 +255,7 @@ def fast(name: str, function: Callable[..., Tensor], write_op: Callable[[Any, An
             return slow(self, other, *args, **params)
         changes.mark(a, name)
         return self
-    method.__name__, method.__doc__ = name, slow.__doc__
-    return method
+    return named(method, name, function)
 
 
 FAST = {"add_": operator.iadd, "sub_": operator.isub, "mul_": operator.imul, "div_": operator.itruediv}
@@ -313,8 +320,7 @@ def _reshaping(name: str, function: Callable[..., Tensor]) -> Callable[..., Tens
             self.view_of = view.view_of
             self.view_of[0].views.append(weakref.ref(self))
         return self
-    method.__name__, method.__doc__ = name, f"`{name[:-1]}`, in place; returns the tensor itself."
-    return method
+    return named(method, name, function)
 
 
 # ------------------------------------------------------------------------------------------------- fill and copy
@@ -368,4 +374,9 @@ def _overwrite(x: Tensor, value: Any, name: str) -> Tensor:
 for method_ in (copy_, fill_, zero_, fill_diagonal_):
     add_method(method_.__name__, method_)
 functions["fill_"], functions["zero_"] = fill_, zero_
-setattr(Tensor, "_version", property(lambda self: changes.version(self.array)))  # noqa: B010
+
+
+@attribute
+def _version(self: Tensor) -> int:
+    """How often its memory was changed in place."""
+    return changes.version(self.array)

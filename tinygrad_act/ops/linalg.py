@@ -18,6 +18,8 @@ from .registry import enter, operators, public
 class Product(Op):
     """Two tensors of one dtype, of the ranks given (None: at least 1): the general call, and a short one for floats."""
 
+    call: Callable[..., Tensor]
+
     def __init__(self, name: str, ranks: tuple[int, int] | None, forward: Callable[..., Any], *rules: Any) -> None:
         self.ranks = ranks
         super().__init__(name, forward, *rules, same_dtype=True)
@@ -125,19 +127,19 @@ _BY_RANKS = {(2, 2): _mm, (2, 1): _mv, (1, 1): _dot}
 @public()
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices, without broadcasting."""
-    return _mm(input, mat2)
+    return _mm.call(input, mat2)
 
 
 @public()
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two equally long batches of matrices."""
-    return _bmm(input, mat2)
+    return _bmm.call(input, mat2)
 
 
 @public()
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix and a vector."""
-    return _mv(input, vec)
+    return _mv.call(input, vec)
 
 
 @public()
@@ -147,13 +149,13 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     >>> ta.tensor([1., 2.]).dot(ta.tensor([3., 4.]))
     tensor(11.)
     """
-    return _dot(input, tensor)
+    return _dot.call(input, tensor)
 
 
 @public()
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """`dot`: the two differ for complex numbers only."""
-    return _dot(input, other)
+    return _dot.call(input, other)
 
 
 @public(F=True)
@@ -169,7 +171,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         row = _BY_RANKS.get((input.array.ndim, other.array.ndim), _matmul)
     except AttributeError:
         row = _matmul                                        # not Tensors: it says so
-    return row(input, other)
+    return row.call(input, other)
 
 
 operators(__matmul__=matmul, __rmatmul__=matmul)

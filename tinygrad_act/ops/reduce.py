@@ -25,6 +25,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Reduction(Op):
     """An op of one tensor and settings."""
 
+    call: Callable[..., Tensor]
+
     def result(self, x: Tensor, values: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
         """The last of `values` (the inputs' arrays, and the result's) as the Tensor that this op makes of x."""
         out = new(Tensor)
@@ -209,7 +211,7 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     """The mean of the elements that are not NaN; NaN where there are none."""
     input = only_floats(cast(operand(input, "nanmean"), dtype), "nanmean")
     count = sum(recording.logical_not(recording.isnan(input)), dim, keepdim)
-    return nansum(input, dim, keepdim) / count  # type: ignore[no-any-return, operator]
+    return nansum(input, dim, keepdim) / count
 
 
 # ------------------------------------------------------------------------------------------------------------ extremes

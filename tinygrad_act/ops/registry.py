@@ -67,6 +67,12 @@ def add_method(name: str, f: Callable[..., Any]) -> None:
     setattr(Tensor, name, f)
 
 
+def attribute(f: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+    """Enter a question that is asked without brackets: `x.is_cuda`."""
+    setattr(Tensor, f.__name__, property(f))
+    return f
+
+
 def alias(**names: str) -> None:
     """Further names: `alias(absolute="abs")` enters as a function and a method what is entered as `abs`."""
     for name, of in names.items():

@@ -257,7 +257,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """
     _mask(mask, "masked_select")
     x, m = broadcast_tensors(input, mask)
-    return _line(x)[_line(m)]  # type: ignore[index, no-any-return]
+    return _line(x)[_line(m)]
 
 
 @public()

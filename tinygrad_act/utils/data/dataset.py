@@ -56,7 +56,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
-        return tuple(t[index] for t in self.tensors)  # type: ignore[index]
+        return tuple(t[index] for t in self.tensors)
 
     def __len__(self) -> int:
         return int(self.tensors[0].shape[0])
@@ -69,8 +69,8 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def gather(self, index: Any) -> list[Tensor]:
         """The batch of these samples. A slice is copied, so that a batch never shares memory with the data."""
         if isinstance(index, slice):
-            return [t[index].clone() for t in self.tensors]  # type: ignore[index]
-        return [t[index.to(t.device)] for t in self.tensors]  # type: ignore[index]
+            return [t[index].clone() for t in self.tensors]
+        return [t[index.to(t.device)] for t in self.tensors]
 
 
 class Subset(Dataset[T]):
@@ -93,7 +93,7 @@ class Subset(Dataset[T]):
     def _gather(self, index: Any) -> Any:
         if self._where is None:
             self._where = ops.tensor(list(self.indices), dtype=dtypes.int64, device=self.device)
-        return self.dataset.gather(self._where[index])  # type: ignore[attr-defined, index]
+        return self.dataset.gather(self._where[index])  # type: ignore[attr-defined]
 
 
 class ConcatDataset(Dataset[T]):
