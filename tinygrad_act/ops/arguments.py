@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from ..errors import ArgumentError, IndexingError, ShapeError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Ints = int | Sequence[int]                             # a dim or several, a size or several
+Dims = int | Sequence[int] | None                      # None: all of them
 
 
 def whole(x: Any, op: str, what: str) -> int:

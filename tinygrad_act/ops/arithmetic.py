@@ -63,7 +63,7 @@ def _scaled(name: str, input: Any, other: Any, alpha: Any) -> Any:
 
 
 @public("add")
-def add_scaled(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+def add_scaled(input: Tensor | float, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """input + alpha * other.
 
     >>> ta.add(ta.tensor([1., 2.]), ta.tensor([10., 20.]), alpha=2)
@@ -73,7 +73,7 @@ def add_scaled(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
 
 
 @public("sub", "subtract")
-def sub_scaled(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+def sub_scaled(input: Tensor | float, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """input - alpha * other. Not for bools: `^` or `logical_xor` is meant there.
 
     >>> ta.sub(ta.tensor([1., 2.]), 10, alpha=2)
@@ -83,13 +83,13 @@ def sub_scaled(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
 
 
 @public("rsub", method=False)
-def rsub_scaled(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+def rsub_scaled(input: Tensor | float, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """other - alpha * input."""
     return rsub(input if type(alpha) is int and alpha == 1 else _scaled("rsub", other, input, alpha), other)
 
 
 @public("div", "divide", "true_divide")
-def div_rounded(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+def div_rounded(input: Tensor | float, other: Tensor | float, *, rounding_mode: str | None = None) -> Tensor:
     """input / other; with rounding_mode="floor" or "trunc" the quotient rounded down or towards 0 (gradient 0).
 
     Without a rounding mode integers become the default float; with one they stay integers.
@@ -147,7 +147,7 @@ addcdiv = elementwise("addcdiv", lambda F, input, tensor1, tensor2, *, value=1: 
 
 
 @public()
-def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Tensor:
+def addcmul(input: Tensor | float, tensor1: Tensor | float, tensor2: Tensor | float, *, value: float = 1) -> Tensor:
     """input + value * tensor1 * tensor2; among integers, value loses its fraction.
 
     >>> ta.addcmul(ta.tensor([1., 2.]), ta.tensor([3.]), ta.tensor([5., 7.]), value=0.5)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..errors import ArgumentError, IndexingError, ShapeError
 from ..graph import recording
 from ..tensor import Tensor
 from . import arguments
-from .arguments import dimension, dimensions
+from .arguments import Ints, dimension, dimensions
 from .registry import enter, op, public
 from .shape import reshape, reshape_op
 from .views import View
@@ -53,7 +52,7 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
 
 
 @public()
-def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
+def permute(input: Tensor, *dims: Ints, **named: Ints) -> Tensor:
     """A view with the axes in the order `dims`.
 
     >>> ta.zeros(2, 3, 4).permute(2, 0, 1).shape
@@ -67,7 +66,7 @@ def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
 
 
 @public("movedim", "moveaxis")
-def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+def movedim(input: Tensor, source: Ints, destination: Ints) -> Tensor:
     """A view in which the axes `source` are at `destination`, the others in their order.
 
     >>> ta.zeros(2, 3, 4).movedim(0, -1).shape
@@ -120,7 +119,7 @@ for _name, _view in {"T": _reversed, "mT": _matrix_transpose, "H": _hermitian, "
 
 # ---------------------------------------------------------------------------------------------- order of elements
 @public()
-def flip(input: Tensor, *dims: Any, **named: Any) -> Tensor:
+def flip(input: Tensor, *dims: Ints, **named: Ints) -> Tensor:
     """A copy with the order along `dims` reversed.
 
     >>> ta.tensor([[1, 2], [3, 4]]).flip(0)
@@ -152,7 +151,7 @@ def flipud(input: Tensor) -> Tensor:
 
 
 @public()
-def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+def roll(input: Tensor, shifts: Ints, dims: Ints | None = None) -> Tensor:
     """Elements shifted along `dims`, those pushed out at the end coming in at the front; without dims, as if flat.
 
     >>> ta.arange(5).roll(2)

@@ -56,7 +56,7 @@ isclose_row = enter(Elementwise("isclose", _isclose))
 
 
 @public()
-def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """True where |input - other| <= atol + rtol * |other|; infinities are close to themselves, NaN only if `equal_nan`.
 
     >>> ta.isclose(ta.tensor([1.0, 2.0]), ta.tensor([1.0 + 1e-7, 2.1]))
@@ -68,7 +68,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
 
 
 @public()
-def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether all elements are close, as `isclose` has it.
 
     >>> ta.allclose(ta.tensor([1.0]), ta.tensor([1.0 + 1e-7]))

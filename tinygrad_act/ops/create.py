@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from .. import backend, dtypes
@@ -10,6 +11,7 @@ from ..errors import ArgumentError, DTypeError, ShapeError
 from ..graph import recording
 from ..tensor import Tensor, wrap
 from . import arguments
+from .arguments import Ints
 from .registry import public
 
 PYTHON = {int, float, bool}
@@ -174,7 +176,7 @@ def filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, requires
 
 def _constant(name: str, value: Any) -> None:
     """`zeros`, `zeros_like` and `Tensor.new_zeros`, and the same for ones and empty."""
-    def make(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **shape: Any) -> Tensor:
+    def make(*size: Ints, dtype: Any = None, device: Any = None, requires_grad: bool = False, **shape: Ints) -> Tensor:
         if not size and "size" not in shape:
             raise ArgumentError(name, "no size", "the size is missing", f"write {name}(2, 3), or {name}(()) for a 0-d tensor")
         size = size or (shape.pop("size"),)
@@ -185,7 +187,7 @@ def _constant(name: str, value: Any) -> None:
     def like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
         return filled(input.shape, value, dtype or input.dtype, _place(input, device), requires_grad, f"{name}_like")
 
-    def fresh(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    def fresh(self: Tensor, *size: Ints, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
         return filled(arguments.shape(size, f"new_{name}"), value, dtype or self.dtype, _place(self, device), requires_grad,
                       f"new_{name}")
 
@@ -227,7 +229,7 @@ recording.full, recording.arange = _full, _arange        # as the rules call the
 
 
 @public(method=False)
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of `size` filled with `fill_value`, whose kind decides the dtype unless given.
 
     >>> ta.full((2,), 7)
@@ -245,7 +247,7 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any 
 
 
 @public(function=False)
-def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
+def new_full(self: Tensor, size: Ints, fill_value: Any, *, dtype: Any = None, device: Any = None,
              requires_grad: bool = False) -> Tensor:
     """A tensor of `size` filled with `fill_value`, of this one's dtype and device unless given."""
     return filled(arguments.shape((size,), "new_full"), _value(fill_value)[0], dtype or self.dtype, _place(self, device),

@@ -100,7 +100,7 @@ integer_power = enter(Elementwise("integer_pow", _integer_power, kinds="i"))
 
 
 @public("pow")
-def pow_(input: Any, exponent: Any) -> Tensor:
+def pow_(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ** exponent, either of which may be a number (but not both).
 
     The gradient with respect to the exponent is 0 where the base is 0 and the exponent is not negative.
@@ -129,7 +129,7 @@ def reflected_power(exponent: Tensor, input: Any) -> Tensor:
 
 
 @public()
-def float_power(input: Any, exponent: Any) -> Tensor:
+def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input ** exponent computed in, and returned as, float64.
 
     >>> ta.float_power(ta.tensor([2, 3]), -1).dtype
@@ -142,7 +142,7 @@ def float_power(input: Any, exponent: Any) -> Tensor:
 
 
 @public()
-def ldexp(input: Tensor, other: Any) -> Tensor:
+def ldexp(input: Tensor, other: Tensor | float) -> Tensor:
     """input * 2**other.
 
     >>> ta.ldexp(ta.tensor([1.0]), ta.tensor([3]))

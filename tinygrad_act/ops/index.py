@@ -220,7 +220,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 @public()
 @axis_is_dim
-def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """The `length` elements from `start` on, along `dim`.
 
     >>> ta.arange(5).narrow(0, 1, 2)

@@ -13,7 +13,7 @@ from ..graph import note_view, recording
 from ..op import Op
 from ..tensor import Tensor
 from . import arguments
-from .arguments import axis_is_dim, dimension
+from .arguments import Ints, axis_is_dim, dimension
 from .index import getitem_op
 from .registry import op, public, table
 from .shape import atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, ravel, reshape_op
@@ -49,7 +49,7 @@ def _tensors(tensors: Any, op: str) -> Sequence[Tensor]:
 # --------------------------------------------------------------------------------------------------------- joining
 @public("cat", "concat", "concatenate", method=False, F=True)
 @axis_is_dim
-def cat(tensors: Any, dim: int = 0) -> Tensor:
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors one behind the other along `dim`; on the other axes they agree. dtypes are promoted.
 
     >>> ta.cat([ta.zeros(1, 2), ta.ones(2, 2)]).shape
@@ -70,7 +70,7 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
 
 @public(method=False, F=True)
 @axis_is_dim
-def stack(tensors: Any, dim: int = 0) -> Tensor:
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new axis at `dim`.
 
     >>> ta.stack([ta.zeros(2), ta.ones(2)], dim=1).shape
@@ -85,7 +85,7 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
 
 
 def _joined(names: tuple[str, ...], prepare: Any, dim: Any, doc: str) -> None:
-    def join(tensors: Any) -> Tensor:
+    def join(tensors: Sequence[Tensor]) -> Tensor:
         parts = [prepare(x) for x in _tensors(tensors, names[0])]
         return cat(parts, dim(parts))
     join.__name__, join.__doc__ = names[0], doc
@@ -122,7 +122,7 @@ def _axis(x: Tensor, dim: Any, op: str) -> int:
 
 @public()
 @axis_is_dim
-def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None) -> tuple[Tensor, ...]:
+def split(tensor: Tensor, split_size_or_sections: Ints | None = None, dim: int = 0, *, split_size: Ints | None = None) -> tuple[Tensor, ...]:
     """Consecutive views along `dim`: of one size (the last may be smaller), or of the sizes given.
 
     >>> [len(part) for part in ta.arange(5).split(2)], [len(part) for part in ta.arange(5).split([1, 4])]
@@ -141,7 +141,7 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, s
 
 @public()
 @axis_is_dim
-def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Consecutive views of the sizes given along `dim`, which they fill."""
     dim = _axis(input, dim, "split")
     sizes = arguments.shape((tuple(split_sizes),), "split")
@@ -182,7 +182,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
 
 
 def _even(name: str, axis: Any) -> None:
-    def even(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    def even(input: Tensor, indices_or_sections: Ints) -> tuple[Tensor, ...]:
         dim = axis(input)
         if input.ndim <= dim:
             raise ShapeError(name, f"a tensor of shape {input.shape}", f"it needs {dim + 1} axes or more")

@@ -9,6 +9,7 @@ from .. import dtypes
 from ..backend.namespace import numel
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
+from .arguments import Dims
 from .reduce import axes, cast, keep, only_floats, operand, reduction, shared, synonyms, wide
 from .registry import public
 
@@ -28,7 +29,7 @@ _lse = reduction("logsumexp", wide(_logsumexp), wide(
 
 @public()
 @synonyms
-def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over `dim`, computed without overflow; -inf where everything is.
 
     >>> ta.tensor([1000., 1000.]).logsumexp(0)
@@ -79,7 +80,7 @@ _vector_norm = reduction("norm", wide(_norm), wide(_norm_rule))
 
 @public()
 @synonyms
-def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """The p-norm of the elements over `dim`: (sum |x|**p) ** (1/p). `p` is any number, inf, -inf, or "fro" (2).
 
     >>> ta.tensor([3., -4.]).norm(), ta.tensor([3., -4.]).norm(1)

@@ -17,6 +17,7 @@ from ..backend import namespaces
 from ..errors import ArgumentError, DeviceError, DTypeError, ShapeError
 from ..tensor import Tensor, wrap
 from . import arguments
+from .arguments import Ints
 from .create import leaf
 from .registry import functions, op, public
 
@@ -199,7 +200,7 @@ def _digits(dtype: Any) -> int:
 # ------------------------------------------------------------------------------------------------------ new tensors
 def _sized(name: str, draw: Any, what: str) -> None:
     """`rand` and `rand_like`, `randn` and `randn_like`."""
-    def make(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None,
+    def make(*size: Ints, generator: Generator | None = None, dtype: Any = None, device: Any = None,
              requires_grad: bool = False, **named: Any) -> Tensor:
         if not size and "size" not in named:
             raise ArgumentError(name, "no size", "the size is missing", f"write {name}(2, 3), or {name}(()) for a 0-d tensor")

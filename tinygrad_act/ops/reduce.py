@@ -15,6 +15,7 @@ from ..op import Op
 from ..short import new
 from ..tensor import Tensor
 from . import arguments
+from .arguments import Dims
 from .registry import enter, op, public
 from .results import Range
 
@@ -159,7 +160,7 @@ op("sum_to", lambda F, x, *, shape: F.sum_to(x, shape), lambda F, g, x_shape: F.
 
 @public()
 @synonyms
-def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of all elements, or over `dim` (an int or several). Ints and bools are summed as int64, halves in float32.
 
     >>> ta.tensor([[1., 2.], [3., 4.]]).sum(dim=0)
@@ -172,7 +173,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
 
 @public()
 @synonyms
-def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean of all elements, or over `dim`; of an empty set, NaN. Raises DTypeError for ints without `dtype=`.
 
     >>> ta.tensor([1., 2., 6.]).mean()
@@ -186,7 +187,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 
 @public()
 @synonyms
-def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The product of all elements, or along one `dim`. Its gradient is exact also where elements are zero.
 
     >>> ta.tensor([2., 3., 4.]).prod()
@@ -199,7 +200,7 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 # Sums that leave out NaN.
 @public()
 @synonyms
-def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of the elements that are not NaN."""
     input = cast(operand(input, "nansum"), dtype)
     return sum(recording.where(recording.isnan(input), 0, input), dim, keepdim)
@@ -207,7 +208,7 @@ def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any 
 
 @public()
 @synonyms
-def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean of the elements that are not NaN; NaN where there are none."""
     input = only_floats(cast(operand(input, "nanmean"), dtype), "nanmean")
     count = sum(recording.logical_not(recording.isnan(input)), dim, keepdim)
@@ -239,7 +240,7 @@ smallest = reduction("min", lambda F, x: F.amin(x), wide(to_equals))
 
 @public()
 @synonyms
-def amax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The largest elements over `dim` (one or several). Equal ones share the gradient.
 
     >>> ta.tensor([[1., 5.], [7., 2.]]).amax(dim=1)
@@ -250,7 +251,7 @@ def amax(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 
 @public()
 @synonyms
-def amin(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The smallest elements over `dim` (one or several). Equal ones share the gradient."""
     return _amin.call(input, dim=axes(input, dim, "amin"), keepdim=keepdim)
 
@@ -283,7 +284,7 @@ _count = reduction("count_nonzero", lambda F, x, *, dim=None: F.sum(x != 0, dim)
 
 @public()
 @synonyms
-def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
+def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """How many elements are not 0, over `dim` (one or several); NaN counts.
 
     >>> ta.tensor([0., 2., 0., 3.]).count_nonzero()

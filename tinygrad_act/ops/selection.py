@@ -46,7 +46,7 @@ between = enter(Elementwise(
 
 
 @public("clamp", "clip")
-def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+def clamp(input: Tensor, min: Tensor | float | None = None, max: Tensor | float | None = None) -> Tensor:
     """`input` kept between `min` and `max`, numbers or tensors, either of which may be left out.
 
     The gradient passes inside and at the bounds. Where min > max, the result is max.
@@ -65,13 +65,13 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 
 @public()
-def clamp_min(input: Tensor, min: Any) -> Tensor:
+def clamp_min(input: Tensor, min: Tensor | float) -> Tensor:
     """`input`, but nothing below `min`, a number or a tensor."""
     return clamp(input, min)
 
 
 @public()
-def clamp_max(input: Tensor, max: Any) -> Tensor:
+def clamp_max(input: Tensor, max: Tensor | float) -> Tensor:
     """`input`, but nothing above `max`, a number or a tensor."""
     return clamp(input, None, max)
 
@@ -130,7 +130,7 @@ filled = enter(Elementwise("masked_fill", lambda F, x, mask, value: F.where(mask
 
 
 @public()
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+def masked_fill(input: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
     """`input` with `value`, a number or a 0-d tensor, where the bool tensor `mask` holds; the dtype stays `input`'s.
 
     >>> ta.masked_fill(ta.tensor([1., 2., 3.]), ta.tensor([True, False, True]), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from .. import backend, dtypes
@@ -11,7 +12,7 @@ from ..errors import ArgumentError, IndexingError, ShapeError
 from ..graph import recording
 from ..tensor import Tensor, wrap
 from . import arguments
-from .arguments import axis_is_dim, dimension, dimensions
+from .arguments import Dims, Ints, axis_is_dim, dimension, dimensions
 from .registry import enter, op, public
 from .views import View
 
@@ -55,7 +56,7 @@ def _fill_in(shape: tuple[int, ...], x: Tensor, op: str, count: int | None = Non
 
 
 @public()
-def reshape(input: Tensor, *size: Any, shape: Any = None) -> Tensor:
+def reshape(input: Tensor, *size: Ints, shape: Ints | None = None) -> Tensor:
     """The same elements in another shape (ints, or one tuple; one may be -1); a view where it can be.
 
     >>> ta.arange(6).reshape(2, -1).shape
@@ -67,7 +68,7 @@ def reshape(input: Tensor, *size: Any, shape: Any = None) -> Tensor:
 
 
 @public(function=False)
-def view(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+def view(self: Tensor, *size: Ints, dtype: Any = None) -> Tensor:
     """As reshape, but never a copy: raises ShapeError where one would be needed. `view(dtype)` reads the bytes anew.
 
     >>> ta.arange(6).view(3, 2).shape
@@ -129,7 +130,7 @@ def ravel(input: Tensor) -> Tensor:
 
 
 @public()
-def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Axis `dim` as several of these sizes, one of which may be -1.
 
     >>> ta.zeros(2, 12).unflatten(1, (3, -1)).shape
@@ -144,7 +145,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
 
 @public()
 @axis_is_dim
-def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     """Without the axes of size 1: all of them, or those of `dim` (an int or several).
 
     >>> ta.zeros(1, 2, 1).squeeze().shape
@@ -186,7 +187,7 @@ atleast_3d = _at_least(3, lambda shape: {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*s
 
 # ------------------------------------------------------------------------------------------------------- expand
 @public(function=False)
-def expand(self: Tensor, *size: Any) -> Tensor:
+def expand(self: Tensor, *size: Ints) -> Tensor:
     """A view in which axes of size 1 are repeated, and new ones put in front; -1 leaves an axis as it is.
 
     >>> ta.zeros(3, 1).expand(2, -1, 4).shape
@@ -212,13 +213,13 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 @public()
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     """`expand` as a function."""
     return expand(input, size)
 
 
 @public(method=False)
-def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors as views of their common shape."""
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])
@@ -227,7 +228,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 
 
 @public(method=False)
-def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+def broadcast_shapes(*shapes: Ints) -> tuple[int, ...]:
     """The shape that arrays of these shapes broadcast to.
 
     >>> ta.broadcast_shapes((2, 1), (3,))
@@ -242,7 +243,7 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
 
 
 @public(function=False)
-def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+def sum_to_size(self: Tensor, *size: Ints) -> Tensor:
     """The inverse of expand: summed over the axes that broadcasting `size` to this shape would repeat."""
     shape = arguments.sizes(size, "sum_to_size")
     if broadcast_shape(shape, self.shape) != self.shape or len(shape) > self.ndim:
@@ -251,7 +252,7 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
 
 
 @public(function=False)
-def repeat(self: Tensor, *repeats: Any) -> Tensor:
+def repeat(self: Tensor, *repeats: Ints) -> Tensor:
     """The tensor side by side with itself, as often as said for each axis; more numbers than axes add axes in front.
 
     >>> ta.tensor([1, 2]).repeat(2, 2)
@@ -266,7 +267,7 @@ def repeat(self: Tensor, *repeats: Any) -> Tensor:
 
 
 @public()
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *dims: Ints) -> Tensor:
     """As repeat, with 1 for the axes in front that no number is given for."""
     times = arguments.shape(dims, "tile")
     return repeat_op(input, repeats=(*(1,) * (input.ndim - len(times)), *times))  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from typing import Any
 from ..backend.namespace import numel
 from ..errors import ArgumentError
 from ..tensor import Tensor
+from .arguments import Dims
 from .reduce import axes, keep, mean, only_floats, reduction, synonyms, wide
 from .registry import public
 
@@ -48,7 +49,7 @@ def _spread_settings(x: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, 
 
 @public()
 @synonyms
-def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+def var(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
         correction: float | None = None) -> Tensor:
     """The variance: the sum of squared distances from the mean over n - `correction` (1, or 0 if `unbiased=False`).
 
@@ -60,7 +61,7 @@ def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: b
 
 @public()
 @synonyms
-def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+def std(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
         correction: float | None = None) -> Tensor:
     """The square root of `var`. Where all elements are equal, its gradient is 0."""
     return _deviation.call(input, **_spread_settings(input, dim, unbiased, keepdim, correction, "std"))
