@@ -44,10 +44,11 @@ def test_ints_and_bools(name: str, dtype: str) -> None:
     check(name, None, np.array([[3, 1, 0, 5], [1, 1, 2, 0]]).astype(dtype), 1)
 
 
-def test_dtype_is_the_one_computed_in() -> None:
-    for name in ("cumsum", "cumprod"):
-        assert getattr(ta, name)(ta.tensor([1, 2]), 0, dtype=ta.float64).dtype == ta.float64
-        assert getattr(ta.tensor([1.5, 2.0]), name)(axis=0, dtype="int32").tolist() == ([1, 3] if name == "cumsum" else [1, 2])
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+def test_dtype_is_the_one_computed_in(name: str) -> None:
+    assert getattr(ta, name)(ta.tensor([1, 2]), 0, dtype=ta.float64).dtype == ta.float64
+    check(lambda x: getattr(ta, name)(x, 0, dtype="uint8"), lambda x: getattr(torch, name)(x, 0, dtype=torch.uint8), np.array([100, 3]))
+    assert getattr(ta.tensor([1.5, 2.0]), name)(axis=0, dtype="int32").tolist() == ([1, 3] if name == "cumsum" else [1, 2])
 
 
 @pytest.mark.parametrize("values", [[1.0, 2.0, 3.0], [1.0, 0.0, 3.0], [2.0, 0.0, 3.0, 0.0, 5.0], [0.0, 0.0], [4.0]])

@@ -168,7 +168,8 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = 
     """
     if dtype is not None:
         input = cast(operand(input, "sum"), dtype)
-    return _sum.call(input, dim=dim if dim is None else axes(input, dim, "sum"), keepdim=keepdim)
+    y = _sum.call(input, dim=dim if dim is None else axes(input, dim, "sum"), keepdim=keepdim)
+    return y if dtype is None else cast(y, dtype)
 
 
 @public()
@@ -194,7 +195,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     tensor(24.)
     """
     input = cast(operand(input, "prod"), dtype)
-    return _prod.call(input, dim=axis(input, dim, "prod"), keepdim=keepdim)
+    return cast(_prod.call(input, dim=axis(input, dim, "prod"), keepdim=keepdim), dtype)
 
 
 # Sums that leave out NaN.
@@ -203,7 +204,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of the elements that are not NaN."""
     input = cast(operand(input, "nansum"), dtype)
-    return sum(recording.where(recording.isnan(input), 0, input), dim, keepdim)
+    return sum(recording.where(recording.isnan(input), 0, input), dim, keepdim, dtype=dtype)
 
 
 @public()

@@ -33,10 +33,15 @@ def _cumprod_rule(F: Any, g: Any, x: Any, *, dim: int) -> Any:
 
 def _logcumsumexp_rule(F: Any, g: Any, x: Any, y: Any, *, dim: int) -> Any:
     """exp(x[i]) times the sum of g[k] * exp(-y[k]) over k >= i, in steps of exp(y[k-1] - y[k]), which are at most 1."""
+    half = x.dtype if dtypes.is_half(x.dtype) else None
+    if half:                                                 # y is rounded by more than its differences may be off
+        g, x = F.cast(g, dtypes.float32), F.cast(x, dtypes.float32)
+        y = F.logcumsumexp(x, dim)
     before = shifted(F, y, dim, 0)
     same = before == y                                       # also where both are infinite
     steps = F.where(same, 1, F.exp(F.where(same, 0, before) - F.where(same, 0, y)))
-    return F.exp(x - y) * backward_scan(F, steps, g, dim)
+    gx = F.exp(x - y) * backward_scan(F, steps, g, dim)
+    return F.cast(gx, half) if half else gx
 
 
 _cumsum = reduction("cumsum", lambda F, x, *, dim: F.cumsum(x, dim),
@@ -62,7 +67,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     >>> ta.tensor([1., 2., 3.]).cumsum(0)
     tensor([1., 3., 6.])
     """
-    return along(cast(operand(input, "cumsum"), dtype), dim, "cumsum", lambda x, d: _cumsum.call(x, dim=d))
+    return cast(along(cast(operand(input, "cumsum"), dtype), dim, "cumsum", lambda x, d: _cumsum.call(x, dim=d)), dtype)
 
 
 @public()
@@ -73,7 +78,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     >>> ta.tensor([1., 2., 3.]).cumprod(0)
     tensor([1., 2., 6.])
     """
-    return along(cast(operand(input, "cumprod"), dtype), dim, "cumprod", lambda x, d: _cumprod.call(x, dim=d))
+    return cast(along(cast(operand(input, "cumprod"), dtype), dim, "cumprod", lambda x, d: _cumprod.call(x, dim=d)), dtype)
 
 
 @public()
