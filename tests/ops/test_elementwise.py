@@ -241,8 +241,7 @@ def test_one_input_takes_integers_as_pytorch_does(name: str, dtype: str) -> None
         getattr(torch, name)(torch.from_numpy(x.copy()))
     except (RuntimeError, NotImplementedError):
         return
-    if (name, dtype) != ("square", "bool"):
-        check(name, None, x)
+    check(name, None, x)
 
 
 @pytest.mark.parametrize("name", [*BINARY, *COMPARISONS, "floor_divide"])
@@ -321,7 +320,10 @@ def test_rounding_to_decimals_and_steps_between_floats() -> None:
     for dtype in FLOATS:
         a = np.array([1.0, -1.0, 0.0, INF]).astype(ta.dtypes.as_dtype(dtype))
         check("nextafter", None, a, a[::-1].copy(), order=1)
+    check("nextafter", None, np.array([1.0, 2.0]), np.array([1.0, 3.0]), order=1)
     check("heaviside", None, np.array([-1.0, 0.0, 2.0, NAN]), np.array([0.5]), order=0)
+    check("heaviside", None, np.array([True, False]), np.array([True]))
+    refuses("heaviside", None, 2, np.array([1]))
     check("masked_fill", None, np.array([1, 2]), np.array([True, False]), 2.5)
     for value in (array(), array(dtype="float32"), np.array(2)):
         check("masked_fill", None, array(2, 3), np.array([True, False, True]), value)

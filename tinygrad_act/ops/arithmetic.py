@@ -126,6 +126,16 @@ rad2deg = elementwise("rad2deg", lambda F, x: x * (180 / math.pi), lambda F, g: 
                       doc="Radians as degrees.")
 
 
+@public("square")
+def square_number(input: Tensor) -> Tensor:
+    """x * x, a bool being taken for 0 or 1.
+
+    >>> ta.square(ta.tensor([-3.]))
+    tensor([9.])
+    """
+    return square(cast(input, dtype=dtypes.int64) if isinstance(input, Tensor) and input.array.dtype.char == "?" else input)
+
+
 # ------------------------------------------------------------------------------------------------- of three numbers
 def _lerp(F: Any, input: Any, end: Any, weight: Any) -> Any:
     way = end - input

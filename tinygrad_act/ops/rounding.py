@@ -10,6 +10,7 @@ from ..elementwise import Elementwise
 from ..errors import DTypeError
 from ..tensor import Tensor, wrap
 from .arithmetic import flat
+from .reduce import operand
 from .registry import alias, elementwise, enter, op, public
 
 
@@ -70,7 +71,7 @@ copysign = elementwise(
     lambda F, g, a, y: F.where(a == 0, 0, F.where(F.signbit(a) == F.signbit(y), g, -g)), flat, result="float",
     doc="|a| with the sign of b.")
 heaviside_row = enter(Elementwise(
-    "heaviside", lambda F, input, values: F.where(input == 0, values, F.where(input > 0, F.ones_like(input), 0)),
+    "heaviside", lambda F, input, values: F.where(input == 0, values, F.where(input > 0, F.ones_like(input), F.zeros_like(input))),
     same_dtype=True))
 
 
@@ -81,11 +82,12 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     >>> ta.heaviside(ta.tensor([-2., 0., 3.]), ta.tensor([0.5]))
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return heaviside_row(input, values)
+    return heaviside_row(operand(input, "heaviside"), operand(values, "heaviside"))
 
 
 # Not elementwise to the engine: the next float16 is not the next float32, so nothing may widen it.
-nextafter_row = op("nextafter", lambda F, a, b: F.nextafter(a, b), lambda F, g, a_shape: F.sum_to(g, a_shape),
+nextafter_row = op("nextafter", lambda F, a, b: F.nextafter(a, b),
+                   lambda F, g, a, b: F.sum_to(F.where(a == b, 0, g), a.shape),
                    lambda F, g, b_shape: F.sum_to(F.zeros_like(g), b_shape), same_dtype=True)
 
 
