@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_act.backend import special, strict
+from tinygrad_act.backend import numpy, special, strict
 from tinygrad_act.backend.strict import StrictArray, lift, unwrap, wrap
 from tinygrad_act.symbols.cuda import TYPES
 
@@ -29,6 +29,10 @@ HEAD = f"""{DECLARED}
 inline float floor(float x) {{ return floorf(x); }}
 inline float fmod(float x, float y) {{ return fmodf(x, y); }}
 inline float copysign(float x, float y) {{ return copysignf(x, y); }}
+inline double erfcx(double x) {{ return exp(x * x) * erfc(x); }}
+inline double erfinv(double y) {{ double x = 0; for (int k = 0; k < 99; k++) x += (y - erf(x)) * exp(x * x) / 1.1283791670955126; return x; }}
+inline float erfcxf(float x) {{ return (float)erfcx((double)x); }}
+inline float erfinvf(float y) {{ return (float)erfinv((double)y); }}
 #define isinf __builtin_isinf
 #define isfinite __builtin_isfinite
 #define signbit __builtin_signbit
@@ -74,6 +78,26 @@ class ElementwiseKernel:
         return wrap(outs[0]) if len(outs) == 1 else tuple(map(wrap, outs))
 
 
+class State:
+    """What CuPy keeps on the GPU for a generator: here the text of NumPy's."""
+
+    def __init__(self, generator: Any) -> None:
+        self.generator = generator
+
+    def set(self, state: Any) -> None:
+        numpy.set_generator_state(self.generator, state.tobytes())
+
+
+def asnumpy(x: Any) -> Any:
+    return np.frombuffer(numpy.generator_state(x.generator), np.int8) if isinstance(x, State) else strict.to_host(x)
+
+
+def default_rng(seed: int) -> Any:
+    numbers = strict.generator(seed)
+    numbers.bit_generator = SimpleNamespace(_state=State(numbers._of))
+    return numbers
+
+
 def scatter_add(a: Any, index: Any, v: Any) -> None:
     if a.dtype.name not in ATOMIC:
         raise TypeError("scatter_add only supports int32, float16, float32, float64, uint32, uint64, as data type")
@@ -84,7 +108,7 @@ class Cupy(ModuleType):
     """The module: NumPy's functions on strict arrays, and what is CuPy's own."""
 
     ndarray, ElementwiseKernel = StrictArray, ElementwiseKernel
-    asnumpy = staticmethod(strict.to_host)
+    asnumpy, random = staticmethod(asnumpy), SimpleNamespace(default_rng=default_rng)
     cuda = SimpleNamespace(Device=lambda index: contextlib.nullcontext(), get_device_id=lambda: 0,
                            runtime=SimpleNamespace(getDeviceCount=lambda: 2, CUDARuntimeError=OSError))
 

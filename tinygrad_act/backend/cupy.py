@@ -57,6 +57,12 @@ class CupyNamespace(Namespace):
             self.kernels[(*name, *numbers) if branches else name] = launch
         return launch(arrays, numbers)
 
+    def cast(self, x: Any, dtype: Any) -> Any:
+        return super().cast(x, known(dtype))
+
+    def new(self, shape: Any, dtype: Any, value: Any = None, index: int | None = None) -> Any:
+        return super().new(shape, known(dtype), value, index)
+
     def on(self, index: int | None) -> Any:
         return super().on(index) if index is None else on_device(index)
 
@@ -94,14 +100,19 @@ class CupyNamespace(Namespace):
         return cupy.searchsorted(ends, cupy.arange(ends[-1].item() if counts.size else 0), side="right")
 
 
+def known(dtype: Any) -> Any:
+    """The dtype, if CuPy has it."""
+    if getattr(dtype, "name", "") == "bfloat16":
+        raise DTypeError("backend 'cupy'", dtype.name, "CuPy has no such element type", "use ta.float16 or ta.float32")
+    return dtype
+
+
 F = CupyNamespace()
 
 
 def from_host(array: np.ndarray, index: int | None = None) -> Any:
-    if array.dtype.kind == "V" or array.dtype.name == "bfloat16":
-        raise DTypeError("backend 'cupy'", array.dtype.name, "CuPy has no such element type", "use ta.float16 or ta.float32")
     with F.on(index):
-        return cupy.asarray(array)
+        return cupy.asarray(array, known(array.dtype))
 
 
 def to_host(array: Any) -> np.ndarray:
