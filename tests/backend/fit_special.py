@@ -22,10 +22,18 @@ def series(x: Any) -> Any:
     return sum((-1) ** k * fac2(2 * k - 1) / (2 * x * x) ** k for k in range(25)) / (x * sqrt(pi))
 
 
+def fitted(f: Callable[[Any], Any], interval: list[Any], terms: int) -> Any:
+    """mpmath's Chebyshev fit, highest power first, whatever the version."""
+    try:
+        return chebyfit(f, interval, terms, asc=True)[::-1]
+    except TypeError:                                # before mpmath 1.4
+        return chebyfit(f, interval, terms)
+
+
 def unit(f: Callable[[Any], Any], low: Any, high: Any, terms: int) -> list[float]:
     """The fit of f on [low, high], in u that runs from -1 to 1 there, highest power first."""
     middle, half = (high + low) / 2, (high - low) / 2
-    return [float(c) for c in chebyfit(lambda u: f(middle + half * u), [-1, 1], terms)]
+    return [float(c) for c in fitted(lambda u: f(middle + half * u), [-1, 1], terms)]
 
 
 def tables() -> dict[str, list[float]]:
@@ -42,9 +50,9 @@ def tables() -> dict[str, list[float]]:
         return x
 
     return {
-        "NEAR": [float(c) for c in chebyfit(near, [0, mpf(0.25)], 10)],
+        "NEAR": [float(c) for c in fitted(near, [0, mpf(0.25)], 10)],
         "REST": unit(rest, 1 / (HIGH + POLE), 1 / (LOW + POLE), 24),
-        "INVERSE": [float(c) for c in chebyfit(inverse, [0, mpf(0.25)], 15)],
+        "INVERSE": [float(c) for c in fitted(inverse, [0, mpf(0.25)], 15)],
         "GUESS": unit(lambda t: guess(1 / t - 1) * t, 1 / mpf(7.1), 1 / mpf(1.83), 9),
         "SINGLE": unit(lambda t: erfcx(1 / t - 2), 1 / mpf(12.5), 1 / mpf(2), 14),
         "SCALED": unit(lambda t: 1 / sqrt(pi) if not t else (erfcx if t > 0.005 else series)(1 / t - 2) / t,
