@@ -11,14 +11,17 @@ from tinygrad_act.tensor import Tensor as Tensor
 from . import activations as activations
 from . import autograd as autograd
 from . import backend as backend
-from .dtypes import bool_ as bool
+from .dtypes import bool_ as _bool
+bool = _bool
 from . import cuda as cuda
-from tinygrad_act.backend import Device as device
+from tinygrad_act.backend import Device as _device
+device = _device
 from .dtypes import double as double
 from tinygrad_act.grad_mode import enable_grad as enable_grad
 from . import errors as errors
 from tinygrad_act.dtypes import finfo as finfo
-from .dtypes import float32 as float
+from .dtypes import float32 as _float
+float = _float
 from .dtypes import float16 as float16
 from .dtypes import float32 as float32
 from .dtypes import float64 as float64
@@ -26,7 +29,8 @@ from tinygrad_act.dtypes import get_default_dtype as get_default_dtype
 from .dtypes import half as half
 from tinygrad_act.dtypes import iinfo as iinfo
 from tinygrad_act.grad_mode import inference_mode as inference_mode
-from .dtypes import int32 as int
+from .dtypes import int32 as _int
+int = _int
 from .dtypes import int16 as int16
 from .dtypes import int32 as int32
 from .dtypes import int64 as int64

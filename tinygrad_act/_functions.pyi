@@ -4,7 +4,6 @@ import builtins
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
-from tinygrad_act.ops.random import Generator
 from tinygrad_act.ops.results import Chosen, Range
 from tinygrad_act.tensor import Tensor
 

@@ -6,9 +6,11 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from . import backend
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Mode(threading.local):
@@ -41,7 +43,7 @@ class set_grad_enabled:
     def __exit__(self, *exc: object) -> None:
         mode.grad, mode.inference = self.before.pop()
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: Function) -> Function:
         mode.grad = self.called
         return _decorate(function, lambda: type(self)(self.enabled))
 
@@ -68,7 +70,7 @@ class no_grad(set_grad_enabled):
         self.called = mode.grad
         return super().__enter__()
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: Function) -> Function:
         return _decorate(function, type(self))
 
 
@@ -93,11 +95,11 @@ class inference_mode(no_grad):
         mode.grad, mode.inference = not self.on, bool(self.on)
         return self
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: Function) -> Function:
         return _decorate(function, lambda: type(self)(self.on))
 
 
-def _decorate(function: Callable[..., Any], context: Callable[[], Any]) -> Callable[..., Any]:
+def _decorate(function: Function, context: Callable[[], Any]) -> Function:
     """The function run in the context; a generator function only while it runs, not while it waits."""
     if inspect.isgeneratorfunction(function):
         @functools.wraps(function)
@@ -118,13 +120,13 @@ def _decorate(function: Callable[..., Any], context: Callable[[], Any]) -> Calla
                     raise
                 except BaseException as error:
                     resume, given = running.throw, error
-        return steps
+        return steps  # type: ignore[return-value]
 
     @functools.wraps(function)
     def inside(*args: Any, **kwargs: Any) -> Any:
         with context():
             return function(*args, **kwargs)
-    return inside
+    return inside  # type: ignore[return-value]
 
 
 def is_grad_enabled() -> bool:

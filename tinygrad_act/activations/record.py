@@ -24,6 +24,7 @@ from ..elementwise import Elementwise
 from ..errors import ArgumentError
 from ..op import Op
 from ..ops.registry import enter, table
+from ..tensor import Tensor
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
@@ -71,8 +72,9 @@ class Activation:
         self._using: dict[str, Op] = {}
         self.__doc__ = op.__doc__ = inspect.getdoc(forward)
 
-    def __call__(self, *inputs: Any, **settings: Any) -> Any:
-        return self.op(*inputs, **settings)
+    def __call__(self, *inputs: Any, **settings: Any) -> Tensor:
+        out: Tensor = self.op(*inputs, **settings)
+        return out
 
     def __repr__(self) -> str:
         return f"<activation {self.name}{tuple(self.settings)}>"

@@ -218,6 +218,7 @@ def functions_stub(named: dict[str, Any]) -> str:
     rows, classes = [], []
     for name, f in sorted(named.items()):
         if isinstance(f, type):
+            stub.own.add(name)
             classes.append(f"from {f.__module__} import {f.__name__} as {name}\n")
         else:
             rows += stub.define(name, f)
@@ -274,6 +275,11 @@ def modules_stub(package: Any) -> str:
 SETTINGS = {"num_parameters": int, "device": Any, "dtype": Any}        # of the modules made from records
 
 
+def imported(place: str, there: str, name: str) -> str:
+    """A line that offers it; under another name it would only be imported."""
+    return f"from {place} import {there} as {name}" if there == name else f"from {place} import {there} as _{name}\n{name} = _{name}"
+
+
 def package_stub(package: Any, known: Iterable[str]) -> str:
     """The names of the package: where each stands; `known` are those of `_functions.pyi`."""
     stub = Stub()
@@ -285,10 +291,10 @@ def package_stub(package: Any, known: Iterable[str]) -> str:
         if isinstance(value, types.ModuleType):
             listed.append(f"from . import {name} as {name}")
         elif place.startswith(package.__name__):
-            listed.append(f"from {place} import {value.__name__} as {name}")
+            listed.append(imported(place, value.__name__, name))
         elif value is not None:                                    # a dtype; bool is bool_ there, and float float32
             there = name if dtypes.get(name) is value else next(k for k, v in dtypes.items() if v is value and k[0] != "_")
-            listed.append(f"from .dtypes import {there} as {name}")
+            listed.append(imported(".dtypes", there, name))
     rest = [f"bfloat16: {stub.hint(Any)}", f"__version__: {stub.builtin('str')}"]
     return stub.text("\n".join([*listed, "", *rest]) + "\n")
 
