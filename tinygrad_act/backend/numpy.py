@@ -29,17 +29,22 @@ class NumpyNamespace(Namespace):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 
+    # NumPy's reductions take (array, axis, dtype, out, keepdims); by position that is half a microsecond less
     def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        if x.dtype.char in "fd":
+            return _add(x, dim, None, None, keepdim)
         return _narrow(x, _add(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
 
     def mean(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
+        if x.dtype.char in "fd":
+            return _add(x, dim, None, None, keepdim) / numel(x.shape, dim)
         return _narrow(x, _add(x, axis=dim, keepdims=keepdim, dtype=_wide(x)) / numel(x.shape, dim))
 
     def amax(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-        return _max(x, axis=dim, keepdims=keepdim)
+        return _max(x, dim, None, None, keepdim)
 
     def amin(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-        return _min(x, axis=dim, keepdims=keepdim)
+        return _min(x, dim, None, None, keepdim)
 
     def windows(self, x: Any, dim: int, size: int, step: int) -> Any:
         view = np.lib.stride_tricks.sliding_window_view(x, size, axis=dim, writeable=x.flags.writeable)

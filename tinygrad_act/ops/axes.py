@@ -32,7 +32,7 @@ def _swap(x: Tensor, dim0: int, dim1: int, op: str) -> Tensor:
     dims = list(range(n))
     if n:
         dims[i], dims[j] = j, i
-    return permute_op(x, dims=tuple(dims))  # type: ignore[no-any-return]
+    return permute_op.call(x, dims=tuple(dims))  # type: ignore[no-any-return]
 
 
 @public("transpose", "swapdims")
@@ -62,7 +62,7 @@ def permute(input: Tensor, *dims: Ints, **named: Ints) -> Tensor:
     if len(given) != input.ndim or not (dims or named):
         raise ShapeError("permute", f"{given} for a tensor of shape {input.shape}", "every axis must be named once")
     order = dimensions(given, input.ndim, "permute")
-    return permute_op(input, dims=order)  # type: ignore[no-any-return]
+    return permute_op.call(input, dims=order)  # type: ignore[no-any-return]
 
 
 @public("movedim", "moveaxis")
@@ -80,7 +80,7 @@ def movedim(input: Tensor, source: Ints, destination: Ints) -> Tensor:
         return input
     moved = dict(zip(end, start, strict=True))
     others = iter([d for d in range(n) if d not in start])
-    return permute_op(input, dims=tuple([moved[d] if d in moved else next(others) for d in range(n)]))  # type: ignore[no-any-return]
+    return permute_op.call(input, dims=tuple([moved[d] if d in moved else next(others) for d in range(n)]))  # type: ignore[no-any-return]
 
 
 @public()
@@ -88,7 +88,7 @@ def t(input: Tensor) -> Tensor:
     """A matrix transposed; 0-d and 1-d tensors as they are."""
     if input.ndim > 2:
         raise ShapeError("t", f"a tensor of shape {input.shape}", "it has more than 2 axes", "use .mT or .transpose(...)")
-    return permute_op(input, dims=(1, 0)) if input.ndim == 2 else input
+    return permute_op.call(input, dims=(1, 0)) if input.ndim == 2 else input
 
 
 @public()
@@ -104,7 +104,7 @@ def _matrix_transpose(x: Tensor) -> Tensor:
 
 
 def _reversed(x: Tensor) -> Tensor:
-    return permute_op(x, dims=tuple(range(x.ndim - 1, -1, -1)))  # type: ignore[no-any-return]
+    return permute_op.call(x, dims=tuple(range(x.ndim - 1, -1, -1)))  # type: ignore[no-any-return]
 
 
 def _hermitian(x: Tensor) -> Tensor:
@@ -129,13 +129,13 @@ def flip(input: Tensor, *dims: Ints, **named: Ints) -> Tensor:
     if not dims and "dims" not in named:
         raise ArgumentError("flip", "no dims", "the dims are missing")
     order = dimensions(arguments.sizes(dims or (named["dims"],), "flip"), input.ndim, "flip")
-    return flip_op(input, dims=order if input.ndim else ())  # type: ignore[no-any-return]
+    return flip_op.call(input, dims=order if input.ndim else ())  # type: ignore[no-any-return]
 
 
 def _flipped(x: Tensor, dim: int, op: str) -> Tensor:
     if x.ndim <= dim:
         raise ShapeError(op, f"a tensor of shape {x.shape}", f"it needs {dim + 1} axes or more")
-    return flip_op(x, dims=(dim,))  # type: ignore[no-any-return]
+    return flip_op.call(x, dims=(dim,))  # type: ignore[no-any-return]
 
 
 @public()
@@ -167,7 +167,7 @@ def roll(input: Tensor, shifts: Ints, dims: Ints | None = None) -> Tensor:
         raise IndexingError("roll", f"dims={dims} of a 0-d tensor", "it has no axes")
     if len(axes) != len(steps):
         raise ArgumentError("roll", f"shifts={steps}, dims={dims}", "there must be a dim for each shift")
-    return roll_op(input, shifts=steps, dims=axes)  # type: ignore[no-any-return]
+    return roll_op.call(input, shifts=steps, dims=axes)  # type: ignore[no-any-return]
 
 
 @public()
@@ -196,7 +196,7 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     if not 0 <= size <= n or step <= 0:
         raise ShapeError("unfold", f"size={size}, step={step} along an axis of {n}",
                          "the step must be positive" if step <= 0 else f"the size must be from 0 to {n}")
-    x = self if self.ndim else reshape_op(self, shape=(1,))
+    x = self if self.ndim else reshape_op.call(self, shape=(1,))
     if not self.ndim:
-        return reshape_op(x, shape=(1,))[:size]  # type: ignore[no-any-return]
-    return windows_op(x, dim=dim, size=size, step=step)  # type: ignore[no-any-return]
+        return reshape_op.call(x, shape=(1,))[:size]  # type: ignore[no-any-return]
+    return windows_op.call(x, dim=dim, size=size, step=step)  # type: ignore[no-any-return]

@@ -201,11 +201,11 @@ def _indices(p: Any, array: Any) -> Any:
 @public("__getitem__", function=False)
 def getitem(x: Tensor, index: Any) -> Tensor:
     if type(index) is slice and index.step is None and type(index.start) in ENDS and type(index.stop) in ENDS and x.array.ndim:
-        return getitem_op(x, index=(index,))  # type: ignore[no-any-return]
+        return getitem_op.call(x, index=(index,))  # type: ignore[no-any-return]
     basic, advanced = resolve(x, index)
     if basic is not None:
-        x = getitem_op(x, index=basic)
-    return x if advanced is None else getitem_op(x, index=advanced)
+        x = getitem_op.call(x, index=basic)
+    return x if advanced is None else getitem_op.call(x, index=advanced)
 
 
 @public()
@@ -215,7 +215,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     if not input.ndim:
         raise IndexingError("select", "a 0-d tensor", "it has no axis to select from")
     dim, i = dimension(dim, input.ndim, "select"), arguments.whole(index, "select", "index")
-    return getitem_op(input, index=(*(ALL,) * dim, _within(i, input.shape, dim, "select")))  # type: ignore[no-any-return]
+    return getitem_op.call(input, index=(*(ALL,) * dim, _within(i, input.shape, dim, "select")))  # type: ignore[no-any-return]
 
 
 @public()
@@ -235,7 +235,7 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     start += n if start < 0 else 0
     if length < 0 or start + length > n:
         raise ShapeError("narrow", f"start={start}, length={length} along an axis of {n}", "it reaches past the end")
-    return getitem_op(input, index=(*(ALL,) * dim, slice(start, start + length)))  # type: ignore[no-any-return]
+    return getitem_op.call(input, index=(*(ALL,) * dim, slice(start, start + length)))  # type: ignore[no-any-return]
 
 
 @public()

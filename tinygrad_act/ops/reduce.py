@@ -116,7 +116,7 @@ def wide(rule: Function) -> Function:
     @functools.wraps(rule)
     def run(F: Any, *values: Any, **params: Any) -> Any:
         half = values[0].dtype
-        if not dtypes.is_half(half):
+        if half.char in "fd" or not dtypes.is_half(half):
             return rule(F, *values, **params)
         return F.cast(rule(F, *[F.cast(v, dtypes.float32) if hasattr(v, "dtype") and v.dtype == half else v for v in values],
                            **params), half)

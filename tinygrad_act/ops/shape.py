@@ -64,7 +64,7 @@ def reshape(input: Tensor, *size: Ints, shape: Ints | None = None) -> Tensor:
     """
     if not size and shape is None:
         raise ArgumentError("reshape", "no shape", "the shape is missing", "write x.reshape(-1), or x.reshape(()) for 0-d")
-    return reshape_op(input, shape=_fill_in(arguments.sizes(size or (shape,), "reshape"), input, "reshape"))  # type: ignore[no-any-return]
+    return reshape_op.call(input, shape=_fill_in(arguments.sizes(size or (shape,), "reshape"), input, "reshape"))  # type: ignore[no-any-return]
 
 
 @public(function=False)
@@ -83,7 +83,7 @@ def view(self: Tensor, *size: Ints, dtype: Any = None) -> Tensor:
         if not F.overlaps(F.reshape(array, shape), array):
             raise ShapeError("view", f"{self.shape} with strides {stride(self)} into {shape}", "it would take a copy",
                              "use .reshape(...), or .contiguous().view(...)")
-    return reshape_op(self, shape=shape)  # type: ignore[no-any-return]
+    return reshape_op.call(self, shape=shape)  # type: ignore[no-any-return]
 
 
 def _view_as_dtype(x: Tensor, dtype: Any) -> Tensor:
@@ -120,13 +120,13 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         raise ArgumentError("flatten", f"start_dim={start_dim}, end_dim={end_dim}", "the start comes after the end")
     if first == last and shape:
         return input
-    return reshape_op(input, shape=(*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))  # type: ignore[no-any-return]
+    return reshape_op.call(input, shape=(*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))  # type: ignore[no-any-return]
 
 
 @public()
 def ravel(input: Tensor) -> Tensor:
     """All elements in one axis; a view where it can be."""
-    return input if input.ndim == 1 else reshape_op(input, shape=(input.array.size,))
+    return input if input.ndim == 1 else reshape_op.call(input, shape=(input.array.size,))
 
 
 @public()
@@ -140,7 +140,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     if not shape or not input.ndim:
         raise ShapeError("unflatten", f"{input.shape} with sizes {shape}", "there is no axis, or no size, to unflatten")
     inner = _fill_in(shape, input, "unflatten", input.shape[dim])
-    return reshape_op(input, shape=(*input.shape[:dim], *inner, *input.shape[dim + 1:]))  # type: ignore[no-any-return]
+    return reshape_op.call(input, shape=(*input.shape[:dim], *inner, *input.shape[dim + 1:]))  # type: ignore[no-any-return]
 
 
 @public()
@@ -153,7 +153,7 @@ def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     """
     shape = input.shape
     drop = range(len(shape)) if dim is None else dimensions(dim, len(shape), "squeeze")
-    return reshape_op(input, shape=tuple([n for i, n in enumerate(shape) if n != 1 or i not in drop]))  # type: ignore[no-any-return]
+    return reshape_op.call(input, shape=tuple([n for i, n in enumerate(shape) if n != 1 or i not in drop]))  # type: ignore[no-any-return]
 
 
 @public()
@@ -165,7 +165,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     (3, 1)
     """
     dim = dimension(dim, input.ndim + 1, "unsqueeze")
-    return reshape_op(input, shape=(*input.shape[:dim], 1, *input.shape[dim:]))  # type: ignore[no-any-return]
+    return reshape_op.call(input, shape=(*input.shape[:dim], 1, *input.shape[dim:]))  # type: ignore[no-any-return]
 
 
 def _at_least(n: int, place: Any) -> Any:
@@ -173,7 +173,7 @@ def _at_least(n: int, place: Any) -> Any:
         if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
             tensors = tuple(tensors[0])
         elif len(tensors) == 1:
-            return tensors[0] if tensors[0].ndim >= n else reshape_op(tensors[0], shape=place(tensors[0].shape))
+            return tensors[0] if tensors[0].ndim >= n else reshape_op.call(tensors[0], shape=place(tensors[0].shape))
         return tuple([at_least(t) for t in tensors])
     at_least.__name__ = f"atleast_{n}d"
     at_least.__doc__ = f"Each tensor with axes of size 1 added until it has {n}; a tuple for several."
@@ -203,7 +203,7 @@ def expand(self: Tensor, *size: Ints) -> Tensor:
     if not fits:
         raise ShapeError("expand", f"{here} to {shape}", "only axes of size 1, and new ones in front, can be expanded",
                          "unsqueeze where the new axis should be")
-    return expand_op(self, shape=shape)  # type: ignore[no-any-return]
+    return expand_op.call(self, shape=shape)  # type: ignore[no-any-return]
 
 
 @public(function=False)
@@ -224,7 +224,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])
     shape = broadcast_shapes(*[t.shape for t in tensors])
-    return tuple([t if t.shape == shape else expand_op(t, shape=shape) for t in tensors])
+    return tuple([t if t.shape == shape else expand_op.call(t, shape=shape) for t in tensors])
 
 
 @public(method=False)
