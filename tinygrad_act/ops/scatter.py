@@ -40,21 +40,21 @@ for _row in (scatter_op, scatter_add_op, index_add_op, index_copy_op):
 
 
 # --------------------------------------------------------------------------------------------------- one position each
-def _indexed(x: Tensor, dim: Any, index: Any, op: str) -> tuple[Tensor, int]:
-    """x with an axis at least, and `dim` from the front; `index` checked against both."""
+def _indexed(x: Tensor, dim: Any, index: Any, op: str) -> tuple[int, Tensor]:
+    """`dim` from the front and `index`, checked against x; an empty one may be of any dtype."""
     dim = dimension(dim, x.ndim, op)
-    _integers(index, op)
+    _integers(index, op, empty=True)
     if (index.ndim or 1) != (x.ndim or 1):
         raise ShapeError(op, f"an index of shape {index.shape} for a tensor of shape {x.shape}", "they must have as many axes")
     if 0 not in index.shape and any(d != dim and n > m for d, (n, m) in enumerate(zip(index.shape, x.shape, strict=False))):
         raise ShapeError(op, f"an index of shape {index.shape} for a tensor of shape {x.shape}",
                          f"apart from dim {dim} it may not be larger")
     _in_bounds(index, x.shape[dim] if x.ndim else 1, dim, op)
-    return x, dim
+    return dim, index if index.dtype.kind == "i" else recording.cast(index, dtype=dtypes.int64)
 
 
-def _integers(index: Any, op: str) -> None:
-    if not isinstance(index, Tensor) or index.dtype.kind != "i":
+def _integers(index: Any, op: str, empty: bool = False) -> None:
+    if not isinstance(index, Tensor) or (index.dtype.kind != "i" and not (empty and 0 in index.shape)):
         raise DTypeError(op, f"an index of {getattr(index, 'dtype', type(index).__name__)}", "an index is an integer tensor",
                          "convert it with .long()")
 
@@ -78,7 +78,9 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     tensor([[1, 1],
             [4, 3]])
     """
-    input, dim = _indexed(input, dim, index, "gather")
+    if isinstance(index, Tensor) and 0 in index.shape:           # of nothing: PyTorch asks no more of it
+        return reshape(getitem_op(reshape(input, -1), index=(slice(0),)), index.shape)
+    dim, index = _indexed(input, dim, index, "gather")
     out = gather_op(_line(input), _line(index), dim=dim)
     return out if index.ndim else reshape(out, ())
 
@@ -111,7 +113,7 @@ def _constant(value: Any, index: Tensor, x: Tensor) -> Tensor:
 
 def scattered(op: str, row: Any, x: Tensor, dim: Any, index: Tensor, src: Tensor, **settings: Any) -> Tensor:
     shape = x.shape
-    x, dim = _indexed(x, dim, index, op)
+    dim, index = _indexed(x, dim, index, op)
     if src.dtype != x.dtype:
         raise DTypeError(op, f"a source of {src.dtype} for a tensor of {x.dtype}", "the dtypes differ", "convert one with .to")
     x, index, src = _line(x), _line(index), _line(src)
@@ -192,16 +194,21 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 @public()
 @axis_is_dim
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """A copy with the slices that `index` names filled with `value`, a number or a 0-d tensor."""
+    """A copy with the slices that `index` names filled with `value`, a number or a 0-d tensor.
+
+    >>> ta.zeros(3).index_fill(0, ta.tensor([0, 2]), 5)
+    tensor([5., 0., 5.])
+    """
     dim, index = _slices(input, dim, index, "index_fill", -input.shape[dim] if input.ndim else -1)
     if not isinstance(value, Tensor):
         value = recording.full((), value, input)
     if value.ndim:
         raise ShapeError("index_fill", f"a value of shape {value.shape}", "it must be a number or a 0-d tensor", "use index_copy")
     value = value if value.dtype == input.dtype else recording.cast(value, dtype=input.dtype)
-    line = _line(input)
-    out = index_copy_op(line, index, expand(value, (*line.shape[:dim], index.shape[0], *line.shape[dim + 1:])), dim=dim)
-    return out if input.ndim else reshape(out, ())
+    array, F = index.array, namespaces[type(index.array)]
+    named = F.index_copy(F.full((_line(input).shape[dim],), 0, array), 0, array, F.ones_like(array))     # 1 where named, once
+    along = [-1 if d == dim else 1 for d in range(input.ndim)]
+    return recording.where(Tensor(F.reshape(named, along)) != 0, value, input)  # type: ignore[no-any-return]
 
 
 # ------------------------------------------------------------------------------------------------- as if it were flat
@@ -228,7 +235,10 @@ def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = Fa
 @public()
 @axis_is_dim
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """gather, with `input` and `indices` broadcast against each other on the other axes; without dim, as if flat."""
+    """gather, with `input` and `indices` broadcast against each other on the other axes; without dim, as if flat.
+
+    Along a dim, negative indices count from its end.
+    """
     if dim is None:
         return gather(reshape(input, -1), 0, reshape(indices, -1))
     dim = dimension(dim, input.ndim, "take_along_dim")
@@ -236,6 +246,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         raise ShapeError("take_along_dim", f"{input.shape} and {indices.shape}", "they must have as many axes")
     shapes = [tuple([1 if d == dim else n for d, n in enumerate(t.shape)]) for t in (input, indices)]
     common = broadcast_shapes(*shapes)
+    indices = recording.where(indices < 0, indices + input.shape[dim], indices)
     wide = [expand(t, (*common[:dim], t.shape[dim], *common[dim + 1:])) for t in (input, indices)]
     return gather(wide[0], dim, wide[1])
 
