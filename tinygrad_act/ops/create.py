@@ -291,20 +291,22 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
     """
     if end is None or start is None:
         start, end = 0, start if end is None else end
-    start, end, step = (_number(x, "arange", what) for x, what in ((start, "start"), (end, "end"), (step, "step")))
+    given = start, end, step = tuple([_number(x, "arange", what) for x, what in ((start, "start"), (end, "end"), (step, "step"))])
     dtype = dtypes.as_dtype(dtype)
     if dtype is None:
-        ints = all(isinstance(x, int) for x in (start, end, step))
+        ints = all(isinstance(x, int) for x in given)
         dtype = dtypes.int64 if ints else dtypes.get_default_dtype()
     if not dtypes.is_floating(dtype):
         start, end, step = int(start), int(end), int(step)
+        if dtype == dtypes.int64:                            # of the int dtypes, only this counts between the rounded ends
+            given = start, end, step
     if step == 0 or not math.isfinite(start) or not math.isfinite(end):
         raise ArgumentError("arange", f"start={start}, end={end}, step={step}",
                             "the step must not be zero" if step == 0 else "a range must be finite")
     if (end - start) * step < 0:
         raise ArgumentError("arange", f"start={start}, end={end}, step={step}", "the step leads away from the end")
-    whole = all(isinstance(x, int) for x in (start, end, step))
-    n = -((start - end) // step) if whole else math.ceil((end - start) / step)
+    first, last, by = given
+    n = -((first - last) // by) if all(isinstance(x, int) for x in given) else math.ceil((last - first) / by)
     i, F = _count(n, device)
     if dtypes.is_floating(dtype):
         i = F.cast(i, dtypes.float64)
@@ -320,8 +322,9 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
     >>> ta.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
-    values, F = _spaced(start, end, steps, device, "linspace")
-    return leaf(F.cast(values, dtypes.as_dtype(dtype) or dtypes.get_default_dtype()), requires_grad, "linspace")
+    dtype = dtypes.as_dtype(dtype) or dtypes.get_default_dtype()
+    values, F = _spaced(start, end, steps, dtype, device, "linspace")
+    return leaf(F.cast(values, dtype), requires_grad, "linspace")
 
 
 @public(method=False)
@@ -332,14 +335,16 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     >>> ta.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    powers, F = _spaced(start, end, steps, device, "logspace")
+    dtype = dtypes.as_dtype(dtype) or dtypes.get_default_dtype()
+    powers, F = _spaced(start, end, steps, dtype, device, "logspace")
     values = F.pow(F.full((), base, powers), powers)
-    return leaf(F.cast(values, dtypes.as_dtype(dtype) or dtypes.get_default_dtype()), requires_grad, "logspace")
+    return leaf(F.cast(values, dtype), requires_grad, "logspace")
 
 
-def _spaced(start: Any, end: Any, steps: Any, device: Any, op: str) -> tuple[Any, Any]:
-    """float64 numbers counted from whichever end is nearer, so that both ends are exact."""
-    start, end, steps = float(_number(start, op, "start")), float(_number(end, op, "end")), arguments.whole(steps, op, "steps")
+def _spaced(start: Any, end: Any, steps: Any, dtype: Any, device: Any, op: str) -> tuple[Any, Any]:
+    """float64 numbers counted from whichever end is nearer, so that both ends are exact; an int dtype has whole ends."""
+    start, end, steps = _number(start, op, "start"), _number(end, op, "end"), arguments.whole(steps, op, "steps")
+    start, end = (float(x) if dtypes.is_floating(dtype) else float(int(x)) for x in (start, end))
     if steps < 0:
         raise ArgumentError(op, f"steps={steps}", "the number of steps cannot be negative")
     i, F = _count(steps, device)
