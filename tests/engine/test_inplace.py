@@ -340,6 +340,8 @@ def test_metadata_in_place() -> None:
         z.mul_(3)
         z.sum().backward()
         assert y.grad.tolist() == [[6, 6]]
+        v = lib.tensor([1.0, 2.0])
+        assert v.t_() is v and v.t_().mul_(2).tolist() == [2, 4]
 
 
 def test_retained_gradients_follow_the_tensor() -> None:

@@ -317,8 +317,10 @@ def _reshaping(name: str, function: Callable[..., Tensor]) -> Callable[..., Tens
         view = function(self, *args, **params)
         self.array, self.node = view.array, view.node
         if view.view_of and view.view_of[1] is not None:
+            root = view.view_of[0]
             self.view_of = view.view_of
-            self.view_of[0].views.append(weakref.ref(self))
+            root.views = root.views or []             # none, if the function gave back its argument, as t does a vector
+            root.views.append(weakref.ref(self))
         return self
     return named(method, name, function)
 

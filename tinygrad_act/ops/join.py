@@ -186,7 +186,7 @@ def _even(name: str, axis: Any) -> None:
         dim = axis(input)
         if input.ndim <= dim:
             raise ShapeError(name, f"a tensor of shape {input.shape}", f"it needs {dim + 1} axes or more")
-        if isinstance(indices_or_sections, int) and input.shape[dim] % indices_or_sections:
+        if isinstance(indices_or_sections, int) and (indices_or_sections <= 0 or input.shape[dim] % indices_or_sections):
             raise ShapeError(name, f"{input.shape} into {indices_or_sections}", f"axis {dim} does not divide evenly",
                              "use tensor_split")
         return tensor_split(input, indices_or_sections, dim)

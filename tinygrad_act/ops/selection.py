@@ -11,6 +11,7 @@ from ..errors import ArgumentError, DTypeError
 from ..tensor import Tensor
 from .arithmetic import cast
 from .comparison import ne
+from .reduce import operand
 from .registry import elementwise, enter, functions, public
 from .rounding import copy_of
 
@@ -54,7 +55,7 @@ def clamp(input: Tensor, min: Tensor | float | None = None, max: Tensor | float 
     >>> ta.clamp(ta.tensor([-2., 0.5, 3.]), min=-1, max=1)
     tensor([-1.0000,  0.5000,  1.0000])
     """
-    if input.dtype.kind in "iu":
+    if operand(input, "clamp").dtype.kind in "iu":
         fits("clamp", min, input)
         fits("clamp", max, input)
     if max is None:
