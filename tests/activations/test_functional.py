@@ -68,8 +68,19 @@ def test_defaults_are_the_records(record: Any) -> None:
 @each_call
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_value_and_gradients_are_pytorchs(name: str, settings: dict[str, Any], shape: tuple[int, ...]) -> None:
+    compare(name, settings, values(shape))
+
+
+@each_call
+def test_kinks_are_pytorchs(name: str, settings: dict[str, Any]) -> None:
+    points = [-20.0, -3, -2.5, -2, -1, -0.5, -0.25, 0, 0.25, 0.5, 1, 1.5, 2.5, 3, 6]
+    compare(name, settings, np.array(points))
+
+
+def compare(name: str, settings: dict[str, Any], data: np.ndarray) -> None:
     torch = pytest.importorskip("torch")
-    data, c, d = values(shape), values(shape, 1), values(shape, 2)
+    shape = data.shape
+    c, d = values(shape, 1), values(shape, 2)
     x = tensor(data, requires_grad=True)
     y = getattr(functional, name)(x, **settings)
     (g,) = grad(y, x, tensor(c), create_graph=True)

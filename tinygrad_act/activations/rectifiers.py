@@ -197,6 +197,11 @@ def elu_backward(F: Any, g: Any, x: Any, *, alpha: float) -> Any:
     return F.where(x > 0, g, g * (alpha * F.exp(F.minimum(x, 0))))
 
 
+@elu.second
+def elu_second(F: Any, g: Any, x: Any, *, alpha: float) -> Any:
+    return F.where(x >= 0, 0, g * (alpha * F.exp(F.minimum(x, 0))))        # at 0 it jumps, and PyTorch takes the right side's
+
+
 @elu.alternative("output")
 def elu_backward_output(F: Any, g: Any, y: Any, *, alpha: float) -> Any:
     return F.where(y > 0, g, g * (y + alpha))
@@ -216,6 +221,11 @@ def celu_backward(F: Any, g: Any, x: Any, *, alpha: float) -> Any:
     return F.where(x > 0, g, g * F.exp(F.minimum(x, 0) / alpha))
 
 
+@celu.second
+def celu_second(F: Any, g: Any, x: Any, *, alpha: float) -> Any:
+    return F.where(x >= 0, 0, g * (F.exp(F.minimum(x, 0) / alpha) / alpha))
+
+
 SCALE, SCALE_ALPHA = 1.0507009873554805, 1.7580993408473768          # lambda, and lambda * alpha, of the paper
 
 
@@ -233,6 +243,11 @@ def selu(F: Any, x: Any) -> Any:
 @selu.backward
 def selu_backward(F: Any, g: Any, x: Any) -> Any:
     return F.where(x > 0, SCALE * g, g * (SCALE_ALPHA * F.exp(F.minimum(x, 0))))
+
+
+@selu.second
+def selu_second(F: Any, g: Any, x: Any) -> Any:
+    return F.where(x >= 0, 0, g * (SCALE_ALPHA * F.exp(F.minimum(x, 0))))
 
 
 LARGE = 1e18     # beyond it x / sqrt(1 + a x^2) has long arrived; the square of it does not overflow float32
