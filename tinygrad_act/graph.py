@@ -303,7 +303,7 @@ def accumulate(t: Tensor, g: Any, given: set[int]) -> None:
     if t.node is None and t.hooks:
         g = run_hooks(t.hooks, g)
     if isinstance(g, Tensor):                                    # create_graph: the sum is recorded too
-        t._grad = g if t._grad is None else t._grad + g
+        t._grad = recording.clone(g) if t._grad is None else t._grad + g     # other leaves may have been given g too
     else:
         g = _as_array(g)
         F = namespaces[type(g)]

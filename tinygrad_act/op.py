@@ -244,6 +244,9 @@ class Op:
             for i, out in enumerate(outs):
                 if edge := pick(node, i, out.array):
                     out.node, out._requires_grad = edge, True
+        elif mode.inference:
+            for out in outs:
+                out.inference = True
         for watcher in watchers:
             watcher.forward(self, inputs, outs, params)
         return outs
@@ -289,11 +292,12 @@ class Op:
         if not tensors:
             got = ", ".join(type(x).__name__ for x in inputs)
             raise ArgumentError(self.name, got, "at least one input must be a Tensor", "make one with ta.tensor(...)")
-        devices = {str(t.device): t for t in tensors if t.ndim or type(t.array) is not type(tensors[0].array)}
+        inputs = [x if isinstance(x, Tensor) or type(x) in NUMBERS else _as_tensor(x, self.name) for x in inputs]
+        tensors = [x for x in inputs if isinstance(x, Tensor)]
+        devices = list(dict.fromkeys(str(t.device) for t in tensors))
         if len(devices) > 1:
             raise DeviceError(self.name, " and ".join(devices), "the inputs are on different devices and no op moves data",
                               "move one with .to(device)")
-        inputs = [x if isinstance(x, Tensor) or type(x) in NUMBERS else _as_tensor(x, self.name) for x in inputs]
         if self.same_dtype and len({t.dtype for t in tensors}) > 1:
             raise DTypeError(self.name, " and ".join(str(t.dtype) for t in tensors), "the dtypes differ",
                              "convert one, for example with .to(ta.float32)")

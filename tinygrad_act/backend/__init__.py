@@ -67,7 +67,7 @@ class Device:
         self.type, self.index = name, int(number) if number else index
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, str):
+        if isinstance(other, str) and other.partition(":")[0] in _BY_DEVICE:
             other = Device(other)
         return isinstance(other, Device) and (self.type, self.index or 0) == (other.type, other.index or 0)
 

@@ -95,10 +95,6 @@ class CupyNamespace(Namespace):
         flat[place] = join(flat[place], v[last])         # equal places are written equal numbers
         return y
 
-    def repeats(self, counts: Any) -> Any:
-        ends = cupy.cumsum(counts)
-        return cupy.searchsorted(ends, cupy.arange(ends[-1].item() if counts.size else 0), side="right")
-
 
 def known(dtype: Any) -> Any:
     """The dtype, if CuPy has it."""

@@ -190,7 +190,7 @@ class Namespace(Scans, Indexing):
 
     def unbind(self, x: Any, dim: int = 0) -> Any:
         lead = (slice(None),) * (dim % x.ndim)
-        return tuple([x[(*lead, i)] for i in range(x.shape[dim])])
+        return tuple([x[(*lead, i, ...)] for i in range(x.shape[dim])])         # the dots: views, also of one number
 
     def split_sizes(self, x: Any, sizes: Any, dim: int = 0) -> Any:
         """Consecutive parts of these sizes along `dim`, as views."""
