@@ -51,6 +51,7 @@ def as_dtype(dtype: Any) -> Any:
 
 
 def get_default_dtype() -> Any:
+    """The dtype of tensors made from Python floats: float32, unless it was set."""
     return _default
 
 

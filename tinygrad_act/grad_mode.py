@@ -130,8 +130,10 @@ def _decorate(function: Function, context: Callable[[], Any]) -> Function:
 
 
 def is_grad_enabled() -> bool:
+    """Does this thread record?"""
     return mode.grad
 
 
 def is_inference_mode_enabled() -> bool:
+    """Is this thread in `inference_mode`?"""
     return mode.inference

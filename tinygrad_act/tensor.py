@@ -49,6 +49,7 @@ class Tensor(TensorMethods):
     # ---------------------------------------------------------------- its part in differentiation
     @property
     def requires_grad(self) -> bool:
+        """Is a gradient wanted for it? Set it on leaves of floating dtypes."""
         return self._requires_grad
 
     @requires_grad.setter
@@ -66,6 +67,7 @@ class Tensor(TensorMethods):
 
     @property
     def grad(self) -> Tensor | None:
+        """What `backward` has added up for this leaf: a Tensor like it, or None."""
         return self._grad
 
     @grad.setter
@@ -84,14 +86,17 @@ class Tensor(TensorMethods):
     # ---------------------------------------------------------------- what it is
     @property
     def shape(self) -> tuple[int, ...]:
+        """The sizes, as a tuple."""
         return self.array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> Any:
+        """The element type: `ta.float32` and its kin, which are NumPy's."""
         return self.array.dtype
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return self.array.ndim  # type: ignore[no-any-return]
 
     @property
@@ -106,6 +111,7 @@ class Tensor(TensorMethods):
 
     @property
     def device(self) -> backend.Device:
+        """Where the numbers are: `cpu`, or `cuda` and a number."""
         return backend.device_of(self.array)
 
     __hash__ = object.__hash__           # by identity: `==` compares elements

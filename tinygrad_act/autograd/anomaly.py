@@ -126,4 +126,5 @@ class set_detect_anomaly:
 
 
 def is_anomaly_enabled() -> bool:
+    """Is somebody looking for NaN and infinity?"""
     return any(isinstance(w, Detector) for w in watchers)

@@ -135,6 +135,7 @@ class Function:
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
+        """The result, from `ctx` (unless there is a setup_context) and the inputs."""
         raise ArgumentError("Function", "", "forward is not written", "define it as a static method")
 
     @staticmethod
@@ -143,6 +144,7 @@ class Function:
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
+        """A gradient for each input of forward, from `ctx` and the gradients of its results."""
         raise ArgumentError("Function", "", "backward is not written", "define it as a static method")
 
     vjp = None                           # PyTorch's other name for backward

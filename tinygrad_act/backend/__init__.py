@@ -121,6 +121,7 @@ def current() -> str:
 
 
 def current_device() -> Device:
+    """Where new arrays are made."""
     return Device(BACKENDS[_current], _current_index)
 
 
@@ -140,6 +141,7 @@ def namespace(x: Any) -> Any:
 
 
 def device_of(array: Any) -> Device:
+    """Where an array is."""
     name = _owners[type(array)]
     return Device(BACKENDS[name], _loaded[name].device_index(array))
 

@@ -189,15 +189,19 @@ class ModuleDict(Module):
         return key in self._modules
 
     def keys(self) -> Any:
+        """The names, in order of insertion."""
         return self._modules.keys()
 
     def values(self) -> Any:
+        """The modules, in order of insertion."""
         return self._modules.values()
 
     def items(self) -> Any:
+        """(name, module) pairs, in order of insertion."""
         return self._modules.items()
 
     def clear(self) -> None:
+        """Remove all."""
         self._modules.clear()
 
     def pop(self, key: str) -> Any:
@@ -284,12 +288,15 @@ class ParameterDict(Module):
         return key in self._keys
 
     def keys(self) -> Any:
+        """The names, in order of insertion."""
         return self._keys.keys()
 
     def values(self) -> Any:
+        """What they stand for, in order of insertion."""
         return [self[k] for k in self._keys]
 
     def items(self) -> Any:
+        """(name, value) pairs, in order of insertion."""
         return [(k, self[k]) for k in self._keys]
 
     def update(self, parameters: Any) -> None:

@@ -21,6 +21,7 @@ class RemovableHandle:
         self._hooks = weakref.ref(hooks)
 
     def remove(self) -> None:
+        """Take the hook away; a second time does nothing."""
         hooks = self._hooks()
         if hooks is not None:
             hooks.pop(self.id, None)
@@ -36,6 +37,7 @@ class Hooks(dict[int, Any]):
     """The hooks of one kind, in the order of registration. (A dict of its own class can be weakly referenced.)"""
 
     def add(self, hook: Any, prepend: bool = False) -> RemovableHandle:
+        """Register a hook as the last one, or with `prepend` as the first."""
         handle = RemovableHandle(self)
         before = dict(self) if prepend else {}
         if prepend:

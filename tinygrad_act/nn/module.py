@@ -161,6 +161,7 @@ class Module(Hooked):
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
     def modules(self) -> Iterator[Module]:
+        """This module and all inside it, each once."""
         for _, module in self.named_modules():
             yield module
 
@@ -173,6 +174,7 @@ class Module(Hooked):
                 yield name, module
 
     def children(self) -> Iterator[Module]:
+        """The modules directly inside it, each once."""
         for _, module in self.named_children():
             yield module
 
@@ -192,14 +194,17 @@ class Module(Hooked):
         return self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """All parameters, or with `recurse=False` its own; each once: what an optimizer takes."""
         for _, p in self.named_parameters(recurse=recurse):
             yield p
 
     def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
                       ) -> Iterator[tuple[str, Tensor]]:
+        """(dotted name, buffer) pairs, each buffer once."""
         return self._named("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """All buffers, or with `recurse=False` its own; each once."""
         for _, b in self.named_buffers(recurse=recurse):
             yield b
 
@@ -291,21 +296,27 @@ class Module(Hooked):
         return self
 
     def cpu(self) -> Self:
+        """Move all parameters and buffers to the computer's own memory."""
         return self.to("cpu")
 
     def cuda(self, device: int | str | None = None) -> Self:
+        """Move all parameters and buffers to a GPU."""
         return self.to(Device("cuda" if device is None else device))
 
     def float(self) -> Self:
+        """Convert all floating parameters and buffers to float32."""
         return self.to(dtypes.float32)
 
     def double(self) -> Self:
+        """Convert all floating parameters and buffers to float64."""
         return self.to(dtypes.float64)
 
     def half(self) -> Self:
+        """Convert all floating parameters and buffers to float16."""
         return self.to(dtypes.float16)
 
     def bfloat16(self) -> Self:
+        """Convert all floating parameters and buffers to bfloat16."""
         return self.to(dtypes.bfloat16())
 
     # ---------------------------------------------------------------------------------------- saving

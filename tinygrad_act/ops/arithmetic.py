@@ -30,7 +30,7 @@ def flat(F: Any, g: Any) -> Any:
 # ------------------------------------------------------------------------------------------------ the four operations
 add = elementwise("add", lambda F, a, b: a + b, lambda F, g: g, lambda F, g: g)
 sub = elementwise("sub", lambda F, a, b: a - b, lambda F, g: g, lambda F, g: -g, kinds="if")
-rsub = elementwise("rsub", lambda F, a, b: b - a, lambda F, g: -g, lambda F, g: g, kinds="if")
+rsub = elementwise("rsub", lambda F, a, b: b - a, lambda F, g: -g, lambda F, g: g, kinds="if", method=False)
 mul = elementwise("mul", lambda F, a, b: a * b, lambda F, g, b: g * b, lambda F, g, a: g * a,
                   doc="a * b, element by element; they broadcast.")
 div = elementwise("div", lambda F, a, b: a / b, lambda F, g, b: g / b, lambda F, g, b, y: -g * (y / b), result="float")

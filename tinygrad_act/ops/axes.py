@@ -98,16 +98,19 @@ def adjoint(input: Tensor) -> Tensor:
 
 
 def _matrix_transpose(x: Tensor) -> Tensor:
+    """The last two axes exchanged: a batch of matrices transposed."""
     if x.ndim == 1:
         raise ShapeError("mT", f"a tensor of shape {x.shape}", "it takes a matrix, or a batch of them")
     return _swap(x, -2, -1, "mT") if x.ndim else x
 
 
 def _reversed(x: Tensor) -> Tensor:
+    """The axes in reverse order: of a matrix, its transpose."""
     return permute_op.call(x, dims=tuple(range(x.ndim - 1, -1, -1)))  # type: ignore[no-any-return]
 
 
 def _hermitian(x: Tensor) -> Tensor:
+    """The transpose of a matrix, as nothing here is complex."""
     if x.ndim not in (0, 2):
         raise ShapeError("H", f"a tensor of shape {x.shape}", "it takes a matrix", "use .mH for batches of them")
     return _reversed(x)

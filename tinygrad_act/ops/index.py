@@ -200,6 +200,7 @@ def _indices(p: Any, array: Any) -> Any:
 # ---------------------------------------------------------------------------------------------------- x[...]
 @public("__getitem__", function=False)
 def getitem(x: Tensor, index: Any) -> Tensor:
+    """x[index]: numbers, slices, None, ..., masks and lists or tensors of positions, as PyTorch takes them."""
     if type(index) is slice and index.step is None and type(index.start) in ENDS and type(index.stop) in ENDS and x.array.ndim:
         return getitem_op.call(x, index=(index,))  # type: ignore[no-any-return]
     basic, advanced = resolve(x, index)

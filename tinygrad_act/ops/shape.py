@@ -290,7 +290,8 @@ def dim(self: Tensor) -> int:
     return self.ndim
 
 
-@public("numel", "nelement")
+@public("nelement", function=False)
+@public()
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return int(input.array.size)

@@ -291,7 +291,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return wrap(F.cast(y, float32) if weights.dtype == float32 else y)
 
 
-@public()
+@public(method=False)
 def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
                  side: str | None = None) -> Tensor:
     """Where each of `input` would be inserted into a sorted sequence (along the last axis): before equal elements, or

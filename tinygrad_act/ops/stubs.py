@@ -76,6 +76,7 @@ class Stub:
         self.own: set[str] = set()                # names that the file itself defines, which no import may bring
 
     def need(self, module: str, name: str) -> str:
+        """Import a name; returns it."""
         self.imports.setdefault(module, set()).add(name)
         return name
 
@@ -104,6 +105,7 @@ class Stub:
         return self.need("typing", "Any")
 
     def builtin(self, name: str) -> str:
+        """A name of Python's that a method or function here may hide."""
         self.imports.setdefault("builtins", set())
         return f"builtins.{name}"
 
@@ -160,6 +162,7 @@ class Stub:
         return f"({', '.join(parameters)}) -> {result}"
 
     def parameters(self, given: Iterable[inspect.Parameter], hints: dict[str, Any]) -> list[str]:
+        """The text of each parameter, with the marks between their kinds."""
         parts: list[str] = []
         before: inspect.Parameter | None = None
         for p in given:
@@ -199,6 +202,7 @@ class Stub:
         return out + ["*"] * bool(more and not any(p[0] == "*" for p in out)) + more
 
     def text(self, body: str) -> str:
+        """The whole file."""
         lines: list[str] = []
         for module in sorted(self.imports, key=lambda m: (ORDER.index(m) if m in ORDER else len(ORDER), m)):
             names = sorted(self.imports[module] - self.own, key=lambda n: (not n.isupper(), n[0].islower(), n))
@@ -234,6 +238,7 @@ def entered() -> dict[str, Any]:
 
 
 def methods_stub() -> str:
+    """What Tensor inherits from: all methods, operators and properties that the tables enter."""
     stub = Stub()
     stub.need("typing", "Protocol")
     rows = []

@@ -45,6 +45,7 @@ class Optimizer:
 
     @property
     def name(self) -> str:
+        """The name of its class, as errors say it."""
         return type(self).__name__
 
     # -------------------------------------------------------------------------------------------- groups

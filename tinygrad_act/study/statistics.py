@@ -9,6 +9,7 @@ from typing import Any
 from ..activations import catalogue
 from ..grad_mode import enable_grad
 from ..graph import grad
+from ..ops.random import fork_rng
 from ..tensor import Tensor
 
 SATURATED = 0.01          # a unit is saturated on an example where |f'| is below this share of the activation's largest
@@ -36,10 +37,12 @@ class LayerStatistics:
 
     @property
     def mean(self) -> float:
+        """Of the outputs."""
         return self.total / max(self.count, 1)
 
     @property
     def std(self) -> float:
+        """The standard deviation of the outputs."""
         return math.sqrt(max(self.squares / max(self.count, 1) - self.mean * self.mean, 0.0))
 
     @property
@@ -49,14 +52,17 @@ class LayerStatistics:
 
     @property
     def saturated(self) -> float | None:
+        """The share of outputs where the activation is nearly flat; None where the catalogue does not say."""
         return self.flat / self.slopes if self.slopes else None
 
     @property
     def units(self) -> int | None:
+        """How many units there are, places of the shape after the batch; None where the catalogue does not know the layer."""
         return None if self.alive is None else self.alive.numel()
 
     @property
     def dead(self) -> int | None:
+        """How many of them had slope 0 for every input, so that no gradient passes; None likewise."""
         return None if self.alive is None else int((~self.alive).sum().item())
 
     def row(self) -> dict[str, str]:
@@ -87,6 +93,9 @@ class watch:
         layers = [LayerStatistics(name, type(module).__name__) for name, module in self.modules]
         for layer, (_, module) in zip(layers, self.modules, strict=True):
             self.handles.append(module.register_forward_hook(observer(layer)))
+            record = next((r for r in catalogue.values() if r.module == layer.kind), None)
+            if record is not None and not record.axis and not record.learnable:
+                self.handles.append(module.register_forward_pre_hook(slope_observer(layer, record.lipschitz or 1.0)))
         return layers
 
     def __exit__(self, *exc: object) -> None:
@@ -97,8 +106,6 @@ class watch:
 
 def observer(layer: LayerStatistics) -> Any:
     """A forward hook that adds what passes to `layer`."""
-    record = next((r for r in catalogue.values() if r.module == layer.kind), None)
-
     def on_gradient(g: Tensor) -> None:
         layer.gradient_count += g.numel()
         layer.gradient_squares += float((g.detach().double() ** 2).sum().item())
@@ -113,17 +120,23 @@ def observer(layer: LayerStatistics) -> Any:
         layer.squares += float((y * y).sum().item())
         if output.requires_grad:
             output.register_hook(on_gradient)
-        if record is not None and not record.axis and not record.learnable:
-            add_slopes(layer, module, inputs[0], record.lipschitz or 1.0)
+
+    return hook
+
+
+def slope_observer(layer: LayerStatistics, largest: float) -> Any:
+    """A hook that runs before forward, which may write over its input."""
+    def hook(module: Any, inputs: tuple[Any, ...]) -> None:
+        add_slopes(layer, module, inputs[0], largest)
 
     return hook
 
 
 def add_slopes(layer: LayerStatistics, module: Any, x: Tensor, largest: float) -> None:
     """f' at what went in, from the module's own rule; a unit is one place of the shape after the batch."""
-    with enable_grad():
+    with enable_grad(), fork_rng():                        # what is drawn here is not missed in training
         x = x.detach().requires_grad_()
-        (slope,) = grad(type(module).forward(module, x).sum(), x)
+        (slope,) = grad(type(module).forward(module, x.clone()).sum(), x)      # a clone: the module may work in place
     assert slope is not None
     layer.slopes += slope.numel()
     layer.flat += int((slope.abs() < SATURATED * min(largest, 1e6)).sum().item())
