@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +60,7 @@ class Elementwise(Op):
             return second(F, h * g, x, **{k: settings[k] for k in twice.params})
 
         for rule in (forward, for_g, for_x):
-            _declare(rule, self.defaults)
+            rule.settings = self.defaults  # type: ignore[attr-defined]   # what `parameters` cannot read off **settings
         self.gradient = Elementwise(f"{self.name}_grad", forward, for_g, for_x)
 
     def takes(self, dtype: Any, inputs: Sequence[Any]) -> bool:
@@ -89,6 +88,7 @@ class Elementwise(Op):
 
     def record(self, inputs: Sequence[Any], arrays: list[Any], results: tuple[Any, ...], params: dict[str, Any],
                mask: int) -> Node:
+        """As Op's, with the shapes of inputs that were broadcast."""
         node = super().record(inputs, arrays, results, params, mask)
         shape = results[0].shape
         for a in arrays:
@@ -118,10 +118,3 @@ class Elementwise(Op):
             gx = rule(F, g, *arguments, **{k: params[k] for k in names}) if names else rule(F, g, *arguments)
             grads[i] = gx if shapes is None else F.sum_to(gx, shapes[i])
         return grads
-
-
-def _declare(function: Any, settings: dict[str, Any]) -> None:
-    """Give a rule that takes **settings the signature with their names, which is what Op and Rule read."""
-    signature = inspect.signature(function)
-    named = [inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=v) for k, v in settings.items()]
-    function.__signature__ = signature.replace(parameters=[*list(signature.parameters.values())[:-1], *named])
