@@ -32,6 +32,14 @@ def test_the_gradient_stays_one_tensor_while_it_is_added_to() -> None:
     assert x.grad is g and g.tolist() == [4, 4, 4]
 
 
+def test_recorded_gradients_of_two_leaves_are_two_tensors() -> None:
+    x, y = leaf(), leaf()
+    (x + y).sum().backward(create_graph=True)
+    with ta.no_grad():
+        x.grad.mul_(5)
+    assert (x.grad.tolist(), y.grad.tolist()) == ([5, 5, 5], [1, 1, 1])
+
+
 def test_gradients_alias_neither_each_other_nor_the_seed_nor_saved_arrays() -> None:
     x, y, seed = leaf(), leaf(), ta.ones(3, dtype=ta.float64)
     z = x + y

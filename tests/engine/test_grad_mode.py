@@ -129,3 +129,9 @@ def test_reading_a_name_of_the_mode() -> None:
     assert ta.is_grad_enabled()
     with ta.no_grad():
         assert not ta.is_grad_enabled()
+
+
+def test_every_one_of_several_results_is_made_under_inference_mode() -> None:
+    with ta.inference_mode():
+        parts = ta.ones(3).unbind()
+    assert [part.is_inference() for part in parts] == [True] * 3

@@ -298,6 +298,14 @@ def test_a_number_reached_by_indices_is_a_view() -> None:
     assert x.tolist() == [[0, 3], [4, 0]]
 
 
+def test_a_slice_of_a_vector_is_a_view() -> None:
+    x = ta.ones(3, requires_grad=True)
+    y = x * 1
+    y.unbind()[0].mul_(3)
+    y.sum().backward()
+    assert (y.tolist(), x.grad.tolist()) == ([3, 1, 1], [3, 1, 1])
+
+
 def test_overlapping_memory_is_read_before_it_is_written() -> None:
     x = ta.arange(5)
     x[1:] = x[:-1]

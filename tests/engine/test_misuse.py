@@ -146,3 +146,14 @@ def test_an_inference_tensor_may_be_used_where_it_is_not_saved() -> None:
     x = leaf()
     (x + inside_inference()).sum().backward()
     assert x.grad.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_number_on_another_device_is_no_exception(flip: bool) -> None:
+    here, there = ta.tensor(2.0, device="cpu"), ta.ones(2, device="strict")
+    with pytest.raises(DeviceError, match="different devices"):
+        _ = here * there if flip else there * here
+
+
+def test_a_device_is_no_text_that_names_none() -> None:
+    assert ta.device("cpu") != "elsewhere"

@@ -57,3 +57,20 @@ def test_watching_ends_with_the_block_and_changes_nothing() -> None:
     model(x)
     assert layers[0].count == count
     assert list(layers[1].row()) == ["layer", "module", "output", "mean", "std", "gradient rms", "saturated", "dead units"]
+
+
+def test_a_module_that_works_in_place_is_seen_before_it_does() -> None:
+    model = nn.Sequential(nn.LeakyReLU(0.001, inplace=True))
+    with watch(model) as layers:
+        model(ta.tensor([[-1.0, 1.0, 2.0, -3.0]]))
+    assert layers[0].saturated == pytest.approx(0.5)
+
+
+def test_watching_draws_nothing_that_training_would_have_drawn() -> None:
+    model, drawn = nn.Sequential(nn.RReLU()), []
+    for watched in (False, True):
+        ta.manual_seed(0)
+        with watch(model if watched else nn.Identity()):
+            model(-ta.ones(3))
+        drawn.append(ta.rand(1).item())
+    assert drawn[0] == drawn[1]
