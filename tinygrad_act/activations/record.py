@@ -146,7 +146,8 @@ class Activation:
         if name not in self._using:
             key, rule = self.alternatives[name]
             op = copy.copy(self.op)
-            op.gradient = None
+            op.gradient, op.plans = None, {}
+            op.settle()
             op.set_rules(*_ordered({**self.rules, key: rule}, op))
             self._using[name] = op
         return self._using[name]
