@@ -8,6 +8,9 @@ from typing import Any
 from . import backend
 from .errors import ArgumentError, TinygradActError
 
+__all__ = ["current_device", "device", "device_count", "empty_cache", "get_device_capability", "get_device_name",
+           "is_available", "memory_allocated", "memory_reserved", "set_device", "synchronize"]
+
 
 def is_available() -> bool:
     """True if CuPy is installed and sees a GPU.

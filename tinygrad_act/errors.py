@@ -10,6 +10,10 @@ import os
 import sys
 from types import FrameType
 
+__all__ = ["AnomalyError", "ArgumentError", "DTypeError", "DeviceError", "FileError", "GradcheckError", "GraphError",
+           "IndexingError", "InplaceError", "MissingPackageError", "ModuleError", "ShapeError", "TinygradActError",
+           "user_line"]
+
 PACKAGE = os.path.dirname(__file__)                      # noqa: PTH120   (pathlib would cost every import 5 ms)
 
 

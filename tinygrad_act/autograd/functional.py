@@ -14,6 +14,8 @@ from ..grad_mode import enable_grad, mode
 from ..graph import grad
 from ..tensor import Tensor, wrap
 
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
+
 Tensors = tuple[Tensor, ...]
 
 

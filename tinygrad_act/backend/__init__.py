@@ -22,6 +22,9 @@ from .. import dtypes
 from ..errors import ArgumentError, DeviceError
 from . import numpy as _numpy
 
+__all__ = ["BACKENDS", "Device", "asarray", "current", "current_device", "device_of", "from_bytes", "is_array", "is_host",
+           "load", "namespace", "namespaces", "quiet", "resolve", "to_device", "to_host", "use"]
+
 BACKENDS = {"numpy": "cpu", "cupy": "cuda", "strict": "strict"}     # name -> the device type it serves
 _BY_DEVICE = {device: name for name, device in BACKENDS.items()}
 _loaded: dict[str, ModuleType] = {"numpy": _numpy}

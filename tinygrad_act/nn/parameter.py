@@ -8,6 +8,8 @@ from .. import dtypes
 from ..errors import DTypeError
 from ..tensor import Tensor
 
+__all__ = ["Buffer", "Parameter"]
+
 
 class Parameter(Tensor):
     """A leaf that a Module learns: assigned as an attribute of one, it is in its `parameters()`.

@@ -12,6 +12,8 @@ from ..errors import GraphError, ShapeError
 from ..graph import changes
 from ..tensor import Tensor, wrap
 
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]
+
 
 def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     parameters = [parameters] if isinstance(parameters, Tensor) else parameters

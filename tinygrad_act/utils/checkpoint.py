@@ -13,6 +13,8 @@ from ..op import _handle, pick
 from ..ops.random import get_rng_state, set_rng_state
 from ..tensor import Tensor, wrap
 
+__all__ = ["checkpoint", "checkpoint_sequential"]
+
 
 def _no_context() -> tuple[Any, Any]:
     return contextlib.nullcontext(), contextlib.nullcontext()

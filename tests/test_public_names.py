@@ -1,0 +1,101 @@
+"""What the package offers by name: all of it meant, PyTorch's unless listed here as its own, and none without a line of documentation."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import tinygrad_act as ta
+
+PARTS = {"activations", "autograd", "backend", "cuda", "errors", "linalg", "nn", "optim", "study", "utils"}
+DTYPES = {"bfloat16", "bool", "double", "float", "float16", "float32", "float64", "half", "int", "int16", "int32", "int64",
+          "int8", "long", "short", "uint8"}
+
+# Of each module that has PyTorch's name: what PyTorch's has not.
+OWN: dict[str, set[str]] = {
+    "": {"Elementwise", "Function", "Op", "activations", "backend", "errors", "one_hot", "study"},
+    "autograd": {"is_anomaly_enabled", "is_grad_enabled", "once_differentiable"},
+    "autograd.functional": set(), "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "optim": set(),
+    "nn.parameter": set(), "utils": set(), "utils.checkpoint": set(), "utils.data": set(),
+    "nn": {"Activation", *(r.module for r in ta.activations.catalogue.values())},
+    "nn.functional": set(ta.activations.catalogue),
+}
+# Those that PyTorch does not have.
+MORE = ["activations", "backend", "errors", "study"]
+# Written in a module that lists its names, and not among them: parts of what is.
+INNER = {"utils.checkpoint": {"Run", "Slot"}}
+# What a Tensor has beside PyTorch's methods: its place in the graph.
+ATTRIBUTES = {"array", "hooks", "inference", "node", "view_of", "views"}
+
+
+def module(name: str) -> Any:
+    return importlib.import_module(f"tinygrad_act.{name}".rstrip("."))
+
+
+def test_dir_lists_what_is_offered() -> None:
+    assert dir(ta) == sorted(ta.__all__) == sorted(set(ta.__all__))
+    assert {n for n in ta.__all__ if n != "bfloat16" and isinstance(getattr(ta, n), types.ModuleType)} == PARTS
+    assert set(ta.__all__) >= DTYPES
+    assert all(getattr(ta, n) == ta.empty(0, dtype=n).dtype for n in DTYPES - {"bfloat16"}), "a dtype hides behind another name"
+
+
+@pytest.mark.parametrize("name", [*OWN, *MORE])
+def test_names_are_public_and_there(name: str) -> None:
+    for n in module(name).__all__:
+        assert not n.startswith("_")
+        if n != "bfloat16":                                # of an optional package
+            assert hasattr(module(name), n)
+
+
+@pytest.mark.parametrize("name", [n for n in (*OWN, *MORE) if n])
+def test_nothing_public_is_left_out(name: str) -> None:
+    m = module(name)
+    written = {n for n, v in vars(m).items() if getattr(v, "__module__", "") == m.__name__ and not n.startswith("_")
+               and (inspect.isfunction(v) or inspect.isclass(v))}
+    assert written <= set(m.__all__) | INNER.get(name, set())
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_names_are_pytorchs(name: str) -> None:
+    pytest.importorskip("torch")
+    theirs = importlib.import_module(f"torch.{name}".rstrip("."))
+    ours = module(name).__all__
+    assert {n for n in ours if not hasattr(theirs, n)} <= OWN[name], "say in OWN that they are meant"
+
+
+def test_methods_are_pytorchs() -> None:
+    torch = pytest.importorskip("torch")
+    assert {n for n in dir(ta.Tensor) if not n.startswith("_") and not hasattr(torch.Tensor, n)} <= ATTRIBUTES
+
+
+def documented() -> Iterator[tuple[str, Any]]:
+    """(dotted name, what stands there) for every module, function, class and method that is offered."""
+    for name in (*OWN, *MORE):
+        m = module(name)
+        yield m.__name__, m
+        for n in m.__all__:
+            value = getattr(m, n) if n != "bfloat16" else None
+            if isinstance(value, type):
+                yield f"{m.__name__}.{n}", value
+                yield from methods(f"{m.__name__}.{n}", value)
+            elif callable(value):
+                yield f"{m.__name__}.{n}", value
+    for name, record in ta.activations.catalogue.items():
+        yield f"the record {name}", record
+
+
+def methods(place: str, kind: type) -> Iterator[tuple[str, Any]]:
+    for n in dir(kind):
+        value = inspect.getattr_static(kind, n)
+        if not n.startswith("_") and isinstance(value, (types.FunctionType, property, staticmethod, classmethod)):
+            yield f"{place}.{n}", getattr(kind, n)
+
+
+def test_everything_public_is_documented() -> None:
+    bare = sorted({place for place, value in documented() if not (inspect.getdoc(value) or "").strip()})
+    assert not bare, f"{len(bare)} names have no docstring: {bare}"
