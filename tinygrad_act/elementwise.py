@@ -10,7 +10,8 @@ from .backend import namespaces
 from .backend.namespace import broadcast_shape
 from .errors import ArgumentError, DTypeError, ShapeError, TinygradActError
 from .graph import Node, recording
-from .op import NUMBERS, Op, Rule
+from .op import NUMBERS, Op
+from .rule import Rule
 from .tensor import Tensor, wrap
 
 
@@ -59,8 +60,9 @@ class Elementwise(Op):
         def for_x(F: Any, h: Any, g: Any, x: Any, **settings: Any) -> Any:
             return second(F, h * g, x, **{k: settings[k] for k in twice.params})
 
-        for rule in (forward, for_g, for_x):
-            rule.settings = self.defaults  # type: ignore[attr-defined]   # what `parameters` cannot read off **settings
+        rules: tuple[Any, ...] = (forward, for_g, for_x)
+        for rule in rules:
+            rule.settings = self.defaults          # what `parameters` cannot read off **settings
         self.gradient = Elementwise(f"{self.name}_grad", forward, for_g, for_x)
 
     def takes(self, dtype: Any, inputs: Sequence[Any]) -> bool:

@@ -8,7 +8,6 @@ rules run on arrays in an ordinary backward pass, and on Tensors (`graph.recordi
 from __future__ import annotations
 
 import inspect
-import operator
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from .backend import namespaces
 from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError, TinygradActError
 from .grad_mode import mode
 from .graph import PICK, Node, note_view, recording, watchers
+from .rule import Plan, Rule, parameters
 from .short import short
 from .tensor import Tensor, wrap
 
@@ -25,85 +25,6 @@ NUMBERS = (int, float, bool)
 NO_PARAMS: dict[str, Any] = {}
 
 
-class Plan:
-    """For one choice of inputs that need a gradient: which arrays to keep and which rules to call on them."""
-
-    __slots__ = ("arrays", "calls", "keep", "sources")
-
-    def __init__(self, op: Op, mask: int) -> None:
-        wanted = [i for i in range(len(op.rules)) if mask >> i & 1] if op.joint is None else [None]
-        reads = {i: (op.joint if i is None else op.rules[i]) for i in wanted}
-        self.sources: list[tuple[int, str]] = sorted({s for rule in reads.values() if rule for s in rule.sources})
-        self.calls = [(i, rule.function, self._picker(rule), rule.params) for i, rule in reads.items() if rule]
-        indices = [i for i, _ in self.sources]
-        self.arrays = not all(attribute for _, attribute in self.sources)    # are there any, not only shapes?
-        if not indices:
-            self.keep: Callable[[Any], tuple[Any, ...]] = lambda values: ()
-        elif self.sources == [(0, "shape")] and not op.variadic:
-            self.keep = lambda values: (values[0].shape,)
-        elif any(attribute for _, attribute in self.sources):
-            self.keep = self._keep_some_shapes
-        elif len(indices) == 1:
-            only = indices[0]
-            self.keep = lambda values: (values[only],)
-        else:
-            self.keep = operator.itemgetter(*indices)
-
-    def _picker(self, rule: Rule) -> Callable[[Any], Sequence[Any]] | None:
-        """What takes the rule's arguments out of the saved values; None if they are just those."""
-        positions = [self.sources.index(s) for s in rule.sources]
-        if positions == list(range(len(self.sources))):
-            return None
-        return operator.itemgetter(*positions) if len(positions) > 1 else lambda saved: [saved[p] for p in positions]
-
-    def _keep_some_shapes(self, values: Any) -> tuple[Any, ...]:
-        return tuple(_attribute(values[i], attribute) if attribute else values[i] for i, attribute in self.sources)
-
-
-def _attribute(value: Any, attribute: str) -> Any:
-    if isinstance(value, tuple):           # a variadic op's inputs
-        return tuple(getattr(v, attribute) for v in value)
-    return getattr(value, attribute)
-
-
-def parameters(rule: Any) -> tuple[list[str], bool, dict[str, Any]]:
-    """A rule's positional parameters (a starred one last), whether one is starred, and {keyword parameter: default}.
-
-    What inspect.signature says, in a twentieth of the time: a thousand rules are read when the package is imported.
-    """
-    rule = inspect.unwrap(rule)
-    code, defaults = rule.__code__, rule.__kwdefaults__ or {}
-    count, end = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
-    starred = bool(code.co_flags & inspect.CO_VARARGS)
-    names = [*code.co_varnames[:count], *code.co_varnames[end:end + starred]]
-    settings = getattr(rule, "settings", None)              # of a rule that takes them as **settings
-    if settings is None:
-        settings = {k: defaults.get(k, inspect.Parameter.empty) for k in code.co_varnames[count:end]}
-    return names, starred, settings
-
-
-class Rule:
-    """A backward rule and what its parameter names ask for: inputs, `y`, `x_shape`, `x_dtype`, keyword parameters."""
-
-    __slots__ = ("function", "params", "sources")
-
-    def __init__(self, function: Callable[..., Any], names: dict[str, int], op: str) -> None:
-        self.function = function
-        self.sources: list[tuple[int, str]] = []
-        reads, _, settings = parameters(function)
-        self.params = list(settings)
-        for name in reads[2:]:
-            base, _, attribute = name.rpartition("_")
-            if name in names:
-                self.sources.append((names[name], ""))
-            elif attribute in ("shape", "dtype") and base in names:
-                self.sources.append((names[base], attribute))
-            else:
-                raise ArgumentError(f"Op {op}", f"a backward rule that reads {name!r}",
-                                    f"the op has {sorted(names)}", "name an input, y, or an input's shape as x_shape")
-
-
-# --------------------------------------------------------------------------------------------------------- Op
 class Op:
     """A forward rule and its backward rules. Called on Tensors it computes and, if needed, records.
 

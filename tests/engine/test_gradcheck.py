@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,23 @@ def leaf(*shape: int, shift: float = 0.0) -> Any:
 
 def wrong(forward: Callable[..., Any], *rules: Callable[..., Any] | None, **more: Any) -> Any:
     return ta.Op("wrong", forward, *rules, **more)
+
+
+def test_rules_may_be_anything_that_can_be_called() -> None:
+    class Scale:
+        def __init__(self, by: float) -> None:
+            self.by = by
+
+        def forward(self, F: Any, x: Any) -> Any:
+            return x * self.by
+
+        def __call__(self, F: Any, g: Any) -> Any:
+            return g * self.by
+
+    x = ta.tensor([3.0], requires_grad=True)
+    ta.Op("scale", Scale(2.0).forward, Scale(2.0))(x).backward()
+    ta.Op("scale", functools.partial(lambda by, F, x: x * by, 2.0), lambda F, g: g * 2.0)(x).backward()
+    assert x.grad.tolist() == [4.0]
 
 
 def mul_rules(for_a: Callable[..., Any], for_b: Callable[..., Any]) -> Any:

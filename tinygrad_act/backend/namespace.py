@@ -1,7 +1,7 @@
 """The vocabulary `F` of the rules, once, over any library that has NumPy's interface.
 
 A rule is written against these names and no others. The same names, with the same arguments, exist as recording
-ops on Tensors (`graph.recording`) and, for the elementwise ones, as symbols (`symbols.py`): that is what lets one
+ops on Tensors (`graph.recording`) and, for the elementwise ones, as symbols (`symbols/`): that is what lets one
 text compute values, record gradients of gradients, and print itself as a kernel. Keywords are PyTorch's.
 """
 

@@ -147,7 +147,9 @@ def kernel(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[st
 
 def baked(x: Any) -> bool:
     """True for what is part of a kernel's text: all but the numbers that rules do not treat apart."""
-    return type(x) not in (float, int) or (abs(x) <= BAKED and 2 * x == int(2 * x))
+    if type(x) not in (float, int):
+        return True
+    return abs(x) <= BAKED and 2 * x == int(2 * x) and (x != 0 or math.copysign(1, x) > 0)      # 0.0 == -0.0 as a key
 
 
 def parameters(arguments: Sequence[Any], settings: dict[str, Any]) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
