@@ -82,6 +82,9 @@ class Elementwise(Op):
             if isinstance(inputs[i], Tensor) and inputs[i].dtype != dtype:
                 inputs[i] = recording.cast(inputs[i], dtype=dtype)
             elif type(inputs[i]) is int and dtypes.kind(dtype) == "i":
+                if not -1 << 63 <= inputs[i] < 1 << 64:
+                    raise ArgumentError(self.name, f"an int of {inputs[i].bit_length()} bits", "integer tensors have at most 64",
+                                        "convert the tensor with .double()")
                 inputs[i] = dtypes.wrapped(inputs[i], dtype)
         if not any(isinstance(inputs[i], Tensor) for i in self.mixes):      # where(mask, 1.0, 0.0)
             array = next(x.array for x in inputs if isinstance(x, Tensor))

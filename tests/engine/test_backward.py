@@ -188,6 +188,17 @@ def test_retain_grad_keeps_the_gradient_of_a_result() -> None:
     assert h.grad.tolist() == [8, 16, 24]
 
 
+def test_retain_grad_comes_after_every_hook_and_hooks_can_be_removed_beside_it() -> None:
+    x = leaf()
+    h = x * 2
+    gone = h.register_hook(lambda g: g * 100)
+    h.retain_grad()
+    h.register_hook(lambda g: g * 10)
+    gone.remove()
+    h.sum().backward()
+    assert h.grad.tolist() == [10, 10, 10] and x.grad.tolist() == [20, 20, 20]
+
+
 def test_post_accumulate_hooks_see_the_sum() -> None:
     x, seen = leaf(), []
     handle = x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad.tolist()))

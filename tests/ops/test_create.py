@@ -156,6 +156,7 @@ t.linspace(3, 10, -1)
 t.eye(-1)
 t.from_numpy([1])
 t.from_numpy(np.array(["a"]))
+t.from_numpy(np.ones(2, np.longdouble))
 """)
 
 
@@ -171,7 +172,7 @@ def test_refused_as_by_pytorch(expression: str) -> None:
 
 @pytest.mark.parametrize(("data", "says"), [
     ([[1, 2], [3]], "length 1 and 2 at dim 1"), ([[[1], [2, 3]]], "length 1 and 2 at dim 2"), ([1, [2]], "beside sequences at dim 1"),
-    ([1, "a"], "str")])
+    ([1, "a"], "str"), (1j, "complex is no number"), ([1j], "complex is no number")])
 def test_ragged_data_is_told_where(data: Any, says: str) -> None:
     with pytest.raises((ShapeError, ArgumentError), match=says):
         ta.tensor(data)

@@ -10,6 +10,7 @@ import pytest
 
 import tinygrad_act as ta
 from tests.ops.against_torch import array, check, read, refuses, torch
+from tinygrad_act.errors import ArgumentError
 
 NAN, INF = float("nan"), float("inf")
 
@@ -365,3 +366,12 @@ def test_misuse_is_an_error_of_ours(case: str) -> None:
         return                                          # a GPU cannot tell without waiting for it
     f, inputs = REFUSED[case]
     refuses(f, None, *inputs)
+
+
+@pytest.mark.parametrize("change", [
+    lambda x: x + 2**70, lambda x: 2**70 - x, lambda x: x < 2**70, lambda x: x.add_(-2**64), lambda x: x.fill_(2**70),
+    lambda x: x.__setitem__(0, 2**70)])
+def test_an_int_past_64_bits_is_refused_among_integers(change: Any) -> None:
+    with pytest.raises(ArgumentError, match="64|int64"):
+        change(ta.arange(3))
+    assert (ta.arange(3.0) + 2**70).tolist() == [float(2**70)] * 3

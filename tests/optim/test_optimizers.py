@@ -183,6 +183,8 @@ def test_nothing_crosses_to_the_host() -> None:
     (lambda p: optim.Adam([p], eps=-1), ValueError, "eps"),
     (lambda p: optim.AdamW([p], weight_decay=-1), ValueError, "AdamW: weight_decay"),
     (lambda p: optim.SGD([p]).load_state_dict(optim.SGD([p, ta.ones(1)]).state_dict()), ValueError, r"groups of \[2\]"),
+    (lambda p: optim.SGD([p]).load_state_dict({"weight": p}), ValueError, r"SGD.load_state_dict: a dict of \['weight'\]"),
+    (lambda p: optim.SGD([p]).load_state_dict([p]), TypeError, "SGD.load_state_dict: list"),
 ])
 def test_misuse_is_told(make: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):

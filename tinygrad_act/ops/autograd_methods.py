@@ -92,7 +92,9 @@ def retain_grad(self: Tensor) -> None:
             t._grad = g if t._grad is None else t._grad + g
 
     self.__dict__["retained"] = keep
-    self.node.hooks = [*(self.node.hooks or ()), keep]
+    if self.node.hooks is None:
+        self.node.hooks = []
+    self.node.hooks.append(keep)           # in place: handles hold on to the list
 
 
 @public(function=False)
@@ -111,7 +113,8 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Any]) -> Handle:
     owner = self if self.node is None else self.node
     if owner.hooks is None:
         owner.hooks = []
-    owner.hooks.append(hook)
+    keep = self.__dict__.get("retained")   # retain_grad comes last: it sees what the hooks made of the gradient
+    owner.hooks.insert(owner.hooks.index(keep) if keep in owner.hooks else len(owner.hooks), hook)
     return Handle(owner.hooks, hook)
 
 

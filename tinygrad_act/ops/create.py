@@ -88,6 +88,8 @@ def _array(data: Any, dtype: Any, device: Any, op: str, copy: bool) -> Any:
         target = device if device is not None else backend.current_device() if backend.is_host(data) else None
         array = backend.asarray(_numbers(data, op), dtype, target)
         return backend.namespace(array).copy(array) if copy and array is data else array
+    if isinstance(data, complex):
+        raise _misfit(data, op)
     found: set[Any] = set()
     data = _visit(data, found)
     if dtype is None:
@@ -140,8 +142,8 @@ def _misfit(data: Any, op: str) -> Exception:
 
 
 def _numbers(array: Any, op: str) -> Any:
-    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
-        raise DTypeError(op, f"an array of dtype {array.dtype}", "tensors hold real numbers and bools",
+    if (array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16") or array.dtype.itemsize > 8:
+        raise DTypeError(op, f"an array of dtype {array.dtype}", "tensors hold real numbers of at most 64 bits and bools",
                          "convert it, for example with array.astype('float32')")
     return array
 

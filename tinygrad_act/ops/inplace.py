@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import backend, dtypes
 from ..backend import namespaces
-from ..errors import DeviceError, DTypeError, IndexingError, InplaceError, ShapeError
+from ..errors import ArgumentError, DeviceError, DTypeError, IndexingError, InplaceError, ShapeError
 from ..grad_mode import mode
 from ..graph import Node, changes, recording, tick, watchers
 from ..tensor import Tensor, wrap
@@ -120,6 +120,8 @@ def write(x: Tensor, index: Any, value: Any, name: str) -> None:
                                "change a clone() of it") from error
         raise ShapeError(name, f"a value of shape {getattr(value, 'shape', ())} for a tensor of shape {x.shape}",
                          str(error).rstrip(".")) from error
+    except OverflowError:
+        raise ArgumentError(name, f"{value} in a tensor of {x.dtype}", "it does not fit", "choose a wider dtype") from None
     except IndexError as error:
         raise IndexingError(name, f"a tensor of shape {x.shape}", str(error).rstrip(".")) from error
     changes.mark(array, name)

@@ -123,6 +123,10 @@ class Optimizer:
 
         What is remembered of a parameter moves to its device and takes its dtype.
         """
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
+            given = f"a dict of {list(state_dict)[:8]}" if isinstance(state_dict, Mapping) else type(state_dict).__name__
+            raise ArgumentError(f"{self.name}.load_state_dict", given, 'a state_dict has "state" and "param_groups"',
+                                "pass what an optimizer's state_dict() returned")
         groups = state_dict["param_groups"]
         sizes, ours = ([len(g["params"]) for g in gs] for gs in (groups, self.param_groups))
         if sizes != ours:
