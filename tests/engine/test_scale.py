@@ -8,23 +8,13 @@ from typing import Any
 
 import tinygrad_act as ta
 
+from .garbage import no_garbage
+
 N = 100_000
 
 
 def leaf(*values: float) -> Any:
     return ta.tensor(values or (1.0, 2.0, 3.0), requires_grad=True)
-
-
-def no_garbage(work: Any) -> None:
-    """`work` leaves nothing that only the cycle collector frees."""
-    work()
-    gc.collect()
-    gc.disable()
-    try:
-        work()
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
 
 
 # ------------------------------------------------------------------------------------------------------ deep, wide

@@ -43,3 +43,16 @@ def compare(expression: str, **options: Any) -> None:
 
 def refused(expression: str, says: str = "") -> None:
     _run("refuses", expression, says=says)
+
+
+def held(works: list[str], raises: list[str]) -> tuple[Callable[[str], None], Callable[[str], None]]:
+    """The two tests of a module: what works gives what PyTorch gives, and what PyTorch refuses is refused."""
+    @pytest.mark.parametrize("expression", works)
+    def as_pytorch(expression: str) -> None:
+        compare(expression)
+
+    @pytest.mark.parametrize("expression", raises)
+    def refused_as_by_pytorch(expression: str) -> None:
+        refused(expression)
+
+    return as_pytorch, refused_as_by_pytorch

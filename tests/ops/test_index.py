@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import tinygrad_act as ta
 from tinygrad_act.errors import IndexingError
 
-from .expressions import compare, lines, refused
+from .expressions import held, lines
 
 WORKS = lines("""
 x[None].squeeze(0)
@@ -131,14 +131,7 @@ e[0]
 """)
 
 
-@pytest.mark.parametrize("expression", WORKS)
-def test_as_pytorch_in_value_and_gradients(expression: str) -> None:
-    compare(expression)
-
-
-@pytest.mark.parametrize("expression", REFUSED)
-def test_refused_as_by_pytorch(expression: str) -> None:
-    refused(expression)
+test_as_pytorch_in_value_and_gradients, test_refused_as_by_pytorch = held(WORKS, REFUSED)
 
 
 SHAPE = (3, 4, 2, 5)

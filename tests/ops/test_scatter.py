@@ -8,7 +8,7 @@ import pytest
 import tinygrad_act as ta
 from tinygrad_act.errors import ArgumentError, DTypeError, InplaceError
 
-from .expressions import compare, lines, refused
+from .expressions import held, lines, refused
 
 WORKS = lines("""
 x.repeat_interleave(2)
@@ -110,14 +110,7 @@ v.index_copy(0, t.tensor([-1]), x[0, :1])
 """)
 
 
-@pytest.mark.parametrize("expression", WORKS)
-def test_as_pytorch_in_value_and_gradients(expression: str) -> None:
-    compare(expression)
-
-
-@pytest.mark.parametrize("expression", REFUSED)
-def test_refused_as_by_pytorch(expression: str) -> None:
-    refused(expression)
+test_as_pytorch_in_value_and_gradients, test_refused_as_by_pytorch = held(WORKS, REFUSED)
 
 
 @pytest.mark.parametrize("expression", FOUND_ON_THE_CPU)

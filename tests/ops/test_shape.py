@@ -10,7 +10,7 @@ import pytest
 import tinygrad_act as ta
 from tinygrad_act.errors import ShapeError
 
-from .expressions import compare, lines, refused
+from .expressions import held, lines
 
 WORKS = lines("""
 x.reshape(3, -1)
@@ -206,14 +206,7 @@ len(s)
 """)
 
 
-@pytest.mark.parametrize("expression", WORKS)
-def test_as_pytorch_in_value_and_gradients(expression: str) -> None:
-    compare(expression)
-
-
-@pytest.mark.parametrize("expression", REFUSED)
-def test_refused_as_by_pytorch(expression: str) -> None:
-    refused(expression)
+test_as_pytorch_in_value_and_gradients, test_refused_as_by_pytorch = held(WORKS, REFUSED)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "bfloat16", "int64", "uint8", "bool"])
