@@ -182,14 +182,7 @@ def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     >>> ta.autograd.functional.hvp(lambda x: (x * x * x).sum(), ta.tensor([1.0, 2.0]), ta.ones(2))[1]
     tensor([ 6., 12.])
     """
-    with enable_grad():
-        xs = _enter(inputs, create_graph, "hvp")
-        vs = _vectors(v, xs, inputs, "hvp", "inputs")
-        y, gs = _first(func, xs, "hvp", strict)
-        us = tuple((g.detach() * 0).requires_grad_() for g in gs)
-        doubled = _gradients(gs, xs, us, True, "hvp", strict)
-        out = _gradients(doubled, us, vs, create_graph, "hvp")
-    return y if create_graph else y.detach(), _like(inputs, _leave(out, create_graph))
+    return _hessian_product("hvp", func, inputs, v, create_graph, strict)
 
 
 def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
@@ -198,11 +191,19 @@ def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     >>> ta.autograd.functional.vhp(lambda x: (x * x * x).sum(), ta.tensor([1.0, 2.0]), ta.ones(2))[1]
     tensor([ 6., 12.])
     """
+    return _hessian_product("vhp", func, inputs, v, create_graph, strict)
+
+
+def _hessian_product(op: str, func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool, strict: bool) -> Any:
     with enable_grad():
-        xs = _enter(inputs, create_graph, "vhp")
-        vs = _vectors(v, xs, inputs, "vhp", "inputs")
-        y, gs = _first(func, xs, "vhp", strict)
-        out = _gradients(gs, xs, vs, create_graph, "vhp", strict)
+        xs = _enter(inputs, create_graph, op)
+        vs = _vectors(v, xs, inputs, op, "inputs")
+        y, gs = _first(func, xs, op, strict)
+        if op == "hvp":                        # u^T H is linear in u, so its gradient for u, times v, is H v
+            us = tuple((g.detach() * 0).requires_grad_() for g in gs)
+            out = _gradients(_gradients(gs, xs, us, True, op, strict), us, vs, create_graph, op)
+        else:
+            out = _gradients(gs, xs, vs, create_graph, op, strict)
     return y if create_graph else y.detach(), _like(inputs, _leave(out, create_graph))
 
 
