@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+from ..ops.reduce import wide
 from .record import activation
 
 
@@ -327,6 +328,7 @@ def _pieces(F: Any, parameter: Any, x: Any) -> Any:
             | {h: (h > 0) - sum(w for w, other in zip(weight, hinge, strict=True) if other > h) for h in hinge},
             range=(-inf, inf), monotonic=True, smooth="C0", zero_centred=True, lipschitz=1, module="APL",
             learnable={"weight": (-0.125, -0.125), "hinge": (0.0, -1.0)}, elementwise=False)
+@wide
 def apl(F: Any, x: Any, weight: Any, hinge: Any) -> Any:
     """Adaptive piecewise linear: ReLU and a sum of learned hinges (Agostinelli et al. 2014).
 
@@ -337,6 +339,7 @@ def apl(F: Any, x: Any, weight: Any, hinge: Any) -> Any:
 
 
 @apl.joint
+@wide
 def apl_backward(F: Any, g: Any, x: Any, weight: Any, hinge: Any) -> Any:
     w, gap = _pieces(F, weight, x), _pieces(F, hinge, x) - x
     to_hinge = F.where(gap > 0, w * g, 0)

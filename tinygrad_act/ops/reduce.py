@@ -118,8 +118,8 @@ def wide(rule: Function) -> Function:
         half = values[0].dtype
         if half.char in "fd" or not dtypes.is_half(half):
             return rule(F, *values, **params)
-        return F.cast(rule(F, *[F.cast(v, dtypes.float32) if hasattr(v, "dtype") and v.dtype == half else v for v in values],
-                           **params), half)
+        y = rule(F, *[F.cast(v, dtypes.float32) if hasattr(v, "dtype") and v.dtype == half else v for v in values], **params)
+        return [F.cast(part, half) for part in y] if isinstance(y, list) else F.cast(y, half)
     return run  # type: ignore[return-value]
 
 
@@ -153,7 +153,7 @@ def shifted(F: Any, x: Any, dim: int, first: float) -> Any:
 
 
 _sum = reduction("sum", lambda F, x, *, dim=None, keepdim=False: F.sum(x, dim, keepdim), _spread)
-_mean = reduction("mean", lambda F, x, *, dim=None, keepdim=False: F.mean(x, dim, keepdim), _spread_mean)
+_mean = reduction("mean", lambda F, x, *, dim=None, keepdim=False: F.mean(x, dim, keepdim), wide(_spread_mean))
 _prod = reduction("prod", lambda F, x, *, dim=None, keepdim=False: F.prod(x, dim, keepdim), wide(_prod_rule))
 op("sum_to", lambda F, x, *, shape: F.sum_to(x, shape), lambda F, g, x_shape: F.expand(g, x_shape))
 
