@@ -43,12 +43,14 @@ class Elementwise(Op):
     def set_second(self, second: Callable[..., Any]) -> None:
         """`second(F, g, x)` = g * f''(x): a one-input op's gradient becomes an op of its own when it is recorded.
 
+        It differentiates the first rule by what that reads; so where the first reads the output, it is the derivative by that.
+
         Without it, create_graph composes the backward rule out of recorded ops: right, but many nodes, and where
         those cancel, inexact.
         """
         first = self.rules[0]
-        if first is None or first.sources != [(0, "")]:
-            raise ArgumentError(f"Op {self.name}", "second=", "it needs a first rule that reads the input and nothing else")
+        if first is None or first.sources not in ([(0, "")], [(1, "")]):
+            raise ArgumentError(f"Op {self.name}", "second=", "it needs a first rule that reads the input, or the output, alone")
         once, twice = first.function, Rule(second, self.names, self.name)
 
         def forward(F: Any, g: Any, x: Any, **settings: Any) -> Any:

@@ -224,3 +224,14 @@ def test_a_parameter_that_is_not_given_has_its_initial_value() -> None:
     np.testing.assert_array_equal(numpy(functional.swish(x)), numpy(functional.swish(x, 1.0)))
     assert functional.swish(x, beta=2.0).tolist() == functional.swish(x, tensor(2.0)).tolist()
     assert functional.apl(x).tolist() == functional.apl(x, tensor((-0.125, -0.125)), hinge=tensor((0.0, -1.0))).tolist()
+
+
+STRAIGHT = ["relu", "relu6", "leaky_relu", "threshold", "hardsigmoid", "hardtanh", "hardshrink", "softshrink"]
+
+
+@pytest.mark.parametrize("name", STRAIGHT)
+def test_the_second_derivative_of_straight_pieces_is_0_and_connected(name: str) -> None:
+    x = ta.tensor([-4.0, 0.3, 1.5, 7.0], requires_grad=True)
+    settings = (0.1, 20.0) if name == "threshold" else ()
+    (g,) = ta.autograd.grad(getattr(ta.nn.functional, name)(x, *settings).sum(), x, create_graph=True)
+    assert ta.autograd.grad(g.sum(), x)[0].tolist() == [0.0] * 4

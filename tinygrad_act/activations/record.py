@@ -165,6 +165,11 @@ def _ordered(rules: Mapping[str, Callable[..., Any]], op: Op) -> tuple[Any, Any]
     return ((), rules["joint"]) if "joint" in rules else ([rules.get(i) for i in op.inputs], None)
 
 
+def flat(F: Any, g: Any, x: Any) -> Any:
+    """The second derivative of what is made of straight pieces, for `record.second`: 0, and connected, as in PyTorch."""
+    return F.zeros_like(g)
+
+
 def activation(*, result: str = "float", kinds: str = "bif", elementwise: bool = True, aux: Sequence[str] = (),
                **facts: Any) -> Callable[[Callable[..., Any]], Activation]:
     """Make a record of the forward rule below, and enter it in the catalogue.

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from ..ops.reduce import wide
-from .record import activation
+from .record import activation, flat
 
 
 @activation(formula=r"\max(0, x)", derivative=r"[x > 0]", paper="doi:10.1109/TSSC.1969.300225", kinks={0: 0},
@@ -20,6 +20,9 @@ def relu(F: Any, x: Any) -> Any:
 @relu.backward
 def relu_backward(F: Any, g: Any, y: Any) -> Any:
     return F.where(y <= 0, 0, g)
+
+
+relu.second(flat)
 
 
 @activation(formula=r"\min(\max(0, x), 6)", derivative=r"[0 < x < 6]",
@@ -36,6 +39,9 @@ def relu6_backward(F: Any, g: Any, y: Any) -> Any:
     return F.where(F.logical_or(y <= 0, y >= 6), 0, g)
 
 
+relu6.second(flat)
+
+
 @activation(formula=r"x \text{ if } x > 0 \text{ else } s x", derivative=r"1 \text{ if } x > 0 \text{ else } s",
             paper="https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf",
             kinks=lambda negative_slope: {0: negative_slope}, range=(-inf, inf), monotonic=True, smooth="C0",
@@ -48,6 +54,9 @@ def leaky_relu(F: Any, x: Any, *, negative_slope: float = 0.01) -> Any:
 @leaky_relu.backward
 def leaky_relu_backward(F: Any, g: Any, x: Any, *, negative_slope: float) -> Any:
     return F.where(x > 0, g, negative_slope * g)
+
+
+leaky_relu.second(flat)
 
 
 @activation(formula=r"x \text{ if } x > 0 \text{ else } w x", derivative=r"1 \text{ if } x > 0 \text{ else } w",
@@ -100,6 +109,9 @@ def threshold_backward(F: Any, g: Any, x: Any, *, threshold: float) -> Any:
     return F.where(x <= threshold, 0, g)
 
 
+threshold.second(flat)
+
+
 @activation(formula=r"x \text{ if } x > \theta \text{ else } 0", derivative=r"[x > \theta]", paper="arXiv:1402.3337",
             kinks=lambda theta: {theta: 0}, range=(0, inf), monotonic=True, smooth="discontinuous",
             zero_centred=False, saturates={"left": 0}, lipschitz=inf, module="ThresholdedReLU")
@@ -113,6 +125,9 @@ def thresholded_relu_backward(F: Any, g: Any, x: Any, *, theta: float) -> Any:
     return F.where(x <= theta, 0, g)
 
 
+thresholded_relu.second(flat)
+
+
 @activation(formula=r"\min(\max(0, x), z)", derivative=r"[0 < x < z]", paper="arXiv:1412.5567",
             kinks=lambda max_value: {0: 0, max_value: 0}, range=(0, 20), monotonic=True, smooth="C0",
             zero_centred=False, saturates={"left": 0, "right": 20}, lipschitz=1, module="ClippedReLU")
@@ -124,6 +139,9 @@ def clipped_relu(F: Any, x: Any, *, max_value: float = 20.0) -> Any:
 @clipped_relu.backward
 def clipped_relu_backward(F: Any, g: Any, y: Any, *, max_value: float) -> Any:
     return F.where(F.logical_or(y <= 0, y >= max_value), 0, g)
+
+
+clipped_relu.second(flat)
 
 
 @activation(formula=r"\max(0, x)^2", derivative=r"2 \max(0, x)", paper="arXiv:2109.08668", kinks={0: 0},

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from ..errors import ArgumentError
-from .record import activation
+from .record import activation, flat
 
 DONOHO = "doi:10.1093/biomet/81.3.425"
 
@@ -26,6 +26,9 @@ def hard_shrink(F: Any, x: Any, *, lambd: float = 0.5) -> Any:
 @hard_shrink.backward
 def hard_shrink_backward(F: Any, g: Any, x: Any, *, lambd: float) -> Any:
     return F.where(F.abs(x) <= lambd, 0, g)
+
+
+hard_shrink.second(flat)
 
 
 @activation(formula=r"\operatorname{sign}(x) \max(|x| - \lambda, 0)", derivative=r"[|x| > \lambda]", paper=DONOHO,
@@ -49,6 +52,9 @@ def soft_shrink_backward(F: Any, g: Any, x: Any, *, lambd: float) -> Any:
     return F.where(F.abs(x) <= lambd, 0, g)
 
 
+soft_shrink.second(flat)
+
+
 @activation(formula=r"x + b \text{ for } x < -\lambda,\ x - b \text{ for } x > \lambda,\ 0 \text{ else}",
             derivative=r"[|x| > \lambda]", paper="https://onnx.ai/onnx/operators/onnx__Shrink.html",
             kinks=lambda lambd: {-lambd: 0, lambd: 0}, range=(-inf, inf), monotonic=True, smooth="discontinuous",
@@ -65,3 +71,6 @@ def shrink(F: Any, x: Any, *, lambd: float = 0.5, bias: float = 0.0) -> Any:
 @shrink.backward
 def shrink_backward(F: Any, g: Any, x: Any, *, lambd: float) -> Any:
     return F.where(x < -lambd, g, F.where(x <= lambd, 0, g))
+
+
+shrink.second(flat)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import inf, pi, sqrt
 from typing import Any
 
-from .record import activation
+from .record import activation, flat
 from .rectifiers import LARGE
 
 ENOUGH = 1e30        # e / (1 + e) is 1 from here on, in float32 and float64, where e itself would go on to infinity
@@ -73,6 +73,9 @@ def hard_sigmoid_backward(F: Any, g: Any, x: Any) -> Any:
     return F.where(F.abs(x) < 3, g / 6, 0)
 
 
+hard_sigmoid.second(flat)
+
+
 def _onnx_span(alpha: float, beta: float) -> tuple[float, float]:
     """Where alpha x + beta lies between 0 and 1."""
     low, high = sorted((-beta / alpha, (1 - beta) / alpha)) if alpha else (0.0, 0.0)
@@ -95,6 +98,9 @@ def hard_sigmoid_onnx_backward(F: Any, g: Any, x: Any, *, alpha: float, beta: fl
     return F.where(F.logical_or(x <= low, x >= high), 0, alpha * g)
 
 
+hard_sigmoid_onnx.second(flat)
+
+
 @activation(formula=r"\min(\max(\tfrac{x + 1}{2}, 0), 1)", derivative=r"\tfrac12\,[-1 < x < 1]", paper="arXiv:1901.02324",
             kinks={-1: 0, 1: 0}, range=(0, 1), monotonic=True, smooth="C0", zero_centred=False,
             saturates={"left": 0, "right": 1}, lipschitz=0.5)
@@ -106,6 +112,9 @@ def sparse_sigmoid(F: Any, x: Any) -> Any:
 @sparse_sigmoid.backward
 def sparse_sigmoid_backward(F: Any, g: Any, x: Any) -> Any:
     return F.where(F.abs(x) < 1, 0.5 * g, 0)
+
+
+sparse_sigmoid.second(flat)
 
 
 @activation(formula=r"\tanh x", derivative=r"1 - \tanh^2 x = \frac{4}{(e^x + e^{-x})^2}",
@@ -146,6 +155,9 @@ def hard_tanh(F: Any, x: Any, *, min_val: float = -1.0, max_val: float = 1.0) ->
 @hard_tanh.backward
 def hard_tanh_backward(F: Any, g: Any, x: Any, *, min_val: float, max_val: float) -> Any:
     return F.where(F.logical_or(x <= min_val, x >= max_val), 0, g)
+
+
+hard_tanh.second(flat)
 
 
 @activation(formula=r"\frac{x}{1 + |x|}", derivative=r"\frac{1}{(1 + |x|)^2}",
