@@ -57,13 +57,14 @@ def dimensions(dims: Any, ndim: int, op: str) -> tuple[int, ...]:
     return result
 
 
-def axis_is_dim(f: Function) -> Function:
-    """Let `f` take NumPy's `axis` and `keepdims` for its `dim` and `keepdim`."""
+def synonyms(f: Function) -> Function:
+    """Let `f` take NumPy's `axis` and `keepdims` for PyTorch's `dim` and `keepdim`."""
     @functools.wraps(f)
-    def either(*args: Any, **named: Any) -> Any:
+    def call(*args: Any, **named: Any) -> Any:
         if named:
-            for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
-                if theirs in named and ours not in named:
-                    named[ours] = named.pop(theirs)
+            if "axis" in named and "dim" not in named:
+                named["dim"] = named.pop("axis")
+            if "keepdims" in named and "keepdim" not in named:
+                named["keepdim"] = named.pop("keepdims")
         return f(*args, **named)
-    return either  # type: ignore[return-value]
+    return call  # type: ignore[return-value]

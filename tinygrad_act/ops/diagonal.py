@@ -9,7 +9,8 @@ from ..errors import ArgumentError, ShapeError
 from ..graph import recording
 from ..tensor import Tensor, wrap
 from . import arguments
-from .reduce import cast, operand, synonyms
+from .arguments import synonyms
+from .reduce import cast, operand
 from .reduce import sum as add_up
 from .registry import op, public
 

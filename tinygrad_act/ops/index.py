@@ -14,7 +14,7 @@ from ..graph import recording
 from ..op import Op
 from ..tensor import Tensor
 from . import arguments
-from .arguments import axis_is_dim, dimension
+from .arguments import dimension, synonyms
 from .registry import enter, public
 from .views import View
 
@@ -210,7 +210,7 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 
 
 @public()
-@axis_is_dim
+@synonyms
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """The slice at `index` along `dim`, which goes away."""
     if not input.ndim:
@@ -220,7 +220,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 
 @public()
-@axis_is_dim
+@synonyms
 def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """The `length` elements from `start` on, along `dim`.
 
@@ -267,14 +267,14 @@ def put(x: Tensor, index: Any, values: Any, accumulate: bool = False) -> Tensor:
 
 
 @public()
-@axis_is_dim
+@synonyms
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy with `src` as its slice at `index` along `dim`."""
     return put(input, _at(input, select(input, dim, index), src, dim, index, "select_scatter"), src)
 
 
 @public()
-@axis_is_dim
+@synonyms
 def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
                   step: int = 1) -> Tensor:
     """A copy with `src` as its elements start:end:step along `dim`."""

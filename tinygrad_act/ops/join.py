@@ -13,7 +13,7 @@ from ..graph import note_view, recording
 from ..op import Op
 from ..tensor import Tensor
 from . import arguments
-from .arguments import Ints, axis_is_dim, dimension
+from .arguments import Ints, dimension, synonyms
 from .index import getitem_op
 from .registry import op, public, table
 from .shape import atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, ravel, reshape_op
@@ -48,7 +48,7 @@ def _tensors(tensors: Any, op: str) -> Sequence[Tensor]:
 
 # --------------------------------------------------------------------------------------------------------- joining
 @public("cat", "concat", "concatenate", method=False, F=True)
-@axis_is_dim
+@synonyms
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors one behind the other along `dim`; on the other axes they agree. dtypes are promoted.
 
@@ -69,7 +69,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 @public(method=False, F=True)
-@axis_is_dim
+@synonyms
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new axis at `dim`.
 
@@ -121,7 +121,7 @@ def _axis(x: Tensor, dim: Any, op: str) -> int:
 
 
 @public()
-@axis_is_dim
+@synonyms
 def split(tensor: Tensor, split_size_or_sections: Ints | None = None, dim: int = 0, *, split_size: Ints | None = None) -> tuple[Tensor, ...]:
     """Consecutive views along `dim`: of one size (the last may be smaller), or of the sizes given.
 
@@ -140,7 +140,7 @@ def split(tensor: Tensor, split_size_or_sections: Ints | None = None, dim: int =
 
 
 @public()
-@axis_is_dim
+@synonyms
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Consecutive views of the sizes given along `dim`, which they fill."""
     dim = _axis(input, dim, "split")
@@ -151,7 +151,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
 
 
 @public()
-@axis_is_dim
+@synonyms
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` views of equal size along `dim`, the last perhaps smaller."""
     dim = _axis(input, dim, "chunk")
@@ -162,7 +162,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 @public()
-@axis_is_dim
+@synonyms
 def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *, indices: Any = None,
                  sections: Any = None) -> tuple[Tensor, ...]:
     """Views along `dim`: that many of nearly equal size, or cut before the given indices."""
@@ -200,7 +200,7 @@ _even("dsplit", lambda x: 2)
 
 
 @public(F=True)
-@axis_is_dim
+@synonyms
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """All slices along `dim`, which goes away.
 

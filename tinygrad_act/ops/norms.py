@@ -9,8 +9,8 @@ from .. import dtypes
 from ..backend.namespace import numel
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
-from .arguments import Dims
-from .reduce import axes, cast, keep, only_floats, operand, reduction, shared, synonyms, wide
+from .arguments import Dims, synonyms
+from .reduce import axes, cast, keep, only_floats, operand, reduction, shared, wide
 from .registry import public
 
 

@@ -15,7 +15,7 @@ from ..op import Op
 from ..short import new
 from ..tensor import Tensor
 from . import arguments
-from .arguments import Dims
+from .arguments import Dims, synonyms
 from .registry import enter, op, public
 from .results import Range
 
@@ -52,18 +52,6 @@ def reduction(name: str, forward: Callable[..., Any], *rules: Any) -> Reduction:
     row = Reduction(name, forward, *rules)
     enter(row)
     return row
-
-
-def synonyms(f: Function) -> Function:
-    """NumPy's `axis` and `keepdims` beside PyTorch's `dim` and `keepdim`."""
-    @functools.wraps(f)
-    def call(*args: Any, **given: Any) -> Any:
-        if "axis" in given:
-            given["dim"] = given.pop("axis")
-        if "keepdims" in given:
-            given["keepdim"] = given.pop("keepdims")
-        return f(*args, **given)
-    return call  # type: ignore[return-value]
 
 
 def operand(x: Any, op: str) -> Tensor:

@@ -10,7 +10,8 @@ from ..errors import ArgumentError, ShapeError
 from ..graph import recording
 from ..tensor import Tensor
 from . import arguments
-from .reduce import cast, only_floats, operand, reduction, shifted, synonyms
+from .arguments import synonyms
+from .reduce import cast, only_floats, operand, reduction, shifted
 from .registry import op, public
 
 # h[i] = a[i] * h[i-1] + b[i]. Its adjoint is the same recurrence from the other end, so it is closed under

@@ -10,7 +10,7 @@ from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from ..graph import recording
 from ..tensor import Tensor
 from . import arguments
-from .arguments import axis_is_dim, dimension
+from .arguments import dimension, synonyms
 from .index import IndexOp, getitem_op, put
 from .registry import enter, public
 from .shape import broadcast_shapes, broadcast_tensors, expand, reshape
@@ -70,7 +70,7 @@ def _line(x: Tensor) -> Tensor:
 
 
 @public()
-@axis_is_dim
+@synonyms
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j] = input[index[i][j]][j] for dim 0, and so for other dims; of the shape of `index`.
 
@@ -86,7 +86,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 
 @public()
-@axis_is_dim
+@synonyms
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
     """A copy with out[index[i][j]][j] = src[i][j] for dim 0, and so for other dims; `reduce` "add" or "multiply" combines.
 
@@ -127,7 +127,7 @@ def scattered(op: str, row: Any, x: Tensor, dim: Any, index: Tensor, src: Tensor
 
 
 @public()
-@axis_is_dim
+@synonyms
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """As scatter, but added to what is there; several to one place add up.
 
@@ -148,7 +148,7 @@ def _slices(x: Tensor, dim: Any, index: Any, op: str, low: int = 0) -> tuple[int
 
 
 @public()
-@axis_is_dim
+@synonyms
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices along `dim` that `index` names, in its order.
 
@@ -174,7 +174,7 @@ def _write(op: str, row: Any, x: Tensor, dim: Any, index: Any, source: Tensor) -
 
 
 @public()
-@axis_is_dim
+@synonyms
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """A copy with the slices of alpha * source added to those that `index` names; repeated ones add up.
 
@@ -185,14 +185,14 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 
 
 @public()
-@axis_is_dim
+@synonyms
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy with the slices that `index` names replaced by those of `source`."""
     return _write("index_copy", index_copy_op, input, dim, index, source)
 
 
 @public()
-@axis_is_dim
+@synonyms
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy with the slices that `index` names filled with `value`, a number or a 0-d tensor.
 
@@ -233,7 +233,7 @@ def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = Fa
 
 
 @public()
-@axis_is_dim
+@synonyms
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """gather, with `input` and `indices` broadcast against each other on the other axes; without dim, as if flat.
 
@@ -330,7 +330,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
 # ------------------------------------------------------------------------------------------------- repeated elements
 @public()
-@axis_is_dim
+@synonyms
 def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
     """Each slice along `dim` repeated in place, as often as `repeats` says (an int, or one for each); flat without dim.
 

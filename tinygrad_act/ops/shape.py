@@ -12,7 +12,7 @@ from ..errors import ArgumentError, IndexingError, ShapeError
 from ..graph import recording
 from ..tensor import Tensor, wrap
 from . import arguments
-from .arguments import Dims, Ints, axis_is_dim, dimension, dimensions
+from .arguments import Dims, Ints, dimension, dimensions, synonyms
 from .registry import enter, op, public
 from .views import View
 
@@ -144,7 +144,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 
 @public()
-@axis_is_dim
+@synonyms
 def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     """Without the axes of size 1: all of them, or those of `dim` (an int or several).
 
@@ -157,7 +157,7 @@ def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
 
 
 @public()
-@axis_is_dim
+@synonyms
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new axis of size 1 at `dim`.
 

@@ -15,7 +15,8 @@ from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from ..graph import recording, watchers
 from ..tensor import Tensor, wrap
 from . import arguments
-from .reduce import Reduction, largest, operand, reduction, smallest, sum, synonyms, to_equals, wide
+from .arguments import synonyms
+from .reduce import Reduction, largest, operand, reduction, smallest, sum, to_equals, wide
 from .registry import op, public
 from .results import Chosen, named
 

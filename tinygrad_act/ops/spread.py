@@ -9,8 +9,8 @@ from typing import Any
 from ..backend.namespace import numel
 from ..errors import ArgumentError
 from ..tensor import Tensor
-from .arguments import Dims
-from .reduce import axes, keep, mean, only_floats, reduction, synonyms, wide
+from .arguments import Dims, synonyms
+from .reduce import axes, keep, mean, only_floats, reduction, wide
 from .registry import public
 
 
