@@ -70,6 +70,7 @@ class Node:
         self.time = tick()
 
     def name(self) -> str:
+        """As PyTorch calls it: `mulBackward`."""
         return f"{self.op.name}Backward"
 
     @property
@@ -291,6 +292,7 @@ def make_seeds(tensors: Sequence[Tensor], gradients: Sequence[Any], op: str, cre
 
 
 def need_grad(t: Any, op: str) -> None:
+    """Raise unless t is a Tensor that a gradient can reach."""
     if not isinstance(t, Tensor):
         raise ArgumentError(op, type(t).__name__, "only Tensors have gradients")
     if not t._requires_grad:
@@ -330,6 +332,7 @@ def _as_array(g: Any) -> Any:
 
 
 def as_tuple(x: Any) -> tuple[Any, ...]:
+    """One or several as a tuple; None as an empty one."""
     return () if x is None else tuple(x) if isinstance(x, (tuple, list)) else (x,)
 
 
@@ -346,6 +349,7 @@ class Changes:
         self.of: dict[int, tuple[int, int, str, Any]] = {}        # id(owner) -> (count, time, op, weak reference)
 
     def mark(self, array: Any, op: str) -> None:
+        """Note that the array's memory was changed, by `op`, now."""
         owner = namespaces[type(array)].owner(array)
         key = id(owner)
         count = self.of[key][0] if key in self.of else 0
@@ -357,6 +361,7 @@ class Changes:
         return self.of.get(id(namespaces[type(array)].owner(array)), (0,))[0]
 
     def check(self, node: Node) -> None:
+        """Raise if one of the arrays that the node saved was changed afterwards."""
         for saved in itertools.chain.from_iterable(s if isinstance(s, tuple) else (s,) for s in node.saved):
             if backend.is_array(saved):
                 entry = self.of.get(id(namespaces[type(saved)].owner(saved)))

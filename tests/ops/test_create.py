@@ -10,7 +10,7 @@ import pytest
 import tinygrad_act as ta
 from tinygrad_act.errors import ArgumentError, DTypeError, ShapeError
 
-from .expressions import compare, lines, refused
+from .expressions import held, lines
 
 WORKS = lines("""
 t.tensor(1)
@@ -160,14 +160,7 @@ t.from_numpy(np.ones(2, np.longdouble))
 """)
 
 
-@pytest.mark.parametrize("expression", WORKS)
-def test_as_pytorch(expression: str) -> None:
-    compare(expression)
-
-
-@pytest.mark.parametrize("expression", REFUSED)
-def test_refused_as_by_pytorch(expression: str) -> None:
-    refused(expression)
+test_as_pytorch, test_refused_as_by_pytorch = held(WORKS, REFUSED)
 
 
 @pytest.mark.parametrize(("data", "says"), [
