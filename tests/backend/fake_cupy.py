@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_act.backend import numpy, special, strict
+from tinygrad_act.backend import numpy, strict
 from tinygrad_act.backend.strict import StrictArray, lift, unwrap, wrap
+from tinygrad_act.numerics import special
 from tinygrad_act.symbols.cuda import TYPES
 
 # Declarations by hand: <cmath> would take longer to read than all the kernels together.

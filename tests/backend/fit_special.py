@@ -1,4 +1,4 @@
-"""Prints the coefficients of `tinygrad_act/backend/special.py`: Chebyshev fits at 60 digits, by mpmath.
+"""Prints the coefficients of `tinygrad_act/numerics/special.py`: Chebyshev fits at 60 digits, by mpmath.
 
 Run it as a program; `test_special.py` holds the module to its output.
 """

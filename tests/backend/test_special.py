@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_act.backend import special
+from tinygrad_act.numerics import special
 
 mpmath = pytest.importorskip("mpmath")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from rules import FLOATS, Case, cases
 
-from tinygrad_act.backend import special
 from tinygrad_act.backend.namespace import Namespace
+from tinygrad_act.numerics import special
 from tinygrad_act.symbols import cuda
 from tinygrad_act.symbols.expression import BranchError, F, Symbol, evaluate, names, trace, unique
 

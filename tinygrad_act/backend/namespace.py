@@ -12,9 +12,9 @@ import math
 from typing import Any
 
 from ..dtypes import float32, int64, is_half
-from .contract import contraction
+from ..numerics.contract import contraction
+from ..numerics.scan import Scans
 from .indexing import Indexing
-from .scan import Scans
 
 # F's name -> the library's, for the elementwise functions; the same arguments, broadcasting, no dtype of their own.
 ELEMENTWISE = {

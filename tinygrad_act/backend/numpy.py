@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import special
+from ..numerics import special
 from .namespace import Namespace, _narrow, _wide, numel
 
 Array = np.ndarray

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from . import numpy, special
+from ..numerics import special
+from . import numpy
 from .namespace import Namespace
 
 transfers: Counter[str] = Counter()                  # "to_host" and "to_device", since the process began
