@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import dtypes
 from .backend import namespaces
 from .backend.namespace import broadcast_shape
 from .errors import ArgumentError, DTypeError, ShapeError, TinygradActError
 from .graph import Node, recording
-from .op import NUMBERS, Op
+from .op import NUMBERS, Single
 from .rule import Rule
 from .tensor import Tensor, wrap
 
 
-class Elementwise(Op):
+class Elementwise(Single):
     """An op that works number by number: its inputs broadcast and mix dtypes, its rules print as kernels.
 
     `result` says what dtypes do: "same" keeps the common one, "float" turns integers into the default float,
@@ -24,8 +24,6 @@ class Elementwise(Op):
     """
 
     elementwise = True
-    if TYPE_CHECKING:
-        def __call__(self, *inputs: Any, **params: Any) -> Tensor: ...
 
     def __init__(self, name: str, forward: Callable[..., Any], *rules: Any, result: str = "same",
                  mixes: Sequence[int] | None = None, second: Callable[..., Any] | None = None, kinds: str = "bif",

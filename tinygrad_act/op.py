@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import backend, dtypes
 from .backend import namespaces
@@ -292,6 +292,14 @@ class Op:
             else:                          # aux: a mask or an index is a constant, a float is recomputed by the rule
                 out.append(None if dtypes.is_floating(value.dtype) else wrap(value))
         return out
+
+
+class Single(Op):
+    """An op of one result: the same, and a type checker knows that it gives a Tensor."""
+
+    call: Callable[..., Tensor]
+    if TYPE_CHECKING:
+        def __call__(self, *inputs: Any, **params: Any) -> Tensor: ...
 
 
 def _as_tensor(x: Any, op: str) -> Tensor:

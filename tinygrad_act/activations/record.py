@@ -22,7 +22,7 @@ from typing import Any, TypeVar, overload
 from ..backend.namespace import ELEMENTWISE
 from ..elementwise import Elementwise
 from ..errors import ArgumentError
-from ..op import Op
+from ..op import Op, Single
 from ..ops.registry import enter, table
 from ..tensor import Tensor
 
@@ -51,7 +51,7 @@ class Activation:
     module                the name of its nn module; torch: PyTorch's name in nn.functional, None if it has none
     """
 
-    def __init__(self, op: Op, forward: Callable[..., Any], *, formula: str, derivative: str, paper: str = "",
+    def __init__(self, op: Single, forward: Callable[..., Any], *, formula: str, derivative: str, paper: str = "",
                  kinks: Mapping[float, float] | Callable[..., Mapping[float, float]] | None = None,
                  range: tuple[float, float] | None = None, monotonic: bool | None = None, smooth: str = "",
                  zero_centred: bool | None = None, saturates: Mapping[str, float] | None = None,
@@ -180,9 +180,9 @@ def activation(*, result: str = "float", kinds: str = "bif", elementwise: bool =
     def make(forward: Callable[..., Any]) -> Activation:
         name = forward.__name__
         if elementwise and not facts.get("axis"):
-            op: Op = Elementwise(name, forward, result=result, kinds=kinds, aux=aux)
+            op: Single = Elementwise(name, forward, result=result, kinds=kinds, aux=aux)
         else:
-            op = Op(name, forward, aux=aux)
+            op = Single(name, forward, aux=aux)
         record = Activation(op, forward, **facts)
         catalogue[name] = record
         if name in ELEMENTWISE:                    # a name of F too, such as tanh: then rules on Tensors run this op

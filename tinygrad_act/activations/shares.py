@@ -19,7 +19,7 @@ from .record import Activation
 def _along(record: Activation, x: Any, dim: Any, dtype: Any = None, *more: Tensor, **settings: Any) -> Tensor:
     if (type(dim) is int and dtype is None and isinstance(x, Tensor) and -x.array.ndim <= dim < x.array.ndim
             and x.array.dtype.char in "fd"):                     # nothing to convert or to complain of
-        return record.op.call(x, *more, dim=dim % x.array.ndim, **settings)  # type: ignore[no-any-return]
+        return record.op.call(x, *more, dim=dim % x.array.ndim, **settings)
     name = record.name
     if not isinstance(x, Tensor):
         raise ArgumentError(name, type(x).__name__, "the input must be a Tensor", "make one with ta.tensor(...)")

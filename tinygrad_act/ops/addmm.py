@@ -42,7 +42,7 @@ def _added(name: str, ranks: tuple[int, int], multiply: Callable[..., Any], for_
             if name == "addr" and number is int and not (isinstance(beta, int) and isinstance(alpha, int)):
                 raise ArgumentError(name, f"beta={beta}, alpha={alpha} for ints", "they must be ints too")
             beta, alpha = number(beta), number(alpha)
-        return row(input, a, b, beta=beta, alpha=alpha)  # type: ignore[no-any-return]
+        return row(input, a, b, beta=beta, alpha=alpha)
     return call
 
 

@@ -32,7 +32,7 @@ def _swap(x: Tensor, dim0: int, dim1: int, op: str) -> Tensor:
     dims = list(range(n))
     if n:
         dims[i], dims[j] = j, i
-    return permute_op.call(x, dims=tuple(dims))  # type: ignore[no-any-return]
+    return permute_op.call(x, dims=tuple(dims))
 
 
 @public("transpose", "swapdims")
@@ -62,7 +62,7 @@ def permute(input: Tensor, *dims: Ints, **named: Ints) -> Tensor:
     if len(given) != input.ndim or not (dims or named):
         raise ShapeError("permute", f"{given} for a tensor of shape {input.shape}", "every axis must be named once")
     order = dimensions(given, input.ndim, "permute")
-    return permute_op.call(input, dims=order)  # type: ignore[no-any-return]
+    return permute_op.call(input, dims=order)
 
 
 @public("movedim", "moveaxis")
@@ -80,7 +80,7 @@ def movedim(input: Tensor, source: Ints, destination: Ints) -> Tensor:
         return input
     moved = dict(zip(end, start, strict=True))
     others = iter([d for d in range(n) if d not in start])
-    return permute_op.call(input, dims=tuple([moved[d] if d in moved else next(others) for d in range(n)]))  # type: ignore[no-any-return]
+    return permute_op.call(input, dims=tuple([moved[d] if d in moved else next(others) for d in range(n)]))
 
 
 @public()
@@ -106,7 +106,7 @@ def _matrix_transpose(x: Tensor) -> Tensor:
 
 def _reversed(x: Tensor) -> Tensor:
     """The axes in reverse order: of a matrix, its transpose."""
-    return permute_op.call(x, dims=tuple(range(x.ndim - 1, -1, -1)))  # type: ignore[no-any-return]
+    return permute_op.call(x, dims=tuple(range(x.ndim - 1, -1, -1)))
 
 
 def _hermitian(x: Tensor) -> Tensor:
@@ -132,13 +132,13 @@ def flip(input: Tensor, *dims: Ints, **named: Ints) -> Tensor:
     if not dims and "dims" not in named:
         raise ArgumentError("flip", "no dims", "the dims are missing")
     order = dimensions(arguments.sizes(dims or (named["dims"],), "flip"), input.ndim, "flip")
-    return flip_op.call(input, dims=order if input.ndim else ())  # type: ignore[no-any-return]
+    return flip_op.call(input, dims=order if input.ndim else ())
 
 
 def _flipped(x: Tensor, dim: int, op: str) -> Tensor:
     if x.ndim <= dim:
         raise ShapeError(op, f"a tensor of shape {x.shape}", f"it needs {dim + 1} axes or more")
-    return flip_op.call(x, dims=(dim,))  # type: ignore[no-any-return]
+    return flip_op.call(x, dims=(dim,))
 
 
 @public()
@@ -170,7 +170,7 @@ def roll(input: Tensor, shifts: Ints, dims: Ints | None = None) -> Tensor:
         raise IndexingError("roll", f"dims={dims} of a 0-d tensor", "it has no axes")
     if len(axes) != len(steps):
         raise ArgumentError("roll", f"shifts={steps}, dims={dims}", "there must be a dim for each shift")
-    return roll_op.call(input, shifts=steps, dims=axes)  # type: ignore[no-any-return]
+    return roll_op.call(input, shifts=steps, dims=axes)
 
 
 @public()
@@ -201,5 +201,5 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
                          "the step must be positive" if step <= 0 else f"the size must be from 0 to {n}")
     x = self if self.ndim else reshape_op.call(self, shape=(1,))
     if not self.ndim:
-        return reshape_op.call(x, shape=(1,))[:size]  # type: ignore[no-any-return]
-    return windows_op.call(x, dim=dim, size=size, step=step)  # type: ignore[no-any-return]
+        return reshape_op.call(x, shape=(1,))[:size]
+    return windows_op.call(x, dim=dim, size=size, step=step)

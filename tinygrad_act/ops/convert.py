@@ -135,7 +135,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     >>> y = x.clone(); y[0] = 5.0; x
     tensor([1., 1.])
     """
-    return _clone(input)  # type: ignore[no-any-return]
+    return _clone(input)
 
 
 def _get_data(self: Tensor) -> Tensor:

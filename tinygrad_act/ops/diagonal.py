@@ -38,7 +38,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     if operand(input, "diagonal").ndim < 2:
         raise ShapeError("diagonal", str(input.shape), "a diagonal takes two axes", "diag makes a matrix of a vector")
     dim1, dim2 = _two_axes(input.ndim, dim1, dim2, "diagonal")
-    return _diagonal(input, offset=offset, dim1=dim1, dim2=dim2)  # type: ignore[no-any-return]
+    return _diagonal(input, offset=offset, dim1=dim1, dim2=dim2)
 
 
 @public()
@@ -56,7 +56,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     shape = list(input.shape[:-1])
     for d in sorted((dim1, dim2)):
         shape.insert(d, size)
-    return _undiagonal(input, shape=tuple(shape), offset=offset, dim1=dim1, dim2=dim2)  # type: ignore[no-any-return]
+    return _undiagonal(input, shape=tuple(shape), offset=offset, dim1=dim1, dim2=dim2)
 
 
 @public()
@@ -66,7 +66,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         return diag_embed(input, diagonal)
     if input.ndim != 2:
         raise ShapeError("diag", str(input.shape), "it takes a vector or a matrix", "use diagonal or diag_embed for batches")
-    return _diagonal(input, offset=diagonal)  # type: ignore[no-any-return]
+    return _diagonal(input, offset=diagonal)
 
 
 @public()
@@ -92,7 +92,7 @@ def _triangle(name: str, doc: str) -> None:
     def function(input: Tensor, diagonal: int = 0) -> Tensor:
         if operand(input, name).ndim < 2:
             raise ShapeError(name, str(input.shape), "a triangle takes two axes")
-        return record(input, diagonal=diagonal)  # type: ignore[no-any-return]
+        return record(input, diagonal=diagonal)
 
     def indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
         module, index = backend.resolve(device)
@@ -149,4 +149,4 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     if input.shape[dim] != 3 or other.shape[dim] != 3:
         raise ShapeError("cross", f"{input.shape} and {other.shape} along dim={dim}", "the vectors must have 3 elements")
     common = dtypes.result_type(input, other)
-    return _cross(cast(input, common), cast(other, common), dim=dim)  # type: ignore[no-any-return]
+    return _cross(cast(input, common), cast(other, common), dim=dim)

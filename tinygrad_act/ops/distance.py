@@ -84,4 +84,4 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     product = MODES[compute_mode or "use_mm_for_euclid_dist_if_necessary"]
     if product is None:
         product = x1.shape[-2] > DIRECT or x2.shape[-2] > DIRECT
-    return _cdist(x1, x2, p=p, product=product and p == 2)  # type: ignore[no-any-return]
+    return _cdist(x1, x2, p=p, product=product and p == 2)

@@ -55,7 +55,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         operand(x, "einsum")
     plain = direct(equation, *[x.shape for x in operands])
     if plain is not None:
-        return _pair(*operands, equation=plain)  # type: ignore[no-any-return]
+        return _pair(*operands, equation=plain)
     labels, out = parse(equation, tuple([x.ndim for x in operands]))
     terms = [_diagonals(x, mine) for x, mine in zip(operands, labels, strict=True)]
     terms = _broadcast(terms, equation)

@@ -11,7 +11,7 @@ from ..backend import namespaces
 from ..errors import ArgumentError, DeviceError, IndexingError, ShapeError, TinygradActError
 from ..grad_mode import mode
 from ..graph import recording
-from ..op import Op
+from ..op import Single
 from ..tensor import Tensor
 from . import arguments
 from .arguments import dimension, synonyms
@@ -23,7 +23,7 @@ BASIC = {int, slice, type(None), type(Ellipsis)}
 ENDS = {int, type(None)}
 
 
-class IndexOp(Op):
+class IndexOp(Single):
     """An op that takes an index: what NumPy says of it becomes an IndexingError."""
 
     def explain(self, error: Exception, arrays: Sequence[Any]) -> TinygradActError:
@@ -202,7 +202,7 @@ def _indices(p: Any, array: Any) -> Any:
 def getitem(x: Tensor, index: Any) -> Tensor:
     """x[index]: numbers, slices, None, ..., masks and lists or tensors of positions, as PyTorch takes them."""
     if type(index) is slice and index.step is None and type(index.start) in ENDS and type(index.stop) in ENDS and x.array.ndim:
-        return getitem_op.call(x, index=(index,))  # type: ignore[no-any-return]
+        return getitem_op.call(x, index=(index,))
     basic, advanced = resolve(x, index)
     if basic is not None:
         x = getitem_op.call(x, index=basic)
@@ -216,7 +216,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     if not input.ndim:
         raise IndexingError("select", "a 0-d tensor", "it has no axis to select from")
     dim, i = dimension(dim, input.ndim, "select"), arguments.whole(index, "select", "index")
-    return getitem_op.call(input, index=(*(ALL,) * dim, _within(i, input.shape, dim, "select")))  # type: ignore[no-any-return]
+    return getitem_op.call(input, index=(*(ALL,) * dim, _within(i, input.shape, dim, "select")))
 
 
 @public()
@@ -236,7 +236,7 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     start += n if start < 0 else 0
     if length < 0 or start + length > n:
         raise ShapeError("narrow", f"start={start}, length={length} along an axis of {n}", "it reaches past the end")
-    return getitem_op.call(input, index=(*(ALL,) * dim, slice(start, start + length)))  # type: ignore[no-any-return]
+    return getitem_op.call(input, index=(*(ALL,) * dim, slice(start, start + length)))
 
 
 @public()
@@ -259,7 +259,7 @@ def put(x: Tensor, index: Any, values: Any, accumulate: bool = False) -> Tensor:
     if values.dtype != x.dtype:
         raise ArgumentError("index_put", f"values of {values.dtype} for a tensor of {x.dtype}", "the dtypes differ")
     if not accumulate:
-        return put_op(x, values, index=index)  # type: ignore[no-any-return]
+        return put_op(x, values, index=index)
     target = namespaces[type(x.array)].getitem(x.array, index).shape
     if values.shape != target:
         values = values.expand(target)

@@ -10,22 +10,22 @@ from .. import dtypes
 from ..errors import ArgumentError, IndexingError, ShapeError
 from ..grad_mode import mode
 from ..graph import note_view, recording
-from ..op import Op
+from ..op import Op, Single
 from ..tensor import Tensor
 from . import arguments
 from .arguments import Ints, dimension, synonyms
 from .index import getitem_op
-from .registry import op, public, table
+from .registry import enter, public, table
 from .shape import atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, ravel, reshape_op
 
-cat_op = Op("cat", lambda F, *xs, dim: F.cat(xs, dim),
+cat_op = Single("cat", lambda F, *xs, dim: F.cat(xs, dim),
             joint=lambda F, g, xs_shape, *, dim: F.split_sizes(g, tuple([s[dim] for s in xs_shape]), dim))
-stack_op = Op("stack", lambda F, *xs, dim: F.stack(xs, dim), joint=lambda F, g, *, dim: F.unbind(g, dim))
+stack_op = Single("stack", lambda F, *xs, dim: F.stack(xs, dim), joint=lambda F, g, *, dim: F.unbind(g, dim))
 # One node with a result for each part, so that going back is one concatenation, however many parts there are.
-split_op = op("split_sizes", lambda F, x, *, sizes, dim: F.split_sizes(x, sizes, dim),
-              joint=lambda F, g, *, dim: (F.cat(g, dim),), outputs=2)
-unbind_op = op("unbind", lambda F, x, *, dim: F.unbind(x, dim),
-               joint=lambda F, g, *, dim: (F.stack(g, dim),), outputs=2)
+split_op = enter(Op("split_sizes", lambda F, x, *, sizes, dim: F.split_sizes(x, sizes, dim),
+              joint=lambda F, g, *, dim: (F.cat(g, dim),), outputs=2))
+unbind_op = enter(Op("unbind", lambda F, x, *, dim: F.unbind(x, dim),
+               joint=lambda F, g, *, dim: (F.stack(g, dim),), outputs=2))
 table.update(cat=cat_op, stack=stack_op)
 
 
@@ -65,7 +65,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         other = x.shape
         if len(other) != len(shape) or other[:dim] != shape[:dim] or other[dim + 1:] != shape[dim + 1:]:
             raise ShapeError("cat", f"{shape} and {other} along dim {dim}", "the other sizes differ")
-    return cat_op(*some, dim=dim)  # type: ignore[no-any-return]
+    return cat_op(*some, dim=dim)
 
 
 @public(method=False, F=True)
@@ -81,7 +81,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for x in tensors:
         if x.array.shape != shape:
             raise ShapeError("stack", f"{shape} and {x.shape}", "the shapes differ", "use cat, or pad them")
-    return stack_op(*tensors, dim=dimension(dim, len(shape) + 1, "stack"))  # type: ignore[no-any-return]
+    return stack_op(*tensors, dim=dimension(dim, len(shape) + 1, "stack"))
 
 
 def _joined(names: tuple[str, ...], prepare: Any, dim: Any, doc: str) -> None:

@@ -9,16 +9,14 @@ from ..backend import namespaces
 from ..backend.namespace import broadcast_shape, numel
 from ..errors import ArgumentError, DTypeError, ShapeError, TinygradActError
 from ..graph import recording
-from ..op import Op
+from ..op import Single
 from ..tensor import Tensor
 from .reduce import operand
 from .registry import enter, operators, public
 
 
-class Product(Op):
+class Product(Single):
     """Two tensors of one dtype, of the ranks given (None: at least 1): the general call, and a short one for floats."""
-
-    call: Callable[..., Tensor]
 
     def __init__(self, name: str, ranks: tuple[int, int] | None, forward: Callable[..., Any], *rules: Any) -> None:
         self.ranks = ranks

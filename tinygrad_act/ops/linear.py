@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..errors import ShapeError
-from ..op import Op
+from ..op import Single
 from ..tensor import Tensor
 from .registry import op
 
@@ -53,7 +53,7 @@ def _for_bias(F: Any, g: Any, bias_shape: Any) -> Any:
 
 # A rule an input, not one for all: the graph then keeps x only for a weight that learns, and the weight only for an x.
 _linear = op("linear", _biased, _for_x, _for_weight, _for_bias, same_dtype=True)
-_without_bias = Op("linear", _unbiased, _for_x, _for_weight, same_dtype=True)
+_without_bias = Single("linear", _unbiased, _for_x, _for_weight, same_dtype=True)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import backend, dtypes
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from ..op import Op
+from ..op import Single
 from ..tensor import Tensor, wrap
 from .registry import op
 
@@ -144,7 +144,7 @@ def _soft_for_target(F: Any, g: Any, x: Any, target_dtype: Any, weight: Any, pea
     return F.cast(-g * logp * ((1 - label_smoothing) * _along(F, weight, x, dim)), target_dtype)
 
 
-_by_distribution = Op("cross_entropy", _soft, _soft_for_logits, _soft_for_target, None, aux=("peak", "logs"))
+_by_distribution = Single("cross_entropy", _soft, _soft_for_logits, _soft_for_target, None, aux=("peak", "logs"))
 
 
 # -------------------------------------------------------------------------------------------------- nll_loss

@@ -298,7 +298,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator 
     like = tensors[0]
     noise = wrap(gaussian(shape, _floating(like.dtype, "normal"), like.device, generator, "normal"))
     mean, std = [t if isinstance(t, Tensor) else functions["full_like"](like, t) for t in (mean, std)]
-    return _normal(mean, std, noise)  # type: ignore[no-any-return]
+    return _normal(mean, std, noise)
 
 
 @public()
@@ -314,7 +314,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     if not namespaces[type(input.array)].within(input.array, 0, 1):
         raise ArgumentError("bernoulli", "the probabilities", "one is not from 0 to 1")
     wide = dtypes.float32 if dtypes.is_half(dtype) else dtype
-    return _bernoulli(input, wrap(uniform(input.shape, wide, input.device, generator, "bernoulli")))  # type: ignore[no-any-return]
+    return _bernoulli(input, wrap(uniform(input.shape, wide, input.device, generator, "bernoulli")))
 
 
 @public(method=False)
@@ -323,7 +323,7 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     _floating(input.dtype, "poisson")
     if not namespaces[type(input.array)].within(input.array, 0, math.inf):
         raise ArgumentError("poisson", "the rates", "one is negative")
-    return _poisson(input, engine=_engine(generator, input.device, "poisson")[0])  # type: ignore[no-any-return]
+    return _poisson(input, engine=_engine(generator, input.device, "poisson")[0])
 
 
 @public()

@@ -11,7 +11,7 @@ from ..backend.namespace import numel
 from ..errors import ArgumentError, DTypeError, ShapeError, TinygradActError
 from ..grad_mode import mode
 from ..graph import Node, recording
-from ..op import Op
+from ..op import Single
 from ..short import new
 from ..tensor import Tensor
 from . import arguments
@@ -23,10 +23,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 # ------------------------------------------------------------------------------- what all reductions have in common
-class Reduction(Op):
+class Reduction(Single):
     """An op of one tensor and settings."""
-
-    call: Callable[..., Tensor]
 
     def result(self, x: Tensor, values: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
         """The last of `values` (the inputs' arrays, and the result's) as the Tensor that this op makes of x."""

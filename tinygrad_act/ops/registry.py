@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from ..elementwise import Elementwise
 from ..graph import recording
-from ..op import Op
+from ..op import Op, Single
 from ..short import two_inputs
 from ..tensor import Tensor
 
@@ -30,9 +30,9 @@ def enter(op: Row) -> Row:
     return op
 
 
-def op(name: str, forward: Callable[..., Any], *rules: Any, **more: Any) -> Op:
+def op(name: str, forward: Callable[..., Any], *rules: Any, **more: Any) -> Single:
     """A row: an op that is neither elementwise nor public by itself."""
-    return enter(Op(name, forward, *rules, **more))
+    return enter(Single(name, forward, *rules, **more))
 
 
 def elementwise(name: str, forward: Callable[..., Any], *rules: Any, doc: str = "", method: bool = True,

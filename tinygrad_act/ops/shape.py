@@ -64,7 +64,7 @@ def reshape(input: Tensor, *size: Ints, shape: Ints | None = None) -> Tensor:
     """
     if not size and shape is None:
         raise ArgumentError("reshape", "no shape", "the shape is missing", "write x.reshape(-1), or x.reshape(()) for 0-d")
-    return reshape_op.call(input, shape=_fill_in(arguments.sizes(size or (shape,), "reshape"), input, "reshape"))  # type: ignore[no-any-return]
+    return reshape_op.call(input, shape=_fill_in(arguments.sizes(size or (shape,), "reshape"), input, "reshape"))
 
 
 @public(function=False)
@@ -83,7 +83,7 @@ def view(self: Tensor, *size: Ints, dtype: Any = None) -> Tensor:
         if not F.overlaps(F.reshape(array, shape), array):
             raise ShapeError("view", f"{self.shape} with strides {stride(self)} into {shape}", "it would take a copy",
                              "use .reshape(...), or .contiguous().view(...)")
-    return reshape_op.call(self, shape=shape)  # type: ignore[no-any-return]
+    return reshape_op.call(self, shape=shape)
 
 
 def _view_as_dtype(x: Tensor, dtype: Any) -> Tensor:
@@ -120,7 +120,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         raise ArgumentError("flatten", f"start_dim={start_dim}, end_dim={end_dim}", "the start comes after the end")
     if first == last and shape:
         return input
-    return reshape_op.call(input, shape=(*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))  # type: ignore[no-any-return]
+    return reshape_op.call(input, shape=(*shape[:first], math.prod(shape[first:last + 1]), *shape[last + 1:]))
 
 
 @public()
@@ -140,7 +140,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     if not shape or not input.ndim:
         raise ShapeError("unflatten", f"{input.shape} with sizes {shape}", "there is no axis, or no size, to unflatten")
     inner = _fill_in(shape, input, "unflatten", input.shape[dim])
-    return reshape_op.call(input, shape=(*input.shape[:dim], *inner, *input.shape[dim + 1:]))  # type: ignore[no-any-return]
+    return reshape_op.call(input, shape=(*input.shape[:dim], *inner, *input.shape[dim + 1:]))
 
 
 @public()
@@ -153,7 +153,7 @@ def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     """
     shape = input.shape
     drop = range(len(shape)) if dim is None else dimensions(dim, len(shape), "squeeze")
-    return reshape_op.call(input, shape=tuple([n for i, n in enumerate(shape) if n != 1 or i not in drop]))  # type: ignore[no-any-return]
+    return reshape_op.call(input, shape=tuple([n for i, n in enumerate(shape) if n != 1 or i not in drop]))
 
 
 @public()
@@ -165,7 +165,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     (3, 1)
     """
     dim = dimension(dim, input.ndim + 1, "unsqueeze")
-    return reshape_op.call(input, shape=(*input.shape[:dim], 1, *input.shape[dim:]))  # type: ignore[no-any-return]
+    return reshape_op.call(input, shape=(*input.shape[:dim], 1, *input.shape[dim:]))
 
 
 def _at_least(n: int, place: Any) -> Any:
@@ -203,7 +203,7 @@ def expand(self: Tensor, *size: Ints) -> Tensor:
     if not fits:
         raise ShapeError("expand", f"{here} to {shape}", "only axes of size 1, and new ones in front, can be expanded",
                          "unsqueeze where the new axis should be")
-    return expand_op.call(self, shape=shape)  # type: ignore[no-any-return]
+    return expand_op.call(self, shape=shape)
 
 
 @public(function=False)
@@ -263,14 +263,14 @@ def repeat(self: Tensor, *repeats: Ints) -> Tensor:
     if len(times) < self.ndim:
         raise ShapeError("repeat", f"{times} for a tensor of shape {self.shape}", "there must be a number for each axis",
                          "use tile, which takes 1 for the first ones")
-    return repeat_op(self, repeats=times)  # type: ignore[no-any-return]
+    return repeat_op(self, repeats=times)
 
 
 @public()
 def tile(input: Tensor, *dims: Ints) -> Tensor:
     """As repeat, with 1 for the axes in front that no number is given for."""
     times = arguments.shape(dims, "tile")
-    return repeat_op(input, repeats=(*(1,) * (input.ndim - len(times)), *times))  # type: ignore[no-any-return]
+    return repeat_op(input, repeats=(*(1,) * (input.ndim - len(times)), *times))
 
 
 # ------------------------------------------------------------------------------------------------------ questions

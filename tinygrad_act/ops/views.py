@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import IndexingError, TinygradActError
-from ..op import Op
+from ..op import Single
 
 
-class View(Op):
+class View(Single):
     """One input, of any dtype."""
 
     def __init__(self, name: str, forward: Any, rule: Any) -> None:
