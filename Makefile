@@ -28,7 +28,8 @@ check: $(VENV)/.dev          ## lint, format and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-docs: $(VENV)/.dev           ## the tables that commands write
+docs: $(VENV)/.dev           ## what commands write: stubs for type checkers, tables
+	$(VENV)/bin/python -m tinygrad_act.ops.stubs
 	$(VENV)/bin/python tests/benchmarks/accuracy.py --write
 	$(VENV)/bin/python tests/benchmarks/overhead.py --write
 
