@@ -1,4 +1,4 @@
-"""`ta.linalg`: what PyTorch has under this name and needs no factorisation."""
+"""`ta.linalg`: of what PyTorch has under this name, products, norms, inverses and singular values."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 from .errors import ArgumentError, ShapeError
 from .ops.diagonal import cross as _cross
 from .ops.diagonal import diagonal as _diagonal
+from .ops.factor import SPECTRAL, inv, spectral_norm, svdvals
 from .ops.linalg import matmul, matrix_power, multi_dot
 from .ops.norms import norm as _norm
-from .ops.reduce import amax, amin, axes, operand, sum
+from .ops.reduce import amax, amin, axes, cast, operand, sum
 from .tensor import Tensor
 
-__all__ = ["cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "vecdot", "vector_norm"]
+__all__ = ["cross", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "svdvals", "vecdot",
+           "vector_norm"]
 
 
 def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -27,18 +29,16 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = Fals
 
 def matrix_norm(A: Tensor, ord: Any = "fro", dim: tuple[int, int] = (-2, -1), keepdim: bool = False, *,
                 dtype: Any = None) -> Tensor:
-    """"fro": the root of the sum of squares; 1, inf (-1, -inf): the largest (smallest) sum of |x| down a column, along a row.
-
-    Raises ArgumentError for 2, -2 and "nuc", which take singular values.
+    """"fro": the root of the sum of squares; 1, inf (-1, -inf): the largest (smallest) sum of |x| down a column, along a row;
+    2, -2, "nuc": the largest, the smallest, the sum of the singular values.
     """
     rows, columns = axes(A, dim, "matrix_norm")
     if ord == "fro":
         return _norm(A, 2, dim, keepdim, dtype)
-    if ord in (2, -2, "nuc"):
-        raise ArgumentError("matrix_norm", f"ord={ord!r}", "that norm takes singular values, which are not computed here",
-                            'use "fro", 1 or inf')
+    if ord in SPECTRAL:
+        return spectral_norm(cast(A, dtype), ord, (rows, columns), keepdim, "matrix_norm")
     if ord not in (1, -1, math.inf, -math.inf):
-        raise ArgumentError("matrix_norm", f"ord={ord!r}", "there is no such matrix norm", 'use "fro", 1, -1, inf or -inf')
+        raise ArgumentError("matrix_norm", f"ord={ord!r}", "there is no such matrix norm", 'use "fro", "nuc", 1, -1, 2, -2, inf or -inf')
     over, best = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = _norm(A, 1, over, True, dtype)
     y = (amax if ord > 0 else amin)(sums, best, True)

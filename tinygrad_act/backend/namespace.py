@@ -271,6 +271,13 @@ class Namespace(Scans, Indexing):
             return self.xp.einsum(equation, *[x.astype("float32") for x in xs]).astype(xs[0].dtype)
         return self.xp.einsum(equation, *xs)
 
+    def svd(self, x: Any) -> Any:
+        """(u, s, vh) with x = u * s @ vh, in the smaller shapes."""
+        return tuple(self.xp.linalg.svd(x, full_matrices=False))
+
+    def inv(self, x: Any) -> Any:
+        return self.xp.linalg.inv(x)
+
     # ---------------------------------------------------------------- housekeeping
     def asarray(self, x: Any, dtype: Any = None) -> Any:
         """An array of this library, whatever NumPy scalar or array of it comes in."""

@@ -12,6 +12,7 @@ from . import (
     distance,
     einsum,
     exponential,
+    factor,
     index,
     inplace,
     join,

@@ -226,11 +226,11 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
 
 @public()
 def matrix_power(input: Tensor, n: int) -> Tensor:
-    """`input` times itself, n times, by repeated squaring; n = 0 is the identity."""
+    """`input` times itself, n times, by repeated squaring; n = 0 is the identity, a negative one a power of the inverse."""
     if operand(input, "matrix_power").ndim < 2 or input.shape[-1] != input.shape[-2]:
         raise ShapeError("matrix_power", str(input.shape), "only square matrices have powers")
     if n < 0:
-        raise ArgumentError("matrix_power", f"n={n}", "negative powers are powers of the inverse", "n must be at least 0")
+        return matrix_power(recording.inv(input), -n)
     if n == 0:
         F = namespaces[type(input.array)]
         i = F.arange(input.shape[-1], input.array)

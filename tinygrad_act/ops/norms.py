@@ -10,6 +10,7 @@ from ..backend.namespace import numel
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
 from .arguments import Dims, synonyms
+from .factor import spectral_norm
 from .reduce import axes, cast, keep, only_floats, operand, reduction, shared, wide
 from .registry import public
 
@@ -83,12 +84,16 @@ _vector_norm = reduction("norm", wide(_norm), wide(_norm_rule))
 def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """The p-norm of the elements over `dim`: (sum |x|**p) ** (1/p). `p` is any number, inf, -inf, or "fro" (2).
 
+    "nuc" is a norm of matrices, over two dims: the sum of the singular values.
+
     >>> ta.tensor([3., -4.]).norm(), ta.tensor([3., -4.]).norm(1)
     (tensor(5.), tensor(7.))
     """
     if p is None or p == "fro":
         p = 2
-    if isinstance(p, str):
-        raise ArgumentError("norm", f"p={p!r}", "there is no such vector norm", 'pass a number, math.inf, or "fro"')
     input = only_floats(cast(operand(input, "norm"), dtype), "norm")
+    if p == "nuc":
+        return spectral_norm(input, p, tuple(range(input.ndim)) if dim is None else axes(input, dim, "norm") or (), keepdim, "norm")
+    if isinstance(p, str):
+        raise ArgumentError("norm", f"p={p!r}", "there is no such norm", 'pass a number, math.inf, "fro" or "nuc"')
     return _vector_norm.call(input, p=p, dim=axes(input, dim, "norm"), keepdim=keepdim)
