@@ -106,6 +106,8 @@ x.select_scatter(x[0], 0, 1)
 
 REFUSED = lines("""
 x.narrow(1, 2, 2)
+x.narrow(1, t.tensor(True), 1)
+x.narrow(1, t.tensor([0, 1]), 1)
 x.narrow(1, 0, -1)
 x.narrow(1, -4, 1)
 s.narrow(0, 0, 1)

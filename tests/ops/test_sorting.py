@@ -103,6 +103,7 @@ def test_searchsorted(right: bool) -> None:
     check("searchsorted", None, np.array([1, 3, 5]), np.array([[3, 6], [0, 5]]), right=right)
     check("searchsorted", None, np.array([[1, 3, 5], [2, 2, 2]]), np.array([[3, 6], [2, 1]]), right=right)
     check("searchsorted", None, np.array([1, 3, 5]), 3, right=right, out_int32=True)
+    check("searchsorted", None, np.array([[5, 1, 3]]), np.array([[3, 6]]), right=right, sorter=np.array([[1, 2, 0]]))
 
 
 @pytest.mark.parametrize(("name", "inputs", "more"), [

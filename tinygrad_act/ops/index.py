@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import backend
 from ..backend import namespaces
-from ..errors import ArgumentError, DeviceError, IndexingError, ShapeError, TinygradActError
+from ..errors import ArgumentError, DeviceError, DTypeError, IndexingError, ShapeError, TinygradActError
 from ..grad_mode import mode
 from ..graph import recording
 from ..op import Single
@@ -230,6 +230,8 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     if not input.ndim:
         raise ShapeError("narrow", "a 0-d tensor", "it has no axis to narrow")
     dim = dimension(dim, input.ndim, "narrow")
+    if isinstance(start, Tensor) and (start.ndim or start.dtype.kind == "b"):
+        raise DTypeError("narrow", f"start={start!r}", "the start must be an int or a 0-d integer tensor")
     n, start = input.shape[dim], arguments.whole(start, "narrow", "start")
     if not -n <= start <= n:
         raise IndexingError("narrow", f"start={start} along an axis of {n}", f"it must be from {-n} to {n}")

@@ -19,6 +19,7 @@ from .arguments import synonyms
 from .reduce import Reduction, largest, operand, reduction, smallest, sum, to_equals, wide
 from .registry import op, public
 from .results import Chosen, named
+from .scatter import gather
 
 
 # ------------------------------------------------------------------------------------------------ choosing, in general
@@ -294,10 +295,10 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 
 @public(method=False)
 def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
-                 side: str | None = None) -> Tensor:
+                 side: str | None = None, sorter: Tensor | None = None) -> Tensor:
     """Where each of `input` would be inserted into a sorted sequence (along the last axis): before equal elements, or
-    after them if `right` (or `side="right"`)."""
-    a = operand(sorted_sequence, "searchsorted").array
+    after them if `right` (or `side="right"`). `sorter` is what argsort made of a sequence that is not sorted."""
+    a = operand(sorted_sequence if sorter is None else gather(sorted_sequence, -1, sorter), "searchsorted").array
     F = namespaces[type(a)]
     v = input.array if isinstance(input, Tensor) else F.asarray(input)
     right = right or side == "right"
