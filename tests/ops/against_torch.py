@@ -5,8 +5,8 @@
     check(ta.nn.functional.gelu, torch.nn.functional.gelu, a, approximate="tanh")
     refuses("add", None, a, "text")                    # both raise, ours one of our errors
 
-Inputs are NumPy arrays (float ones get a gradient, the others are constants), lists and tuples of them (for `cat`), or
-anything else, which is passed on as it is. Importing this module skips the tests that do where there is no PyTorch.
+Inputs are NumPy arrays (float ones get a gradient, the others are constants), tensors and dtypes of PyTorch's (those get a
+gradient that require it), lists, tuples and dicts of them, or anything else, which is passed on as it is. Importing this module skips the tests that do where there is no PyTorch.
 """
 
 from __future__ import annotations
@@ -79,6 +79,10 @@ class Ours:
         return ta.Tensor(ta.backend.asarray(values.copy(), device=ta.backend.current_device()), requires_grad=leaf)
 
     @staticmethod
+    def dtype(theirs: Any) -> Any:
+        return ta.dtypes.as_dtype(str(theirs))
+
+    @staticmethod
     def grad(outputs: Sequence[Any], inputs: Sequence[Any], seeds: Sequence[Any], more: bool) -> Sequence[Any]:
         return grad(outputs, inputs, seeds, create_graph=more, retain_graph=True, allow_unused=True)
 
@@ -87,14 +91,17 @@ class Ours:
         leaves: list[Any] = []
 
         def convert(x: Any) -> Any:
-            if isinstance(x, np.ndarray):
-                t = cls.tensor(x, ta.dtypes.is_floating(x.dtype))
-                if t.requires_grad:
+            if isinstance(x, (np.ndarray, torch.Tensor)):
+                leaf = x.requires_grad if isinstance(x, torch.Tensor) else ta.dtypes.is_floating(x.dtype)
+                t = cls.tensor(read(x), leaf)
+                if leaf:
                     leaves.append(t)
                 return t
-            if isinstance(x, (list, tuple)):
-                return type(x)(convert(part) for part in x)
-            return x
+            if isinstance(x, torch.dtype):
+                return cls.dtype(x)
+            if type(x) in (list, tuple):
+                return type(x)([convert(part) for part in x])
+            return {k: convert(v) for k, v in x.items()} if type(x) is dict else x
 
         return f(*[convert(x) for x in inputs], **{k: convert(v) for k, v in keywords.items()}), leaves
 
@@ -107,6 +114,10 @@ class Theirs(Ours):
         if values.dtype.name == "bfloat16":
             return torch.from_numpy(values.astype("float32")).to(torch.bfloat16).requires_grad_(leaf)
         return torch.from_numpy(np.array(values, order="C")).requires_grad_(leaf)
+
+    @staticmethod
+    def dtype(theirs: Any) -> Any:
+        return theirs
 
     @staticmethod
     def grad(outputs: Sequence[Any], inputs: Sequence[Any], seeds: Sequence[Any], more: bool) -> Sequence[Any]:
