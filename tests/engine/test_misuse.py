@@ -157,3 +157,11 @@ def test_a_number_on_another_device_is_no_exception(flip: bool) -> None:
 
 def test_a_device_is_no_text_that_names_none() -> None:
     assert ta.device("cpu") != "elsewhere"
+
+
+@pytest.mark.parametrize("write", [lambda a: a.fill_(1j), lambda a: a.__setitem__(0, 1j)])
+def test_a_complex_number_is_refused_not_cut(write: Any) -> None:
+    a = ta.ones(2)
+    with pytest.raises(ArgumentError, match="complex"):
+        write(a)
+    assert a.tolist() == [1.0, 1.0]

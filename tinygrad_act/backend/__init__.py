@@ -171,7 +171,7 @@ def asarray(data: Any, dtype: Any = None, device: Any = None) -> Any:
     host = np.asarray(data, dtype if isinstance(data, (list, tuple, int, float)) else None)
     if dtype is None and not isinstance(data, (np.ndarray, np.generic)) and host.dtype == np.float64:
         dtype = dtypes.get_default_dtype()
-    if host.dtype.kind in "OUSmM":
+    if host.dtype.kind in "OUSmMc":
         raise ArgumentError("tensor", type(data).__name__, f"its elements are not numbers (NumPy sees {host.dtype})",
                             "pass numbers, equally long nested sequences of them, or an array")
     return module.from_host(host if dtype is None else host.astype(dtype, copy=False), index)
