@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,23 @@ def wrapped(number: int, dtype: Any) -> int:
     bits = 8 * dtype.itemsize
     number &= (1 << bits) - 1
     return number - (1 << bits) if dtype.kind == "i" and number >> (bits - 1) else number
+
+
+def stored(number: Any, dtype: Any, op: str) -> Any:
+    """A Python number as a tensor of `dtype` stores it. As in PyTorch, an unsigned one counts a negative number from its end.
+
+    Raises ArgumentError for a number that the dtype cannot hold, which would wrap or become infinite.
+
+    >>> stored(-1, uint8, "full"), stored(2.5, float32, "full")
+    (255, 2.5)
+    """
+    to = kind(dtype)
+    if to == "b" or type(number) not in (int, float) or (to == "f" and (abs(number) < 60000 or not math.isfinite(number))):
+        return number
+    limits = iinfo(dtype) if to == "i" else finfo(dtype)
+    if not float(-limits.max if dtype.kind == "u" else limits.min) <= number <= float(limits.max):
+        raise ArgumentError(op, f"{number} in a tensor of {dtype}", "that dtype cannot hold it", "choose another value or a wider dtype")
+    return wrapped(number, dtype) if to == "i" and type(number) is int else number
 
 
 def finfo(dtype: Any = None) -> Any:

@@ -170,10 +170,7 @@ def filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, requires
     module, index = backend.resolve(device)
     if isinstance(value, float) and not math.isfinite(value) and not dtypes.is_floating(dtype):
         raise ArgumentError(op, f"{value} in a tensor of {dtype}", "only floats have it", "pass dtype=ta.float32")
-    try:
-        return leaf(module.F.new(shape, dtype, value, index), requires_grad, op)
-    except OverflowError:
-        raise ArgumentError(op, f"{value} in a tensor of {dtype}", "it does not fit", "choose a wider dtype") from None
+    return leaf(module.F.new(shape, dtype, dtypes.stored(value, dtype, op), index), requires_grad, op)
 
 
 def _constant(name: str, value: Any) -> None:

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from .. import backend
+from .. import backend, dtypes
 from ..backend import namespaces
 from ..errors import ArgumentError, DeviceError, DTypeError, IndexingError, ShapeError, TinygradActError
 from ..grad_mode import mode
@@ -257,7 +257,7 @@ def index_put(input: Tensor, indices: Any, values: Any, accumulate: bool = False
 def put(x: Tensor, index: Any, values: Any, accumulate: bool = False) -> Tensor:
     """index_put for an index that `resolve` has read."""
     if not isinstance(values, Tensor):
-        values = recording.full((), values, x)
+        values = recording.full((), dtypes.stored(values, x.dtype, "index_put"), x)
     if values.dtype != x.dtype:
         raise ArgumentError("index_put", f"values of {values.dtype} for a tensor of {x.dtype}", "the dtypes differ")
     if not accumulate:

@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import backend, dtypes
 from ..backend import namespaces
-from ..errors import ArgumentError, DeviceError, DTypeError, IndexingError, InplaceError, ShapeError
+from ..errors import DeviceError, DTypeError, IndexingError, InplaceError, ShapeError
 from ..grad_mode import mode
 from ..graph import Node, changes, recording, tick, watchers
 from ..tensor import Tensor, wrap
@@ -112,6 +112,8 @@ def _root(x: Tensor) -> tuple[Any, Any]:
 def write(x: Tensor, index: Any, value: Any, name: str) -> None:
     """x[index] = value in memory, seen by the clock of changes."""
     array = x.array
+    if type(value) is int and array.dtype.kind in "iu":
+        value = dtypes.stored(value, array.dtype, name)
     try:
         namespaces[type(array)].write(array, index, value)
     except ValueError as error:
@@ -120,8 +122,6 @@ def write(x: Tensor, index: Any, value: Any, name: str) -> None:
                                "change a clone() of it") from error
         raise ShapeError(name, f"a value of shape {getattr(value, 'shape', ())} for a tensor of shape {x.shape}",
                          str(error).rstrip(".")) from error
-    except OverflowError:
-        raise ArgumentError(name, f"{value} in a tensor of {x.dtype}", "it does not fit", "choose a wider dtype") from None
     except IndexError as error:
         raise IndexingError(name, f"a tensor of shape {x.shape}", str(error).rstrip(".")) from error
     changes.mark(array, name)

@@ -108,7 +108,8 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
 def _constant(value: Any, index: Tensor, x: Tensor) -> Tensor:
     if value is None:
         raise ArgumentError("scatter", "no src", "the source is missing", "pass src= or value=")
-    return recording.full(index.shape, value.item() if isinstance(value, Tensor) else value, x)  # type: ignore[no-any-return]
+    value = value.item() if isinstance(value, Tensor) else dtypes.stored(value, x.dtype, "scatter")
+    return recording.full(index.shape, value, x)  # type: ignore[no-any-return]
 
 
 def scattered(op: str, row: Any, x: Tensor, dim: Any, index: Tensor, src: Tensor, **settings: Any) -> Tensor:
@@ -201,7 +202,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """
     dim, index = _slices(input, dim, index, "index_fill", -input.shape[dim] if input.ndim else -1)
     if not isinstance(value, Tensor):
-        value = recording.full((), value, input)
+        value = recording.full((), dtypes.stored(value, input.dtype, "index_fill"), input)
     if value.ndim:
         raise ShapeError("index_fill", f"a value of shape {value.shape}", "it must be a number or a 0-d tensor", "use index_copy")
     value = value if value.dtype == input.dtype else recording.cast(value, dtype=input.dtype)

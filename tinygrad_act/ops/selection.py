@@ -78,16 +78,9 @@ def clamp_max(input: Tensor, max: Tensor | float) -> Tensor:
 
 
 def fits(name: str, number: Any, like: Any) -> None:
-    """Complain of a number that `like`'s dtype cannot hold, where it would otherwise wrap or become infinite."""
-    if not isinstance(like, Tensor) or type(number) not in (int, float):
-        return
-    kind = dtypes.kind(like.dtype)
-    if kind == "b" or (kind == "f" and (abs(number) < 60000 or not math.isfinite(number))):
-        return
-    limits = dtypes.iinfo(like.dtype) if kind == "i" else dtypes.finfo(like.dtype)
-    if not float(limits.min) <= number <= float(limits.max):
-        raise ArgumentError(name, f"{number} for a tensor of {like.dtype}", "that dtype cannot hold it",
-                            "choose another value or convert the tensor")
+    """Complain of a number that `like`'s dtype cannot hold."""
+    if isinstance(like, Tensor):
+        dtypes.stored(number, like.dtype, name)
 
 
 # ------------------------------------------------------------------------------------------------------------ where
