@@ -47,6 +47,7 @@ def test_ints_multiply(dtype: str) -> None:
     a, b = np.arange(6).reshape(2, 3).astype(dtype), np.arange(12).reshape(3, 4).astype(dtype)
     check("matmul", None, a, b)
     check("einsum", None, "ij,jk->ki", a, b)
+    check("einsum", None, "ij->j", a)
     check("dot", None, a[0], b[:, 0])
 
 

@@ -81,18 +81,19 @@ def direct(equation: str, *shapes: tuple[int, ...]) -> str | None:
 
 def _contract(x: Tensor, mine: str, z: Tensor, others: str, later: str) -> tuple[Tensor, str]:
     """Two operands as one: what neither `later` nor the other names is summed first, the rest by the op."""
+    dtype = x.dtype
     x, mine = _sum_others(x, mine, others + later)
     z, others = _sum_others(z, others, mine + later)
     kept = "".join(dict.fromkeys(c for c in mine + others if c in later))
     kept = "".join(c for c in later if c in kept) if set(later) == set(kept) and len(later) == len(kept) else kept
-    return _pair(x, z, equation=f"{mine},{others}->{kept}"), kept
+    return _pair(cast(x, dtype), cast(z, dtype), equation=f"{mine},{others}->{kept}"), kept      # a sum of ints is int64
 
 
 def _sum_others(x: Tensor, labels: str, named: str) -> tuple[Tensor, str]:
     alone = tuple(i for i, c in enumerate(labels) if c not in named)
     if not alone:
         return x, labels
-    return cast(add_up(x, alone), x.dtype), "".join(c for c in labels if c in named)
+    return add_up(x, alone), "".join(c for c in labels if c in named)
 
 
 def _diagonals(x: Tensor, labels: str) -> tuple[Tensor, str]:
