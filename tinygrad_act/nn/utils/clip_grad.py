@@ -1,18 +1,17 @@
-"""What is done to the parameters of a network as a whole: gradient clipping, one vector of all."""
+"""Gradient clipping: the gradients of a network, as one vector or each number by itself, kept short."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
-from .. import _functions as ops
-from ..backend import namespaces
-from ..errors import GraphError, ShapeError
-from ..graph import changes
-from ..tensor import Tensor, wrap
+from ... import _functions as ops
+from ...backend import namespaces
+from ...errors import GraphError
+from ...graph import changes
+from ...tensor import Tensor, wrap
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
 
 
 def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
@@ -68,21 +67,3 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
         F = namespaces[type(g.array)]
         g.array[...] = F.minimum(F.maximum(g.array, -float(clip_value)), float(clip_value))
         changes.mark(g.array, "clip_grad_value_")
-
-
-def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters, flattened, in one vector."""
-    return ops.cat([p.reshape((-1,)) for p in parameters])
-
-
-def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """The inverse of parameters_to_vector: copies the values in."""
-    parameters = list(parameters)
-    sizes: list[Any] = [p.array.size for p in parameters]
-    if vec.shape != (sum(sizes),):
-        raise ShapeError("vector_to_parameters", f"a vector of shape {vec.shape}", f"the parameters have {sum(sizes)} numbers")
-    start = 0
-    for p, n in zip(parameters, sizes, strict=True):
-        p.array[...] = vec.array[start:start + n].reshape(p.shape)
-        changes.mark(p.array, "vector_to_parameters")
-        start += n
