@@ -13,6 +13,7 @@ from typing import Any
 
 from ..dtypes import float32, int64, is_half
 from ..numerics.contract import contraction
+from ..numerics.padding import Padding
 from ..numerics.scan import Scans
 from .indexing import Indexing
 
@@ -34,7 +35,7 @@ ELEMENTWISE = {
 NOWHERE = contextlib.nullcontext()
 
 
-class Namespace(Scans, Indexing):
+class Namespace(Scans, Padding, Indexing):
     """What a rule may call on arrays of one library, `xp` (with `special` for erf and its kin)."""
 
     plain = "fd?bhilqBHILQ"              # dtype characters a rule runs on as they are; the others go through `run`

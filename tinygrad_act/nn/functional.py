@@ -15,13 +15,14 @@ from ..errors import ArgumentError
 from ..op import Op
 from ..ops.linear import linear
 from ..ops.loss import cross_entropy, nll_loss
+from ..ops.pad import pad
 from ..ops.pointwise_loss import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
 from ..ops.registry import enter
 from ..ops.scatter import one_hot
 from ..tensor import Tensor
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "l1_loss", "linear",
-           "mse_loss", "nll_loss", "one_hot"]
+           "mse_loss", "nll_loss", "one_hot", "pad"]
 
 # The mask is drawn outside the rule, which so stays pure. What is dropped is 0 even where x is infinite.
 _dropout = enter(Elementwise(
