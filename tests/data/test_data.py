@@ -186,7 +186,7 @@ def test_nothing_crosses_while_batches_are_made() -> None:
 def test_orders_and_collate_functions() -> None:
     assert plain(list(DataLoader(Squares(3), 2))) == [[[0, 1], [0.0, 1.0]], [[2], [4.0]]]
     assert list(DataLoader(Squares(3), 2, collate_fn=lambda b: [i for i, _ in b])) == [[0, 1], [2]]
-    assert list(DataLoader(Squares(3), batch_size=None)) == [(0, 0.0), (1, 1.0), (2, 4.0)]
+    assert list(DataLoader(Squares(3), batch_size=None)) == [[0, 0.0], [1, 1.0], [2, 4.0]]      # tuples are lists, as in PyTorch
     assert [b[0].tolist() for b in DataLoader(Squares(4), 2, sampler=[3, 1, 0])] == [[3, 1], [0]]
     assert [b[0].tolist() for b in DataLoader(tensors(4), batch_sampler=[[3, 0], [1]])] == [[[6, 7], [0, 1]], [[2, 3]]]
     assert [b.tolist() for b in DataLoader(Stream(), 2)] == [[0, 1], [2, 3], [4]]
@@ -195,12 +195,6 @@ def test_orders_and_collate_functions() -> None:
     assert plain(list(DataLoader([ta.ones(2), ta.zeros(2)], 2))) == [[[1.0, 1.0], [0.0, 0.0]]]
     assert len(DataLoader(Squares(5), 2)) == 3 == len(DataLoader(Squares(3), None))
     assert list(DataLoader(TensorDataset(ta.zeros(0, 2)), 4)) == []
-
-
-def test_workers_are_accepted_with_a_word() -> None:
-    assert len(list(DataLoader(Squares(3), num_workers=0, pin_memory=False))) == 3
-    with pytest.warns(UserWarning, match="in this process"):
-        assert len(list(DataLoader(Squares(3), num_workers=2))) == 3
 
 
 @pytest.mark.parametrize(("make", "says"), [

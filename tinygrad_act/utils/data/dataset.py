@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +13,7 @@ from ... import _functions as ops
 from ... import dtypes
 from ...errors import ArgumentError, IndexingError, ShapeError
 from ...tensor import Tensor
+from .sampler import permutation
 
 T = TypeVar("T", covariant=True)
 
@@ -32,7 +34,19 @@ class Dataset(Generic[T]):
 
 
 class IterableDataset(Dataset[T]):
-    """Samples one after the other: a subclass has `__iter__()`."""
+    """Samples one after the other: a subclass has `__iter__()`.
+
+    A loader reads it in one thread, so `get_worker_info()` tells of one worker and nothing need be shared out.
+
+    >>> class Countdown(IterableDataset[int]):
+    ...     def __iter__(self):
+    ...         return iter([3, 2, 1])
+    >>> list(Countdown() + Countdown())
+    [3, 2, 1, 3, 2, 1]
+    """
+
+    def __add__(self, other: Dataset[Any]) -> ChainDataset:              # type: ignore[override]
+        return ChainDataset([self, other])
 
     def __iter__(self) -> Iterator[T]:
         raise NotImplementedError(f"{type(self).__name__} has no __iter__(): define it")
@@ -73,27 +87,101 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         return [t[index.to(t.device)] for t in self.tensors]
 
 
+class StackDataset(Dataset[Any]):
+    """Data sets side by side: sample i is the tuple, or by keyword the dict, of their i-th samples.
+
+    >>> both = StackDataset(image=[10, 20], text=["ten", "twenty"])
+    >>> both[1], len(both)
+    ({'image': 20, 'text': 'twenty'}, 2)
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if bool(args) == bool(kwargs):
+            raise ArgumentError("StackDataset", f"{len(args)} data sets by place and {len(kwargs)} by keyword",
+                                "samples are tuples or dicts: it takes one data set at least, all of them one way")
+        self.datasets: Any = args or kwargs
+        sizes = [len(d) for d in args or kwargs.values()]
+        if len(set(sizes)) > 1:
+            raise ShapeError("StackDataset", f"lengths {sizes}", "all data sets must have as many samples")
+        self._length = sizes[0]
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(self.datasets, dict):
+            return {k: dataset[index] for k, dataset in self.datasets.items()}
+        return tuple(dataset[index] for dataset in self.datasets)
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """Many samples; each data set is asked once if it has a `__getitems__` too."""
+        parts = self.datasets.values() if isinstance(self.datasets, dict) else self.datasets
+        columns = [samples(part, indices) for part in parts]
+        for column in columns:
+            if len(column) != len(indices):
+                raise ShapeError("StackDataset", f"{len(column)} samples of {len(indices)} indices",
+                                 "a data set's __getitems__ must return a sample for each")
+        rows = zip(*columns, strict=True)
+        if isinstance(self.datasets, dict):
+            return [dict(zip(self.datasets, row, strict=True)) for row in rows]
+        return list(rows)
+
+    def __len__(self) -> int:
+        return self._length
+
+
 class Subset(Dataset[T]):
-    """The samples of `dataset` at `indices`."""
+    """The samples of `dataset` at `indices`.
+
+    >>> list(Subset([10, 20, 30], [2, 0]))
+    [30, 10]
+    """
 
     def __init__(self, dataset: Dataset[T], indices: Sequence[int]) -> None:
+        kind = type(self)
+        if kind.__getitem__ is not Subset.__getitem__ and kind.__getitems__ is Subset.__getitems__:
+            raise NotImplementedError(f"{kind.__name__} has a __getitem__() of its own, which __getitems__() would pass by: "
+                                      "define that too, as [self[i] for i in indices]")
         self.dataset, self.indices = dataset, indices
         self._where: Tensor | None = None                # the indices as a Tensor, once they are needed as one
-        if hasattr(dataset, "gather"):
-            self.gather, self.device = self._gather, dataset.device  # type: ignore[attr-defined]
 
     def __getitem__(self, index: Any) -> T:
         if isinstance(index, list):
             return self.dataset[[self.indices[i] for i in index]]
         return self.dataset[self.indices[index]]
 
+    def __getitems__(self, indices: list[int]) -> list[T]:
+        """Many samples, asked for at once if `dataset` can."""
+        return samples(self.dataset, [self.indices[i] for i in indices])
+
     def __len__(self) -> int:
         return len(self.indices)
 
-    def _gather(self, index: Any) -> Any:
+    @property
+    def device(self) -> Any:
+        """Where `gather` likes an index to be."""
+        return getattr(self.dataset, "device", "cpu")
+
+    def gather(self, index: Any) -> Any:
+        """The batch of these samples, if `dataset` has a `gather`."""
         if self._where is None:
             self._where = ops.tensor(list(self.indices), dtype=dtypes.int64, device=self.device)
         return self.dataset.gather(self._where[index])  # type: ignore[attr-defined]
+
+
+def samples(dataset: Any, indices: list[int]) -> list[Any]:
+    """Many samples: by the data set's `__getitems__` if it has one."""
+    many = getattr(dataset, "__getitems__", None)
+    return list(many(indices) if callable(many) else [dataset[i] for i in indices])
+
+
+def can_gather(dataset: Any) -> bool:
+    """True if `gather` gives what collating its samples would: a subclass with a `__getitem__` of its own has none."""
+    if isinstance(dataset, Subset) and not can_gather(dataset.dataset):
+        return False
+    for kind in type(dataset).__mro__:
+        if "gather" in vars(kind):
+            return bool(getattr(dataset, "can_gather", True))
+        if "__getitem__" in vars(kind):
+            return False
+    return False
 
 
 class ConcatDataset(Dataset[T]):
@@ -118,6 +206,34 @@ class ConcatDataset(Dataset[T]):
         return self.datasets[which][index - (self.cumulative_sizes[which - 1] if which else 0)]
 
 
+class ChainDataset(IterableDataset[Any]):
+    """Several IterableDatasets, one after the other.
+
+    >>> class Numbers(IterableDataset[int]):
+    ...     def __iter__(self):
+    ...         return iter(range(2))
+    >>> list(ChainDataset([Numbers(), Numbers()]))
+    [0, 1, 0, 1]
+    """
+
+    def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
+        self.datasets = datasets
+
+    def _checked(self) -> Iterator[Any]:
+        for dataset in self.datasets:
+            if not isinstance(dataset, IterableDataset):
+                raise ArgumentError("ChainDataset", type(dataset).__name__, "it takes IterableDatasets only",
+                                    "join others with ConcatDataset")
+            yield dataset
+
+    def __iter__(self) -> Iterator[Any]:
+        for dataset in self._checked():
+            yield from dataset
+
+    def __len__(self) -> int:
+        return sum(len(dataset) for dataset in self._checked())
+
+
 def random_split(dataset: Dataset[T], lengths: Sequence[float], generator: Any = None) -> list[Subset[T]]:
     """Disjoint random parts of `dataset`: of these lengths, or of these shares if they add up to 1.
 
@@ -131,16 +247,11 @@ def random_split(dataset: Dataset[T], lengths: Sequence[float], generator: Any =
         sizes = [math.floor(total * share) for share in lengths]
         for i in range(total - sum(sizes)):              # what rounding down left over, one to each in turn
             sizes[i % len(sizes)] += 1
+        if 0 in sizes:
+            warnings.warn(f"random_split: part {sizes.index(0)} is empty: {list(lengths)} of {total} samples", stacklevel=2)
     else:
         sizes = [int(n) for n in lengths]
     if sum(sizes) != total or any(n < 0 for n in sizes):
         raise ArgumentError("random_split", f"lengths={list(lengths)}", f"they must add up to the {total} samples, or to 1")
     order = permutation(total, generator).tolist()
     return [Subset(dataset, order[end - n:end]) for n, end in zip(sizes, itertools.accumulate(sizes), strict=True)]
-
-
-def permutation(n: int, generator: Any, device: Any = None) -> Any:
-    """0 .. n-1 in random order: drawn where the generator is, by default on `device` (None: on the CPU)."""
-    if generator is not None:
-        return ops.randperm(n, generator=generator, device=generator.device)
-    return ops.randperm(n, device="cpu" if device is None else device)

@@ -6,10 +6,29 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
 from ... import _functions as ops
-from ...errors import ArgumentError
-from .dataset import permutation
+from ... import dtypes
+from ...errors import ArgumentError, ShapeError
+from ...ops.random import Generator
 
 T = TypeVar("T", covariant=True)
+
+
+def draw_seed(generator: Any = None) -> int:
+    """A seed drawn on the CPU: from the generator if it is there, else from the default one."""
+    if generator is not None and generator.device.type != "cpu":
+        generator = None
+    return int(ops.randint(0, 1 << 62, (1,), generator=generator, device="cpu").item())
+
+
+def own(generator: Any, device: Any = "cpu") -> Any:
+    """The generator, or a new one on `device`: what it draws later does not depend on what others draw meanwhile."""
+    return Generator(device).manual_seed(draw_seed()) if generator is None else generator
+
+
+def permutation(n: int, generator: Any, device: Any = "cpu") -> Any:
+    """0 .. n-1 in random order: drawn where the generator is, without one on `device`."""
+    generator = own(generator, device)
+    return ops.randperm(n, generator=generator, device=generator.device)
 
 
 class Sampler(Generic[T]):
@@ -56,13 +75,12 @@ class RandomSampler(Sampler[int]):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
-        n, left = len(self.data_source), self.num_samples
+        n, left, generator = len(self.data_source), self.num_samples, own(self.generator)
         if self.replacement:
-            where = "cpu" if self.generator is None else self.generator.device
-            yield from ops.randint(n, (left,), generator=self.generator, device=where).tolist()
+            yield from ops.randint(n, (left,), generator=generator, device=generator.device).tolist()
             return
         while left > 0 and n:
-            yield from permutation(n, self.generator)[:left].tolist()
+            yield from permutation(n, generator)[:left].tolist()
             left -= n
 
     def __len__(self) -> int:
@@ -81,6 +99,32 @@ class SubsetRandomSampler(Sampler[int]):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+
+class WeightedRandomSampler(Sampler[int]):
+    """`num_samples` indices, each drawn with a probability in proportion to its weight, with `replacement` or without.
+
+    >>> list(WeightedRandomSampler([0.0, 1.0, 0.0], num_samples=3))
+    [1, 1, 1]
+    """
+
+    def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Any = None) -> None:
+        if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
+            raise ArgumentError("WeightedRandomSampler", f"num_samples={num_samples!r}", "num_samples is an int, 1 or more")
+        if not isinstance(replacement, bool):
+            raise ArgumentError("WeightedRandomSampler", f"replacement={replacement!r}", "replacement is True or False")
+        where = "cpu" if generator is None else generator.device
+        self.weights = ops.as_tensor(weights, dtype=dtypes.float64, device=where)
+        if self.weights.ndim != 1:
+            raise ShapeError("WeightedRandomSampler", f"weights of shape {self.weights.shape}", "there is one weight an index",
+                             "pass a list of numbers")
+        self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
+
+    def __iter__(self) -> Iterator[int]:
+        yield from ops.multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).tolist()
+
+    def __len__(self) -> int:
+        return self.num_samples
 
 
 class BatchSampler(Sampler[list[int]]):
