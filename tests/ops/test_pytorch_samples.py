@@ -49,7 +49,8 @@ def ours(op: Any) -> Callable[..., Any] | None:
 
 
 OPS = [(op, f) for op in samples.op_db if op.name not in SKIPPED and (f := ours(op)) and torch.float64 in op.dtypes]
-pytestmark = pytest.mark.filterwarnings("ignore:Using")                      # what both say of shapes that broadcast
+# What both say: of shapes that broadcast, and of kl_div's "mean".
+pytestmark = pytest.mark.filterwarnings("ignore:Using", "ignore:reduction. 'mean' divides")
 
 
 def each_op(which: Callable[[Any], Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ops.loss import reduction_of
+from ..ops.reduced import reduction_of
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module

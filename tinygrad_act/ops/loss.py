@@ -9,9 +9,8 @@ from .. import backend, dtypes
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from ..op import Single
 from ..tensor import Tensor, wrap
+from .reduced import reduction_of
 from .registry import op
-
-REDUCTIONS = ("none", "mean", "sum")
 
 
 # ------------------------------------------------------------------------------------------ over classes: the parts
@@ -218,15 +217,6 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
                          "classes' axis", "use cross_entropy for distributions")
     out: Tensor = _nll_loss(input, target, given, dim=dim, ignore_index=ignore_index, reduction=reduction)
     return _there("nll_loss", out, input, target, dim, ignore_index)
-
-
-def reduction_of(name: str, reduction: str, size_average: bool | None, reduce: bool | None) -> str:
-    """The reduction, also from the two arguments that came before it in PyTorch."""
-    if size_average is not None or reduce is not None:
-        return "none" if reduce is False else "sum" if size_average is False else "mean"
-    if reduction not in REDUCTIONS:
-        raise ArgumentError(name, f"reduction={reduction!r}", f"choose from {REDUCTIONS}")
-    return reduction
 
 
 def _check_classes(name: str, x: Tensor, target: Tensor, weight: Tensor | None) -> tuple[int, Any]:
