@@ -12,7 +12,7 @@ from types import FrameType
 
 __all__ = ["AnomalyError", "ArgumentError", "DTypeError", "DeviceError", "FileError", "GradcheckError", "GraphError",
            "IndexingError", "InplaceError", "MissingPackageError", "ModuleError", "ShapeError", "TinygradActError",
-           "user_line"]
+           "TrainingError", "user_line"]
 
 PACKAGE = os.path.dirname(__file__)                      # noqa: PTH120   (pathlib would cost every import 5 ms)
 
@@ -78,6 +78,10 @@ class ModuleError(TinygradActError, AttributeError):
 
 class FileError(TinygradActError, ValueError):
     """A file that is corrupt, hostile or not what it was said to be."""
+
+
+class TrainingError(TinygradActError):
+    """A training run that cannot go on: the loss is NaN, or a checkpoint is of another run."""
 
 
 def user_line() -> str:

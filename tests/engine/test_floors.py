@@ -16,6 +16,7 @@ FLOORS = [
     ["ops"], ["symbols"], ["activations"],
     ["_functions", "linalg", "cuda"], ["autograd"], ["nn", "optim", "utils"],
     ["study", "interop"],
+    ["train"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 
