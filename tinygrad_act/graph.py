@@ -352,9 +352,12 @@ class Changes:
         """Note that the array's memory was changed, by `op`, now."""
         owner = namespaces[type(array)].owner(array)
         key = id(owner)
-        count = self.of[key][0] if key in self.of else 0
         self.last = tick()
-        self.of[key] = (count + 1, self.last, op, weakref.ref(owner, lambda _: self.of.pop(key, None)))
+        known = self.of.get(key)           # while it is there, the owner lives
+        if known is not None:
+            self.of[key] = (known[0] + 1, self.last, op, known[3])
+        else:
+            self.of[key] = (1, self.last, op, weakref.ref(owner, lambda _: self.of.pop(key, None)))
 
     def version(self, array: Any) -> int:
         """How often the memory of `array` was changed in place."""

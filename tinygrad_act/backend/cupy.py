@@ -31,6 +31,7 @@ Array = cupy.ndarray
 class CupyNamespace(Namespace):
     name = "cupy"
     plain = floats = ""                                  # every elementwise rule goes through `run`
+    tile = 1 << 30                                       # no cache to stay in, and each call is a launch
 
     def __init__(self) -> None:
         from ..symbols.cuda import baked, launcher  # a floor above, which no other backend needs

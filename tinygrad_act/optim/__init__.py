@@ -1,7 +1,13 @@
-"""Optimizers, under PyTorch's names: `ta.optim.SGD(model.parameters(), lr=0.1)`."""
+"""Optimizers, under PyTorch's names: `ta.optim.SGD(model.parameters(), lr=0.1)`; Lion, LAMB and LARS are ours."""
 
+# from . import lr_scheduler, swa_utils
 from .adam import Adam, AdamW
+from .adam_kin import Adamax, Lion, NAdam, RAdam
+from .adaptive import Adadelta, Adagrad, RMSprop
+from .layerwise import LAMB, LARS, Adafactor, Muon
+from .lbfgs import LBFGS
 from .optimizer import Optimizer
-from .sgd import SGD
+from .sgd import ASGD, SGD, Rprop
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
+__all__ = ["ASGD", "LAMB", "LARS", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion",
+           "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop"]

@@ -6,33 +6,66 @@ marked, so that a backward pass which would have needed the old value says so.
 
 from __future__ import annotations
 
+import functools
+import operator
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .. import backend, dtypes
+from .. import backend
 from ..errors import ArgumentError, GraphError
 from ..grad_mode import enable_grad
 from ..graph import changes
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
+from . import saving
+from .hooks import Hooked, around_step
+from .options import LIMITS, NO_EFFECT, Limit, check, plain
+from .runs import Run, arrange
+
+__all__ = ["Optimizer"]
 
 
-class Optimizer:
+class Optimizer(Hooked):
     """The base of all optimizers.
 
     `params` has Tensors, (name, Tensor) pairs, or dicts: groups {"params": ..., option: value} with options of their own.
-    `param_groups` and `state` are open to be read and changed, as in PyTorch.
+    `param_groups` and `state` are open to be read and changed, as in PyTorch. To add up gradients over several batches, call
+    `backward` for each and `step` and `zero_grad` once: a batch of 8 in four parts of 2 is
+
+    >>> w = ta.zeros(3, requires_grad=True)
+    >>> optimizer = ta.optim.SGD([w], lr=0.5)
+    >>> for part in ta.arange(24.0).reshape(8, 3).split(2):
+    ...     loss = ((part @ w - 1) ** 2).mean() / 4                  # the mean over all is the mean of equal parts' means
+    ...     loss.backward()                                          # adds to w.grad
+    >>> optimizer.step(); optimizer.zero_grad(); w
+    tensor([10.5000, 11.5000, 12.5000], requires_grad=True)
+
+    An optimizer of one's own says in `update` how a parameter moves, or does all of `step` itself:
+
+    >>> class Signs(ta.optim.Optimizer):
+    ...     def __init__(self, params, lr=0.1):
+    ...         super().__init__(params, {"lr": lr})
+    ...     def update(self, F, x, g, state, *, lr):
+    ...         x -= lr * F.sign(g)
+    >>> (w * w).sum().backward(); Signs([w], lr=10).step(); w
+    tensor([0.5000, 1.5000, 2.5000], requires_grad=True)
 
     Raises:
-        ArgumentError: no parameters, one in two groups, or what is no Tensor.
-        GraphError: one that is not a leaf.
+        ArgumentError: no parameters, one in two groups, what is no Tensor, an option out of its range.
+        GraphError: a parameter that is not a leaf.
     """
 
+    elementwise = False                           # update works number by number, whatever the shape: see runs.py
+    numbers: frozenset[str] = frozenset({"step"})     # what of the state is a number, and no array like the parameter
+    limits: Mapping[str, Limit] = LIMITS          # what the options may be
+
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        self._start()
         self.defaults = defaults
-        self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.state: dict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
+        check(self.name, defaults, self.limits)
         if isinstance(params, (Tensor, str)) or not isinstance(params, Iterable):
             raise ArgumentError(self.name, type(params).__name__, "the parameters come as an iterable of Tensors or of dicts",
                                 "pass model.parameters(), or [x] for one tensor")
@@ -42,6 +75,16 @@ class Optimizer:
                                 "an iterator such as model.parameters() can be used up only once")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A step of a subclass's own gets the hooks round it."""
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__:
+            cls.step = around_step(cls.step)      # type: ignore[method-assign]
+
+    def _start(self) -> None:
+        self._start_hooks()
+        self._runs: dict[int, tuple[list[Tensor], bool, list[Run]]] = {}      # number of the group -> how it is walked through
 
     @property
     def name(self) -> str:
@@ -61,9 +104,13 @@ class Optimizer:
         params = [p[1] if isinstance(p, tuple) else p for p in given]
         if names and len(names) < len(params):
             raise ArgumentError(self.name, "parameters with and without names", "all of a group or none must have one")
+        if any(("param_names" in group) != bool(names) for group in self.param_groups):
+            raise ArgumentError(self.name, "groups with and without names", "the parameters of all groups or of none have names")
         self._check(params)
         group = {**param_group, "params": params, **({"param_names": names} if names else {})}
-        self.param_groups.append({**group, **{k: v for k, v in self.defaults.items() if k not in group}})
+        group |= {k: v for k, v in self.defaults.items() if k not in group}
+        check(self.name, group, self.limits)
+        self.param_groups.append(group)
 
     def _check(self, params: list[Any]) -> None:
         for p in params:
@@ -78,94 +125,92 @@ class Optimizer:
             raise ArgumentError(self.name, "", "a parameter is in more than one group", "each can have only one set of options")
 
     # -------------------------------------------------------------------------------------------- the step
+    @around_step
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient. `closure` computes the loss anew (with backward) and returns it."""
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            options = self.options(group)
-            for p in group["params"]:
-                if p.grad is not None:
-                    array = p.array
-                    self.update(backend.namespace(array), array, p.grad.array, self.state[p], **options)
-                    changes.mark(array, self.name)
+        with backend.flushing():
+            for i, group in enumerate(self.param_groups):
+                params = [p for p in group["params"] if p._grad is not None]
+                self._move(i, params, group.get("foreach") is not False, self.options(group))
         return loss
 
+    def _move(self, index: int, params: list[Tensor], together: bool, options: dict[str, Any]) -> None:
+        """Move parameters of one group, by the runs of the step before if nothing has changed."""
+        known, way, runs = self._runs.get(index, ([], together, []))
+        if way is not together or len(known) != len(params) or not all(map(operator.is_, known, params)):
+            runs = arrange(self, params, together)
+        queue, done = runs[::-1], []
+        while queue:
+            run = queue.pop()
+            numbers = run.read() if run.current() else None
+            if numbers is None:
+                rest = [p for r in [run, *queue[::-1]] for p in r.params]
+                queue = arrange(self, rest, together)[::-1]
+                continue
+            run.move(numbers, options)
+            done.append(run)
+        for p in params:
+            changes.mark(p.array, self.name)
+        self._runs[index] = (params, together, done)
+
     def options(self, group: dict[str, Any]) -> dict[str, Any]:
-        """The keyword arguments of `update`. Python numbers, for a NumPy one would promote the arrays."""
-        return {k: float(group[k]) if isinstance(default, float) else group[k] for k, default in self.defaults.items()}
+        """The keyword arguments of `update`: what the group says, as Python's numbers."""
+        return {k: plain(group[k]) for k in self.defaults if k not in NO_EFFECT}
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *args: Any, **options: Any) -> None:
-        """Change the array x by its gradient g, both of the library F, in place. `g` is not to be changed."""
+        """Change the array x by its gradient g, both of the library F, in place. `g` is not to be changed.
+
+        `state` is empty at first. What is put there is kept: arrays like x, to be changed in place, and under the names in
+        `numbers` Python's numbers.
+        """
         raise NotImplementedError(f"{self.name} has no update(): define it")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or set them to zero."""
         for group in self.param_groups:
             for p in group["params"]:
-                if set_to_none:
-                    p.grad = None
-                elif p.grad is not None:
-                    p.grad = wrap(backend.namespace(p.array).zeros_like(p.grad.array))
+                g = p._grad
+                if set_to_none or g is None:
+                    p._grad = None
+                elif g.requires_grad:
+                    p.grad = g.detach() * 0
+                else:
+                    g.array[...] = 0
+                    changes.mark(g.array, "zero_grad")
 
     # -------------------------------------------------------------------------------------------- saving
     def state_dict(self) -> dict[str, Any]:
         """{"state": {number: what is remembered}, "param_groups": [options with the numbers]}; see `ta.save`."""
-        number = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
-        groups = [{**group, "params": [number[id(p)] for p in group["params"]]} for group in self.param_groups]
-        return {"state": {number[id(p)]: dict(s) for p, s in self.state.items() if id(p) in number},
-                "param_groups": groups}
+        self._call_hooks("_state_dict_pre")
+        packed = saving.pack(self.state, self.param_groups)
+        return self._passed_on("_state_dict_post", packed)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over state and options. The parameters must be grouped as they were.
 
         What is remembered of a parameter moves to its device and takes its dtype.
         """
-        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= state_dict.keys():
-            given = f"a dict of {list(state_dict)[:8]}" if isinstance(state_dict, Mapping) else type(state_dict).__name__
-            raise ArgumentError(f"{self.name}.load_state_dict", given, 'a state_dict has "state" and "param_groups"',
-                                "pass what an optimizer's state_dict() returned")
-        groups = state_dict["param_groups"]
-        sizes, ours = ([len(g["params"]) for g in gs] for gs in (groups, self.param_groups))
-        if sizes != ours:
-            raise ArgumentError(f"{self.name}.load_state_dict", f"groups of {sizes} parameters",
-                                f"this optimizer has groups of {ours}", "make it with the same parameters first")
-        params = {number: p for group, mine in zip(groups, self.param_groups, strict=True)
-                  for number, p in zip(group["params"], mine["params"], strict=True)}
-        self.state = defaultdict(dict)
-        for number, remembered in state_dict["state"].items():
-            if number in params:
-                p = params[number]
-                self.state[p] = {k: _count(v) if k == "step" else _like(v, p) for k, v in remembered.items()}
-        self.param_groups = [{**mine, **group, "params": mine["params"]}
-                             for group, mine in zip(groups, self.param_groups, strict=True)]
+        if isinstance(state_dict, Mapping):
+            state_dict = self._passed_on("_load_state_dict_pre", dict(state_dict))
+        self.state, self.param_groups = saving.unpack(self.name, state_dict, self.param_groups, self.defaults, self.numbers)
+        self._runs = {}
+        self._call_hooks("_load_state_dict_post")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As in PyTorch: not the hooks, which need not be picklable."""
+        return {k: v for k, v in self.__dict__.items() if k not in self._hook_names and k != "_runs"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
 
     def __repr__(self) -> str:
         lines = [f"{self.name} ("]
         for i, group in enumerate(self.param_groups):
-            options = sorted((k, v) for k, v in group.items() if k not in ("params", "param_names"))
-            lines += [f"Parameter Group {i}", *(f"    {k}: {v}" for k, v in options)]
+            lines += [""] if i else []
+            lines += [f"Parameter Group {i}", *(f"    {k}: {v}" for k, v in sorted(group.items()) if k != "params")]
         return "\n".join([*lines, ")"])
-
-
-def _count(value: Any) -> Tensor:
-    """A number of steps, on the CPU, where it is read at each step."""
-    array = value.array if isinstance(value, Tensor) else float(value)
-    return wrap(backend.namespace(a := backend.asarray(array, dtypes.float32, "cpu")).copy(a))
-
-
-def _like(value: Any, p: Tensor) -> Any:
-    """A copy of a remembered tensor on p's device and, if it is floating, in p's dtype."""
-    if not isinstance(value, Tensor):
-        return value
-    array = backend.asarray(value.array, p.dtype if value.array.dtype.kind not in "biu" else None, p.device)
-    return wrap(backend.namespace(array).copy(array))
-
-
-def check_options(name: str, **ranges: tuple[Any, bool]) -> None:
-    """`check_options("SGD", lr=(lr, lr >= 0))`: an error for the first that is out of its range."""
-    for option, (value, fits) in ranges.items():
-        if not fits:
-            raise ArgumentError(name, f"{option}={value}", "the value is out of its range")

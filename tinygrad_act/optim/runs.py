@@ -1,0 +1,215 @@
+"""Runs: how the parameters of a group are walked through, so that a step costs what its arithmetic costs.
+
+`Optimizer.update` is written for one parameter. Where it works number by number (`Optimizer.elementwise`), small
+parameters need not come one by one: those that have made as many steps are laid end to end and move as one, their state
+kept that way, each parameter's own a view. And a large one comes in tiles, whose temporaries stay in the cache. Either
+way every number meets the same operations in the same order, so the results are the same to the last bit;
+`foreach=False` switches it off.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from .. import backend, dtypes
+from ..backend import namespaces
+from ..tensor import Tensor, wrap
+
+
+def scalar_dtype() -> Any:
+    """The dtype in which numbers such as the count of steps are kept: as in PyTorch, float32 or the default one if wider."""
+    return dtypes.float64 if dtypes.get_default_dtype() == dtypes.float64 else dtypes.float32
+
+
+def number(value: Any) -> Tensor:
+    """A number of the state as a 0-d tensor on the CPU, where it is read at each step."""
+    if isinstance(value, Tensor):
+        array = backend.asarray(value.array, None, "cpu")
+        return wrap(backend.namespace(array).copy(array))
+    return wrap(backend.asarray(float(value), scalar_dtype(), "cpu"))
+
+
+def rounded(value: float) -> float:
+    """What becomes of a number when it is kept."""
+    return value if scalar_dtype() == dtypes.float64 else float(struct.unpack("f", struct.pack("f", value))[0])
+
+
+class Run:
+    """Parameters that move as one: several small ones end to end, or a single one.
+
+    `arrays` has what is remembered of them all, flat if they are several; `numbers` has one vector for each number of the
+    state, with a place for each parameter. Both share their memory with the Tensors in the optimizer's `state`.
+    """
+
+    def __init__(self, optimizer: Any, params: Sequence[Tensor], tiled: bool) -> None:
+        self.optimizer, self.params, self.tiled = optimizer, list(params), tiled
+        self.F = namespaces[type(params[0].array)]
+        self.flat = tiled or len(params) > 1
+        self.places, end = [], 0
+        for p in params:
+            start, end = end, end + p.array.size
+            self.places.append(slice(start, end))
+        self.size = end
+        self.seen = [p.array for p in params]
+        self.states: list[dict[str, Any]] = [optimizer.state[p] for p in params]
+        self.arrays: dict[str, Any] = {}
+        self.numbers: dict[str, Any] = {}
+        self.other: dict[str, Any] = {}
+        for name in self.states[0]:
+            self.adopt(name)
+        self.note()
+
+    # ------------------------------------------------------------------------------------------- its state
+    def adopt(self, name: str) -> None:
+        """Take over what the optimizer's state has under that name."""
+        tensors = [s[name] for s in self.states]
+        if not isinstance(tensors[0], Tensor):
+            if tensors[0] is not None:
+                self.other[name] = tensors[0]
+        elif len(tensors) > 1:
+            self.share(name, namespaces[type(tensors[0].array)].cat([t.array.reshape(-1) for t in tensors]), tensors)
+        elif name in self.optimizer.numbers:
+            self.numbers[name] = tensors[0].array.reshape(-1)
+        else:
+            self.arrays[name] = tensors[0].array.reshape(-1) if self.flat else tensors[0].array
+
+    def share(self, name: str, whole: Any, tensors: Sequence[Tensor]) -> None:
+        """Let the tensors be views of their places in `whole`."""
+        if name in self.optimizer.numbers:
+            self.numbers[name] = whole
+            for i, t in enumerate(tensors):
+                t.array = whole[i:i + 1].reshape(())
+        else:
+            self.arrays[name] = whole
+            for p, place, t in zip(self.params, self.places, tensors, strict=True):
+                t.array = whole[place].reshape(p.shape) if self.flat else whole
+
+    def note(self) -> None:
+        """Remember what is where."""
+        self.entries = [[(v, getattr(v, "array", None)) for v in s.values()] for s in self.states]
+
+    def current(self) -> bool:
+        """Is everything still where it was? (Users may replace a parameter's array, or what is remembered of it.)"""
+        remembered = self.optimizer.state
+        for p, array, state, entries in zip(self.params, self.seen, self.states, self.entries, strict=True):
+            if p.array is not array or remembered.get(p) is not state or len(state) != len(entries):
+                return False
+            for value, (entry, part) in zip(state.values(), entries, strict=True):
+                if value is not entry or getattr(value, "array", None) is not part:
+                    return False
+        return True
+
+    def read(self) -> dict[str, float] | None:
+        """The numbers of the state; None if the parameters do not agree in them any more."""
+        out = {}
+        for name, vector in self.numbers.items():
+            values = vector.tolist()
+            if values.count(values[0]) != len(values):
+                return None
+            out[name] = values[0]
+        return out
+
+    # -------------------------------------------------------------------------------------------- the move
+    def move(self, numbers: dict[str, float], options: dict[str, Any]) -> None:
+        """Update the parameters by their gradients."""
+        F, several = self.F, len(self.params) > 1
+        if several:
+            x = F.cat([array.reshape(-1) for array in self.seen])
+            g = F.cat([p._grad.array.reshape(-1) for p in self.params])      # type: ignore[union-attr]
+        else:
+            x, g = self.seen[0], self.params[0]._grad.array                  # type: ignore[union-attr]
+        made: dict[str, Any] = {}
+        if self.tiled:
+            x, g = x.reshape(-1), g.reshape(-1)
+            for start in range(0, self.size, F.tile):
+                place = slice(start, start + F.tile)
+                state = {k: a[place] for k, a in self.arrays.items()}
+                for name, value in self.update(x[place], g[place], state, numbers, options).items():
+                    made[name] = self.put(name, value, place, x)
+        else:
+            made = self.update(x, g, self.arrays, numbers, options)
+        if several:
+            for array, place in zip(self.seen, self.places, strict=True):
+                array[...] = x[place].reshape(array.shape)
+        if made:
+            self.keep(made)
+
+    def update(self, x: Any, g: Any, arrays: dict[str, Any], numbers: dict[str, float],
+               options: dict[str, Any]) -> dict[str, Any]:
+        """Update x, or a tile; returns what is new in the state. Halves are computed in float32 and rounded once."""
+        F, wide = self.F, x
+        state: dict[str, Any] = {**self.other, **numbers, **arrays}
+        if half := dtypes.is_half(x.dtype):
+            wide, g = F.cast(x, dtypes.float32), F.cast(g, dtypes.float32)
+            state |= {k: F.cast(a, dtypes.float32) for k, a in arrays.items()}
+        given = dict(state)
+        self.optimizer.update(F, wide, g, state, **options)
+        if half:
+            x[...] = wide
+            for name, array in arrays.items():
+                array[...] = state[name]
+        return {k: F.cast(v, x.dtype) if half and backend.is_array(v) else v for k, v in state.items()
+                if v is not given.get(k) and not (half and k in arrays)}
+
+    def put(self, name: str, value: Any, place: slice, x: Any) -> Any:
+        """The whole of what `update` has put into the state for the tile at `place`."""
+        if not backend.is_array(value):
+            return value
+        if name not in self.arrays:
+            self.arrays[name] = self.F.zeros_like(x)
+        self.arrays[name][place] = value
+        return self.arrays[name]
+
+    def keep(self, made: dict[str, Any]) -> None:
+        """Enter new values into the optimizer's state, as Tensors where they are arrays or its numbers."""
+        for name, value in made.items():
+            if name in self.numbers:
+                self.numbers[name][...] = value
+            elif name in self.optimizer.numbers:
+                for s in self.states:
+                    s[name] = number(value)
+                self.adopt(name)
+            elif not backend.is_array(value):
+                self.other[name] = value
+                for s in self.states:
+                    s[name] = value
+            else:
+                for s in self.states:
+                    if not isinstance(s.get(name), Tensor):
+                        s[name] = wrap(value)
+                self.share(name, value, [s[name] for s in self.states])
+        self.note()
+
+
+# ------------------------------------------------------------------------------------------------- who moves with whom
+def arrange(optimizer: Any, params: Sequence[Tensor], together: bool) -> list[Run]:
+    """Runs for these parameters, in their order but for the small ones that are put together."""
+    if not (together and optimizer.elementwise):
+        return [Run(optimizer, [p], False) for p in params]
+    owners = Counter(id(namespaces[type(p.array)].owner(p.array)) for p in params)
+    plans: list[tuple[list[Tensor], bool]] = []
+    open_bunches: dict[Any, list[Tensor]] = {}
+    room: dict[Any, int] = {}
+    for p in params:
+        F, size, state = namespaces[type(p.array)], p.array.size, optimizer.state[p]
+        alone = owners[id(F.owner(p.array))] > 1                       # what shares memory moves one after the other
+        whole = alone or not p.array.flags.c_contiguous or not _alike(optimizer, p, state)
+        if whole or size > F.tile // 4:
+            plans.append(([p], not whole and size > F.tile))
+            continue
+        key = (type(p.array), p.device, p.dtype, *[(k, v.item() if k in optimizer.numbers else 0) for k, v in state.items()])
+        if room.get(key, -1) < size:
+            open_bunches[key], room[key] = [], F.tile
+            plans.append((open_bunches[key], False))
+        open_bunches[key].append(p)
+        room[key] -= size
+    return [Run(optimizer, members, tiled) for members, tiled in plans]
+
+
+def _alike(optimizer: Any, p: Tensor, state: dict[str, Any]) -> bool:
+    """Is all that is remembered of p a number, or laid out as p is?"""
+    return all(isinstance(v, Tensor) and (k in optimizer.numbers or (v.shape == p.shape and v.dtype == p.dtype))
+               for k, v in state.items())
