@@ -42,6 +42,8 @@ class Namespace(Scans, Padding, Indexing):
 
     floats = "fd"                        # of these the float ones: the short way through an op
 
+    tile = 1 << 14                       # how many numbers a rule's temporaries may have to stay in the cache
+
     def __init__(self, xp: Any, special: Any) -> None:
         self.xp = xp
         for name, theirs in ELEMENTWISE.items():
