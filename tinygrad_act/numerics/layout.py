@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+Selection = slice | tuple[int, ...]                     # along an axis
+
 
 def zeros_alike(xp: Any, x: Any, shape: tuple[int, ...], dtype: Any = None) -> Any:
     """Zeros of `shape` (as many axes as x), their axes in memory in the order of x's."""
