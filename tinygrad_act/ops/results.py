@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..tensor import Tensor
+
+
+def _listed(result: Any) -> str:
+    """A line for each field, as PyTorch prints its return types."""
+    fields: Sequence[str] = result._fields
+    return f"{type(result).__name__}(\n" + ",\n".join(f"{f}={v!r}" for f, v in zip(fields, result, strict=True)) + ")"
 
 
 class Chosen(NamedTuple):
@@ -23,4 +30,4 @@ class Range(NamedTuple):
 
 def named(name: str) -> Any:
     """A `Chosen` that prints itself under the name of the function that returns it."""
-    return type(name, (Chosen,), {"__slots__": (), "__doc__": f"What `{name}` returns: values and indices."})
+    return type(name, (Chosen,), {"__slots__": (), "__repr__": _listed, "__doc__": f"What `{name}` returns: values and indices."})

@@ -1,0 +1,22 @@
+import torch
+
+x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+print(x)
+print(x.shape, x.dtype, x.size(0), x.dim())
+print(torch.zeros(2, 3), torch.ones(2), torch.eye(2), torch.arange(0, 10, 2))
+print(x.mean(), x.sum(dim=0), x.max(), x.argmax())
+print(torch.max(x, 1))
+values, indices = torch.max(x, dim=1)
+print(values, indices)
+print(x @ x.t(), x * x, x ** 2, x / 2)
+print(x.view(4), x.reshape(1, -1), x[:, 0], x[0, 1].item())
+print(torch.cat([x, x], dim=0).shape, torch.stack([x, x]).shape)
+print(x > 2, (x > 2).sum().item())
+a = torch.tensor(3.0, requires_grad=True)
+b = a ** 3 + 2 * a
+b.backward()
+print(a.grad, b)
+print(torch.sigmoid(torch.tensor(0.0)), torch.relu(torch.tensor([-1.0, 1.0])))
+print(torch.softmax(torch.tensor([1.0, 2.0, 3.0]), dim=0))
+print(torch.randn(10, 10).shape, torch.randint(0, 2, (10,)).dtype, torch.rand(2).requires_grad)
+print(torch.allclose(x, x + 1e-9), torch.equal(x, x), x.type(torch.int64), x.long(), x.tolist())
