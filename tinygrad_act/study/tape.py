@@ -1,12 +1,18 @@
-"""Tape: a recording context that remembers what the graph does not keep, such as the shape of every result."""
+"""Tape: a recording context that remembers what the graph does not keep: shapes, lines, modules, values, gradients, times.
+
+All study tools read a tape. Training without one costs nothing.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..backend import namespaces
 from ..errors import user_line
-from ..graph import Node, Watcher, watchers
+from ..graph import PICK, Node, Watcher, watchers
 from ..tensor import Tensor
 
 
@@ -17,10 +23,29 @@ class Result(NamedTuple):
     dtype: str
     line: str = ""
     inputs: tuple[Tensor | None, ...] = ()       # those that need no gradient, to which the graph has no edge
+    value: Any = None                            # the array it produced, if the tape keeps values; of an op with several, a tuple
+    module: tuple[str, ...] = ()                 # the modules that were running, outermost first, by dotted name
+    call: int = 0                                # which call of the innermost of them: 0, 1, ... (an RNN cell is called often)
+    seconds: float = 0.0                         # since the op before it ended: the op's own time, and Python's between
+
+
+@dataclass
+class Sweep:
+    """What a backward pass did at a node."""
+
+    gradient: Any                                # what came in: an array (a list of them where the op has several results)
+    gradients: tuple[Any, ...]                   # for each input, None where there is none
+    seconds: float = 0.0
+    order: int = 0                               # 0 for the node that was visited first
 
 
 class Tape(Watcher):
     """Inside the `with` block, every recorded op leaves its result's shape, dtype and line, by node.
+
+    Args:
+        model: note which of its modules (and of several: a list of (name, module) pairs) was running.
+        values: keep every result; `results[node].value`.
+        gradients: keep what backward passes inside the block do at each node; `sweeps[node]`.
 
     >>> x = ta.ones(2, 3, requires_grad=True)
     >>> with ta.study.Tape() as tape:
@@ -29,19 +54,62 @@ class Tape(Watcher):
     [('tanh', (2, 3)), ('sum', ())]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: Any = None, *, values: bool = False, gradients: bool = False) -> None:
         self.results: dict[Node, Result] = {}
+        self.sweeps: dict[Node, Sweep] = {}
+        self.model, self.values, self.gradients = model, values, gradients
+        self.running: list[str] = []
+        self.calls: dict[str, int] = {}
+        self.handles: list[Any] = []
+        self._last = 0.0
 
     def __enter__(self) -> Tape:
+        pairs = self.model if isinstance(self.model, list) else self.model.named_modules() if self.model is not None else ()
+        for name, module in pairs:
+            self.handles += [module.register_forward_pre_hook(self._entering(name or type(module).__name__)),
+                             module.register_forward_hook(self._leaving, always_call=True)]
         watchers.append(self)
+        self._last = time.perf_counter()
         return self
 
     def __exit__(self, *exc: object) -> None:
         watchers.remove(self)
+        for handle in self.handles:
+            handle.remove()
+        self.handles.clear()
+        self.running.clear()
+
+    def _entering(self, name: str) -> Any:
+        def enter(module: Any, inputs: Any) -> None:
+            self.running.append(name)
+            self.calls[name] = self.calls.get(name, -1) + 1
+        return enter
+
+    def _leaving(self, module: Any, inputs: Any, output: Any) -> None:
+        if self.running:
+            self.running.pop()
 
     def forward(self, op: Any, inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> None:
-        line = user_line()
+        now = time.perf_counter()
+        line, several = user_line(), isinstance(output, tuple)
         constants = tuple(x if isinstance(x, Tensor) and not x.requires_grad else None for x in inputs)
-        for out in output if isinstance(output, tuple) else (output,):
-            if isinstance(out, Tensor) and out.node is not None:
-                self.results[out.node] = Result(out.shape, str(out.dtype), line, constants)
+        module = tuple(self.running)
+        call = self.calls.get(module[-1], 0) if module else 0
+        outs = [out for out in (output if several else (output,)) if isinstance(out, Tensor) and out.node is not None]
+        for out in outs:
+            self.results[out.node] = Result(out.shape, str(out.dtype), line, constants, self._kept(out),
+                                            module, call, now - self._last)
+        if several and outs and outs[0].node.op is PICK:           # the op itself, behind the picks
+            self.results[outs[0].node.edges[0]] = Result(outs[0].shape, str(outs[0].dtype), line, constants,
+                                                         tuple(map(self._kept, output)), module, call, now - self._last)
+        self._last = time.perf_counter()
+
+    def _kept(self, out: Tensor) -> Any:
+        """A copy of the result, which may be changed in place later."""
+        return namespaces[type(out.array)].copy(out.array) if self.values else None
+
+    def backward(self, node: Node, g: Any, grads: Sequence[Any]) -> None:
+        if self.gradients:
+            now = time.perf_counter()
+            self.sweeps[node] = Sweep(g, tuple(grads), now - self._last, len(self.sweeps))
+        self._last = time.perf_counter()
