@@ -52,7 +52,7 @@ from .tensor import Tensor
 __version__ = "0.1.0"
 
 # Imported when first named, for they cost more than all of this package: name -> where it stands.
-_LAZY = {"study": "study", "train": "train", "load": "interop.safetensors", "save": "interop.safetensors"}
+_LAZY = {"datasets": "datasets", "study": "study", "train": "train", "load": "interop.safetensors", "save": "interop.safetensors"}
 
 __all__ = sorted([
     # parts

@@ -10,8 +10,8 @@ import os
 import sys
 from types import FrameType
 
-__all__ = ["AnomalyError", "ArgumentError", "DTypeError", "DeviceError", "FileError", "GradcheckError", "GraphError",
-           "IndexingError", "InplaceError", "MissingPackageError", "ModuleError", "ShapeError", "TinygradActError",
+__all__ = ["AnomalyError", "ArgumentError", "DTypeError", "DeviceError", "FetchError", "FileError", "GradcheckError",
+           "GraphError", "IndexingError", "InplaceError", "MissingPackageError", "ModuleError", "ShapeError", "TinygradActError",
            "TrainingError", "user_line"]
 
 PACKAGE = os.path.dirname(__file__)                      # noqa: PTH120   (pathlib would cost every import 5 ms)
@@ -78,6 +78,10 @@ class ModuleError(TinygradActError, AttributeError):
 
 class FileError(TinygradActError, ValueError):
     """A file that is corrupt, hostile or not what it was said to be."""
+
+
+class FetchError(TinygradActError):
+    """Something that could not be fetched or kept: no network, a client that failed, a full disk."""
 
 
 class TrainingError(TinygradActError):

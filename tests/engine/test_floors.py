@@ -15,6 +15,7 @@ FLOORS = [
     ["errors", "files", "_methods"], ["dtypes"], ["numerics"], ["backend"], ["tensor"], ["grad_mode"], ["graph"], ["short", "rule"], ["op"], ["elementwise"],
     ["ops"], ["symbols"], ["activations"],
     ["_functions", "linalg", "cuda"], ["autograd"], ["nn", "optim", "utils"],
+    ["datasets"],
     ["study", "interop"],
     ["train"],
 ]

