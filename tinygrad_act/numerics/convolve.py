@@ -1,0 +1,250 @@
+"""Convolution as matrix products: what a kernel sees, written out a block of images at a time.
+
+A convolution is linear in the image, the kernel and (seen from the loss) the gradient of its result. The three maps
+below each give one of these from the other two, so each is the derivative of the others and no fourth is needed.
+`size` is always that of the result: of its image, or of the kernel. Images are (N, C, *sizes), kernels (O, C/groups, *taps).
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..dtypes import float32, is_half
+
+Shape = tuple[int, ...]
+Slices = tuple[slice, ...]
+ALL = slice(None)
+WASTE = 1.25                           # how many times as many columns as are needed may be computed, to copy in long runs
+COLUMNS = 256                          # fewer are not worth a matrix product of their own
+
+
+class Frame(NamedTuple):
+    """Where the taps of a kernel lie on a padded image, and how the columns of what they see are arranged.
+
+    With steps of 1 the columns are those of the padded image, its margins included: what a tap sees is then one run
+    of memory, and the columns that are too many are left out of the result.
+    """
+
+    flat: bool                         # are the columns those of the padded image?
+    padded: Shape                      # the sizes of the part of the image that is seen, with its padding
+    inside: Slices                     # where in it the image lies,
+    part: Slices                       # and which part of the image that is
+    view: Shape                        # the sizes by which taps are sliced: `padded`, or all of it as one run
+    taps: list[Slices]                 # for each tap, what it sees of that
+    cells: Slices                      # the columns it fills
+    columns: Shape                     # the columns' sizes, for slicing by `cells`,
+    grid: Shape                        # and as the result has them, once only
+    kept: Slices                       # these are kept
+
+
+@functools.lru_cache(maxsize=1024)
+def frame(image: Shape, kernel: Shape, size: Shape, stride: Shape, padding: Shape, dilation: Shape) -> Frame:
+    """The frame of `kernel` moving over `image` to make a result of `size`. Padding may be negative: then the image begins before."""
+    padded = tuple((n - 1) * s + (k - 1) * d + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
+    inside, part = [], []
+    for n, p, width in zip(image, padding, padded, strict=True):
+        low, high = min(max(p, 0), width), max(min(p + n, width), 0)
+        inside.append(slice(low, max(low, high)))
+        part.append(slice(low - p, max(low, high) - p) if high > low else slice(0, 0))
+    steps = list(itertools.product(*[range(0, k * d, d) for k, d in zip(kernel, dilation, strict=True)]))
+    run = (size[0], *padded[1:])
+    if max(stride) == 1 and math.prod(run) <= WASTE * math.prod(size):
+        pitches = [math.prod(padded[i + 1:]) for i in range(len(padded))]
+        length = sum((n - 1) * pitch for n, pitch in zip(size, pitches, strict=True)) + 1
+        starts = [sum(map(int.__mul__, step, pitches)) for step in steps]
+        return Frame(True, padded, tuple(inside), tuple(part), (math.prod(padded),), [(slice(i, i + length),) for i in starts],
+                     (slice(0, length),), (math.prod(run),), run, tuple([slice(0, n) for n in size]))
+    taps = [tuple([slice(i, i + (n - 1) * s + 1, s) for i, n, s in zip(step, size, stride, strict=True)]) for step in steps]
+    everything = (ALL,) * len(size)
+    return Frame(False, padded, tuple(inside), tuple(part), padded, taps, everything, size, size, everything)
+
+
+class Room(dict[str, Any]):
+    """Memory to compute in, by what it is for. Blocks of one size use it one after the other."""
+
+    def get(self, xp: Any, name: str, shape: Shape, dtype: Any, frame: Frame | None = None) -> Any:  # type: ignore[override]
+        """Zeros at first, and again when the frame that says where zeros stand is another."""
+        found = super().get(name)
+        if found is None or found.shape != shape or (frame is not None and self.frame is not frame):
+            found = self[name] = xp.zeros(shape, dtype)
+        self.frame = frame or self.frame
+        return found
+
+    frame: Frame | None = None
+
+
+class Block(NamedTuple):
+    """Some images and some rows of the result: a convolution by itself."""
+
+    images: slice
+    rows: slice
+    number: int                        # of images
+    frame: Frame
+
+    def of(self, y: Any) -> Any:
+        """The block's part of the result, channels first."""
+        return _turned(y[self.images, :, self.rows])
+
+
+def blocks(limit: int, depth: int, images: int, image: Shape, kernel: Shape, size: Shape, stride: Shape, padding: Shape,
+           dilation: Shape) -> Iterator[Block]:
+    """A convolution in parts that take about `limit` bytes, `depth` of them a column."""
+    each = math.prod(size[1:])                                               # columns in a row of one image
+    rows = size[0] if each * size[0] * depth <= 2 * limit else max(limit // (each * depth), -(-COLUMNS // each), 1)
+    rows = _even(size[0], rows)
+    count = _even(images, max(limit // (each * rows * depth), -(-COLUMNS // (each * rows)), 1))
+    for start in range(0, images, count):
+        for first in range(0, size[0], rows):
+            now = min(rows, size[0] - first)
+            yield Block(slice(start, start + count), slice(first, first + now), min(count, images - start),
+                        frame(image, kernel, (now, *size[1:]), stride, (padding[0] - first * stride[0], *padding[1:]), dilation))
+
+
+def _even(count: int, most: int) -> int:
+    """The size of parts of `count`, none larger than `most`, all about as large."""
+    return -(-count // -(-count // most))
+
+
+def _turned(x: Any) -> Any:
+    """Images with the channels first, or back."""
+    return x.transpose((1, 0, *range(2, x.ndim)))
+
+
+class Convolutions:
+    """Mixed into Namespace, whose `xp` it uses. The halves are summed in float32 and rounded once."""
+
+    xp: Any
+    span = 1 << 21                     # bytes that are worked on at a time: what a core's cache holds
+
+    def convolution(self, x: Any, w: Any, bias: Any = None, *, size: Shape, stride: Shape, padding: Shape, dilation: Shape,
+                    groups: int) -> Any:
+        """Of images x and a kernel: the images, `size` large, of what the kernel sees of x."""
+        xp, dtype, kernel = self.xp, _wide(x.dtype), w.shape[2:]
+        w = _matrices(w.astype(dtype, copy=False), groups)
+        y = xp.empty((x.shape[0], groups * w.shape[1], *size), x.dtype)
+        if w.size == 0 or x.size == 0:
+            y.fill(0)
+        if bias is not None:
+            bias = bias.astype(dtype, copy=False).reshape(groups, -1, 1)
+
+        def compute(block: Block, room: Room) -> None:
+            f = block.frame
+            z = room.get(xp, "result", (groups, w.shape[1], block.number * math.prod(f.grid)), dtype)
+            self._product(w, self._seen(block, room, x, groups, dtype), z)
+            if bias is not None:
+                z += bias
+            block.of(y)[...] = z.reshape(y.shape[1], block.number, *f.grid)[(ALL, ALL, *f.kept)]
+
+        self._each(compute, y, x, w, kernel, stride, padding, dilation)
+        return y
+
+    def convolution_input(self, g: Any, w: Any, bias: Any = None, *, size: Shape, stride: Shape, padding: Shape,
+                          dilation: Shape, groups: int) -> Any:
+        """Of the gradient g of a convolution's result and its kernel: the gradient of its images, which are `size` large."""
+        xp, dtype, kernel = self.xp, _wide(g.dtype), w.shape[2:]
+        w = _matrices(w.astype(dtype, copy=False), groups)
+        y = xp.zeros((g.shape[0], groups * w.shape[2] // math.prod(kernel), *size), dtype)
+        if bias is not None:
+            y += bias.astype(dtype, copy=False).reshape(-1, *(1,) * len(size))
+
+        def compute(block: Block, room: Room) -> None:
+            image = self._overlaid(block, room, w, self._columns(block, room, g, groups, dtype, True), kernel, dilation)
+            place = y[(block.images, ALL, *block.frame.part)]
+            xp.add(place, _turned(image[(ALL, ALL, *block.frame.inside)]), out=place)
+
+        self._each(compute, g, y, w, kernel, stride, padding, dilation)
+        return y.astype(g.dtype, copy=False)
+
+    def convolution_weight(self, g: Any, x: Any, *, size: Shape, stride: Shape, padding: Shape, dilation: Shape,
+                           groups: int) -> Any:
+        """Of the gradient g of a convolution's result and its images: the gradient of its kernel, which is `size` large."""
+        xp, dtype, shape = self.xp, _wide(g.dtype), (g.shape[1], x.shape[1] // groups, *size)
+        y = xp.zeros((groups, math.prod(shape[1:]), shape[0] // groups), dtype)
+        sums: list[Any] = []
+
+        def compute(block: Block, room: Room) -> None:
+            columns = self._columns(block, room, g, groups, dtype, False)
+            part = xp.matmul(self._seen(block, room, x, groups, dtype), columns.transpose(0, 2, 1))
+            if "sum" not in room:
+                sums.append(room.setdefault("sum", part))
+            else:
+                room["sum"] += part
+
+        self._each(compute, g, x, y.transpose(0, 2, 1), size, stride, padding, dilation)
+        for part in sums:
+            y += part
+        return y.transpose(0, 2, 1).reshape(shape).astype(g.dtype, copy=False)
+
+    # ------------------------------------------------------------------------------------------------- the parts
+    def _each(self, compute: Any, g: Any, x: Any, w: Any, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
+        """Compute block after block of a convolution with images x, a result like g and a kernel like w."""
+        if g.size == 0 or x.size == 0 or w.size == 0:
+            return
+        depth = (math.prod(w.shape[:2]) + w.shape[0] * w.shape[2]) * x.dtype.itemsize
+        room = Room()
+        for block in blocks(self.span, depth, g.shape[0], x.shape[2:], kernel, g.shape[2:], stride, padding, dilation):
+            compute(block, room)
+
+    def _product(self, a: Any, b: Any, out: Any) -> None:
+        """A matrix product a group; that of a column and a row is a multiplication, which is quicker."""
+        (self.xp.multiply if a.shape[2] == 1 else self.xp.matmul)(a, b, out=out)
+
+    def _seen(self, block: Block, room: Room, x: Any, groups: int, dtype: Any) -> Any:
+        """What each tap sees of each channel, a row each: (groups, channels and taps, columns)."""
+        f, channels = block.frame, x.shape[1]
+        image = room.get(self.xp, "image", (channels, block.number, *f.padded), dtype, f)
+        image[(ALL, ALL, *f.inside)] = _turned(x[(block.images, ALL, *f.part)])
+        view = image.reshape(channels, block.number, *f.view)
+        if len(f.taps) == 1 and view.shape[2:] == f.columns:
+            seen = image
+        else:
+            seen = room.get(self.xp, "seen", (channels, len(f.taps), block.number, *f.columns), dtype)
+            for i, tap in enumerate(f.taps):
+                seen[(ALL, i, ALL, *f.cells)] = view[(ALL, ALL, *tap)]
+        return seen.reshape(groups, channels * len(f.taps) // groups, block.number * math.prod(f.columns))
+
+    def _columns(self, block: Block, room: Room, g: Any, groups: int, dtype: Any, whole: bool) -> Any:
+        """The block's part of g in the arrangement of the columns, or (`whole`) of all the padded image; else 0. A row a result."""
+        f, channels = block.frame, g.shape[1]
+        grid = f.padded if whole and f.flat else f.grid
+        columns = room.get(self.xp, "columns", (channels, block.number, *grid), dtype)
+        columns[(ALL, ALL, *f.kept)] = block.of(g)
+        return columns.reshape(groups, channels // groups, block.number * math.prod(grid))
+
+    def _overlaid(self, block: Block, room: Room, w: Any, columns: Any, kernel: Shape, dilation: Shape) -> Any:
+        """The adjoint of _seen, of w's products with the columns: (channels, images, *padded sizes)."""
+        xp, f, (groups, depth, count) = self.xp, block.frame, (w.shape[0], w.shape[2], columns.shape[2])
+        channels, across = groups * depth // len(f.taps), w.transpose(0, 2, 1)
+        image = room.get(xp, "image", (channels, block.number, *f.padded), columns.dtype)
+        view = image.reshape(channels, block.number, *f.view)
+        if not f.flat:
+            seen = room.get(xp, "seen", (groups, depth, count), columns.dtype)
+            self._product(across, columns, seen)
+            seen = seen.reshape(channels, len(f.taps), block.number, *f.columns)
+            image.fill(0)
+            for i, tap in enumerate(f.taps):
+                place = view[(ALL, ALL, *tap)]
+                xp.add(place, seen[:, i], out=place)
+            return image
+        # Each tap's row is read from where it begins to overlap the image: before it lie zeros, the rest of the row above.
+        before = f.taps[-1][0].start
+        memory = room.get(xp, "seen", (before + groups * depth * count,), columns.dtype)
+        self._product(across, columns, memory[before:].reshape(groups, depth, count))
+        steps = [math.prod(kernel[i + 1:]) * count - d * math.prod(f.padded[i + 1:]) for i, d in enumerate(dilation)]
+        strides = (len(f.taps) * count, *steps, count // block.number, 1)
+        shifted = xp.lib.stride_tricks.as_strided(memory[before:], (channels, *kernel, *view.shape[1:]),
+                                                  tuple([n * memory.itemsize for n in strides]))
+        return xp.sum(shifted, tuple(range(1, 1 + len(kernel))), out=view).reshape(image.shape)
+
+
+def _matrices(w: Any, groups: int) -> Any:
+    """A kernel as a matrix a group: (groups, results, channels and taps)."""
+    return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
+
+
+def _wide(dtype: Any) -> Any:
+    return float32 if is_half(dtype) else dtype
