@@ -3,42 +3,56 @@
 from __future__ import annotations
 
 import math
+import types
+import warnings
 from collections.abc import Iterable
 
 from ... import _functions as ops
 from ...backend import namespaces
-from ...errors import GraphError
+from ...errors import ArgumentError, DeviceError, GraphError
 from ...graph import changes
+from ...ops.norms import norm_op
 from ...tensor import Tensor, wrap
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
 
 
-def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [p.grad for p in parameters if p.grad is not None]
+def _listed(tensors: Tensor | Iterable[Tensor], op: str) -> list[Tensor]:
+    found = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    for t in found:
+        if not isinstance(t, Tensor):
+            raise ArgumentError(op, type(t).__name__, "it takes one Tensor or several", "pass model.parameters()")
+    return found
 
 
-def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
-    """The norm of all tensors as one vector, a 0-d tensor."""
-    arrays = [t.array for t in ([tensors] if isinstance(tensors, Tensor) else tensors)]
+def _number(value: float, name: str, op: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(op, f"{name}={value!r}", "it is not a number") from None
+
+
+def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False,
+                   foreach: bool | None = None) -> Tensor:
+    """The norm of all tensors as one vector, a 0-d tensor on their device. `foreach` is accepted and changes nothing.
+
+    >>> ta.nn.utils.get_total_norm([ta.tensor([3.0]), ta.tensor([[4.0]])])
+    tensor(5.)
+    """
+    return _total([t.array for t in _listed(tensors, "get_total_norm")], norm_type, error_if_nonfinite, "get_total_norm")
+
+
+def _total(arrays: list[object], norm_type: float, error_if_nonfinite: bool, op: str) -> Tensor:
+    p = _number(norm_type, "norm_type", op)
     if not arrays:
-        return ops.zeros(())
+        return ops.tensor(0.0)
     F = namespaces[type(arrays[0])]
-    if norm_type == math.inf:
-        norms = [F.amax(F.abs(a)) for a in arrays if a.size]
-        total = norms[0]
-        for n in norms[1:]:
-            total = F.maximum(total, n)
-    else:
-        powers = [F.sum(F.abs(a) * F.abs(a) if norm_type == 2 else F.pow(F.abs(a), norm_type)) for a in arrays]
-        total = powers[0]
-        for n in powers[1:]:
-            total = total + n
-        total = F.sqrt(total) if norm_type == 2 else F.pow(total, 1 / norm_type)
+    if any(type(a) is not type(arrays[0]) for a in arrays):
+        raise DeviceError(op, "gradients on several devices", "no op moves data", "clip those of each device by themselves")
+    total = norm_op.forward(F, F.stack([F.asarray(norm_op.forward(F, a, p=p)) for a in arrays]), p=p)
     norm = wrap(F.asarray(total))
     if error_if_nonfinite and not math.isfinite(norm.item()):
-        raise GraphError("clip_grad_norm_", f"a total norm of {norm.item()}", "a gradient is not finite",
+        raise GraphError(op, f"a total norm of {norm.item()}", "a gradient is not finite",
                          "find where with autograd.detect_anomaly()")
     return norm
 
@@ -47,23 +61,51 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
                     error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
     """Scale all gradients, as one vector, down to the length `max_norm`; returns the length before, a 0-d tensor.
 
+    `norm_type` is the p of the norm, also inf. With `error_if_nonfinite` a length that is NaN or infinite is an error, else it
+    scales the gradients all the same. `foreach` is accepted and changes nothing.
+
     >>> p = ta.nn.Parameter(ta.zeros(2)); p.grad = ta.tensor([3.0, 4.0])
     >>> ta.nn.utils.clip_grad_norm_([p], 1.0), p.grad
     (tensor(5.), tensor([0.6000, 0.8000]))
     """
-    grads = _grads(parameters)
-    total = get_total_norm(grads, norm_type, error_if_nonfinite)
-    for g in grads:
-        F = namespaces[type(g.array)]
-        factor = F.minimum(float(max_norm) / (total.array + 1e-6), 1.0)      # stays on the device: no one waits for it
-        g.array *= F.cast(factor, g.dtype)
-        changes.mark(g.array, "clip_grad_norm_")
+    found = _listed(parameters, "clip_grad_norm_")
+    if not found and isinstance(parameters, types.GeneratorType):
+        warnings.warn("clip_grad_norm_: the parameters are an empty generator, so nothing is clipped", UserWarning, stacklevel=2)
+    total = _total([p.grad.array for p in found if p.grad is not None], norm_type, error_if_nonfinite, "clip_grad_norm_")
+    clip_grads_with_norm_(found, max_norm, total)
     return total
 
 
+def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor,
+                          foreach: bool | None = None) -> None:
+    """Scale all gradients by max_norm / total_norm, where that is below 1. `foreach` is accepted and changes nothing.
+
+    >>> p = ta.nn.Parameter(ta.zeros(2)); p.grad = ta.tensor([3.0, 4.0])
+    >>> ta.nn.utils.clip_grads_with_norm_([p], 1.0, ta.tensor(10.0)); p.grad
+    tensor([0.3000, 0.4000])
+    """
+    most, factors = _number(max_norm, "max_norm", "clip_grad_norm_"), {}
+    for p in _listed(parameters, "clip_grads_with_norm_"):
+        if p.grad is not None:
+            g = p.grad.array
+            F = namespaces[type(g)]
+            if g.dtype not in factors:                   # stays on the device: no one waits for it
+                factors[g.dtype] = F.cast(F.minimum(most / (total_norm.array + 1e-6), 1.0), g.dtype)
+            g *= factors[g.dtype]
+            changes.mark(g, "clip_grad_norm_")
+
+
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
-    """Each element of each gradient into [-clip_value, clip_value]."""
-    for g in _grads(parameters):
-        F = namespaces[type(g.array)]
-        g.array[...] = F.minimum(F.maximum(g.array, -float(clip_value)), float(clip_value))
-        changes.mark(g.array, "clip_grad_value_")
+    """Each element of each gradient into [-clip_value, clip_value]. `foreach` is accepted and changes nothing.
+
+    >>> p = ta.nn.Parameter(ta.zeros(2)); p.grad = ta.tensor([3.0, -0.4])
+    >>> ta.nn.utils.clip_grad_value_([p], 1.0); p.grad
+    tensor([ 1.0000, -0.4000])
+    """
+    most = _number(clip_value, "clip_value", "clip_grad_value_")
+    for p in _listed(parameters, "clip_grad_value_"):
+        if p.grad is not None:
+            g = p.grad.array
+            F = namespaces[type(g)]
+            g[...] = F.minimum(F.maximum(g, -most), most)
+            changes.mark(g, "clip_grad_value_")
