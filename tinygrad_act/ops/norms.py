@@ -76,7 +76,7 @@ def power_slope(F: Any, x: Any, p: float) -> Any:
     return F.sign(x) * F.where(zero, 0 * a, F.pow(F.where(zero, 1, a), p - 1))
 
 
-_vector_norm = reduction("norm", wide(_norm), wide(_norm_rule))
+norm_op = reduction("norm", wide(_norm), wide(_norm_rule))
 
 
 @public()
@@ -96,4 +96,4 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
         return spectral_norm(input, p, tuple(range(input.ndim)) if dim is None else axes(input, dim, "norm") or (), keepdim, "norm")
     if isinstance(p, str):
         raise ArgumentError("norm", f"p={p!r}", "there is no such norm", 'pass a number, math.inf, "fro" or "nuc"')
-    return _vector_norm.call(input, p=p, dim=axes(input, dim, "norm"), keepdim=keepdim)
+    return norm_op.call(input, p=p, dim=axes(input, dim, "norm"), keepdim=keepdim)

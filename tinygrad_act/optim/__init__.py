@@ -1,6 +1,6 @@
 """Optimizers, under PyTorch's names: `ta.optim.SGD(model.parameters(), lr=0.1)`; Lion, LAMB and LARS are ours."""
 
-# from . import lr_scheduler, swa_utils
+from . import lr_scheduler, swa_utils
 from .adam import Adam, AdamW
 from .adam_kin import Adamax, Lion, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, RMSprop
@@ -10,4 +10,4 @@ from .optimizer import Optimizer
 from .sgd import ASGD, SGD, Rprop
 
 __all__ = ["ASGD", "LAMB", "LARS", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Lion",
-           "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop"]
+           "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "lr_scheduler", "swa_utils"]
