@@ -13,16 +13,20 @@ import tinygrad_act as ta
 from tinygrad_act.errors import ArgumentError, IndexingError, ShapeError
 from tinygrad_act.utils.data import (
     BatchSampler,
+    ChainDataset,
     ConcatDataset,
     DataLoader,
     Dataset,
     IterableDataset,
     RandomSampler,
     SequentialSampler,
+    StackDataset,
     Subset,
     SubsetRandomSampler,
     TensorDataset,
+    WeightedRandomSampler,
     default_collate,
+    default_convert,
     random_split,
 )
 
@@ -70,6 +74,51 @@ def test_concatenation() -> None:
         ConcatDataset([Stream()])
 
 
+def test_data_sets_side_by_side() -> None:
+    asked: list[list[int]] = []
+
+    class Many(Squares):
+        def __getitems__(self, indices: list[int]) -> list[Any]:
+            asked.append(indices)
+            return [self[i] for i in indices][:self.n]
+
+    pairs, named = StackDataset(Squares(4), [5, 6, 7, 8]), StackDataset(square=Many(4), other=[5, 6, 7, 8])
+    assert pairs[2] == ((2, 4.0), 7) and named[3] == {"square": (3, 9.0), "other": 8} and len(pairs) == len(named) == 4
+    batch = next(iter(DataLoader(Subset(named, [3, 1, 0]), 2)))
+    assert plain(batch) == {"square": [[3, 1], [9.0, 1.0]], "other": [8, 6]} and asked == [[3, 1]]
+    for wrong in (lambda: StackDataset(), lambda: StackDataset([1], b=[1])):
+        with pytest.raises(ArgumentError, match="one way"):
+            wrong()
+    with pytest.raises(ShapeError, match="as many samples"):
+        StackDataset([1], [1, 2])
+    with pytest.raises(ShapeError, match="__getitems__"):
+        StackDataset(Many(0) + Many(0), Many(0)).__class__(Many(1)).__getitems__([0, 0])
+
+
+def test_streams_in_a_chain() -> None:
+    both = Stream() + Stream()
+    assert isinstance(both, ChainDataset) and list(both) == [0, 1, 2, 3, 4] * 2
+    with pytest.raises(ArgumentError, match="IterableDatasets only"):
+        list(ChainDataset([Squares(2)]))
+    assert [b.tolist() for b in DataLoader(both, 4)] == [[0, 1, 2, 3], [4, 0, 1, 2], [3, 4]]
+
+
+def test_a_subclass_says_what_its_samples_are() -> None:
+    class Doubled(TensorDataset):
+        def __getitem__(self, i: int) -> Any:
+            return tuple(2 * t for t in super().__getitem__(i))
+
+    data = Doubled(ta.arange(4))
+    assert next(iter(DataLoader(data, 4)))[0].tolist() == [0, 2, 4, 6] == next(iter(DataLoader(Subset(data, [0, 1, 2, 3]), 4)))[0].tolist()
+    with pytest.raises(NotImplementedError, match="__getitems__"):
+        type("Mine", (Subset,), {"__getitem__": lambda self, i: 0})(data, [0])
+
+
+def test_an_empty_part_is_told() -> None:
+    with pytest.warns(UserWarning, match="part 1 is empty"):
+        random_split(Squares(1), [0.9, 0.1])
+
+
 @pytest.mark.parametrize("lengths", [[6, 4], [0.5, 0.25, 0.25], [10, 0], [1.0]])
 def test_random_split(lengths: list[float]) -> None:
     torch = pytest.importorskip("torch")
@@ -110,6 +159,28 @@ def test_samplers() -> None:
         RandomSampler(range(3), num_samples=-1)
 
 
+def test_weights_say_how_often() -> None:
+    drawn = list(WeightedRandomSampler([1, 0, 3], 4000, generator=ta.Generator().manual_seed(0)))
+    assert len(drawn) == 4000 and 1 not in drawn and 0.71 < drawn.count(2) / 4000 < 0.79
+    assert sorted(WeightedRandomSampler([1.0, 2.0, 3.0], 3, replacement=False)) == [0, 1, 2]
+    for wrong in ({"num_samples": 0}, {"num_samples": True}, {"num_samples": 2, "replacement": 1}):
+        with pytest.raises(ArgumentError):
+            WeightedRandomSampler([1.0], **wrong)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="one weight"):
+        WeightedRandomSampler([[1.0]], 1)
+
+
+def test_what_others_draw_does_not_change_an_order_that_was_begun() -> None:
+    orders = []
+    for between in (0, 5):
+        ta.manual_seed(2)
+        order = iter(RandomSampler(range(4), num_samples=12))
+        first = [next(order) for _ in range(4)]
+        ta.rand(between)
+        orders.append(first + list(order))
+    assert orders[0] == orders[1] and len(orders[0]) == 12
+
+
 # --------------------------------------------------------------------------------------------------- collating
 def test_collating_is_pytorchs() -> None:
     torch = pytest.importorskip("torch")
@@ -124,11 +195,42 @@ def test_collating_is_pytorchs() -> None:
     assert default_collate([ta.ones(2), ta.zeros(2)]).shape == (2, 2) and torch is not None
 
 
+def test_kinds_are_kept_as_in_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    from collections import OrderedDict, UserDict, UserList, deque
+    from types import MappingProxyType
+
+    pair = namedtuple("pair", "a b")
+    arrays = {"a": np.float32([1, 2]), "t": np.str_("text"), "s": np.array(["x", "y"]), "o": [np.int64(3), (np.bool_(True), 2.5)]}
+    samples = [OrderedDict(b=1, a=2), UserDict(a=[1]), MappingProxyType({"a": 1}), UserList([1, 2.0]), deque([1, 2]), range(2),
+               pair(1, [2.0]), np.float64(2.5), np.int32(4), np.bool_(False), {"a": (1, "x", b"y")}]
+    for sample in samples:
+        ours, theirs = default_collate([sample, sample]), torch.utils.data.default_collate([sample, sample])
+        assert plain(ours) == plain(theirs) and kinds(ours) == kinds(theirs)
+    for sample in (*samples, arrays, np.arange(3), "text", b"raw", None, 1, (1, [np.float32(2)])):
+        ours, theirs = default_convert(sample), torch.utils.data.default_convert(sample)
+        assert repr(plain(ours)) == repr(plain(theirs)) and kinds(ours) == kinds(theirs)
+    for wrong in ([None], [object()], [np.array(["x"])], [np.array([{}], dtype=object)]):
+        with pytest.raises(ArgumentError, match="pass a collate_fn"):
+            default_collate(wrong)
+        with pytest.raises(TypeError):
+            torch.utils.data.default_collate(wrong)
+
+
+def kinds(x: Any) -> Any:
+    """The types within, and the element types of tensors."""
+    if hasattr(x, "dtype"):
+        return str(x.dtype).removeprefix("torch.")
+    if hasattr(x, "items"):
+        return type(x).__name__, [(k, kinds(v)) for k, v in x.items()]
+    return (type(x).__name__, [kinds(v) for v in x]) if hasattr(x, "__iter__") and not isinstance(x, (str, bytes)) else type(x).__name__
+
+
 def plain(x: Any) -> Any:
     if isinstance(x, dict):
         return {k: plain(v) for k, v in x.items()}
-    if isinstance(x, (list, tuple)):
-        return [plain(v) for v in x]
+    if not hasattr(x, "dtype") and hasattr(x, "__iter__") and not isinstance(x, (str, bytes)):
+        return [plain(v) for v in x] if not hasattr(x, "items") else {k: plain(v) for k, v in x.items()}
     return x.tolist() if hasattr(x, "tolist") else x
 
 
@@ -195,6 +297,24 @@ def test_orders_and_collate_functions() -> None:
     assert plain(list(DataLoader([ta.ones(2), ta.zeros(2)], 2))) == [[[1.0, 1.0], [0.0, 0.0]]]
     assert len(DataLoader(Squares(5), 2)) == 3 == len(DataLoader(Squares(3), None))
     assert list(DataLoader(TensorDataset(ta.zeros(0, 2)), 4)) == []
+
+
+def test_a_loader_is_pytorchs_to_look_at() -> None:
+    torch = pytest.importorskip("torch")
+    for options in ({}, {"batch_size": 3, "shuffle": True, "drop_last": True}, {"batch_size": None}, {"sampler": [2, 0]},
+                    {"batch_sampler": [[0], [1, 2]]}, {"num_workers": 1, "timeout": 2, "pin_memory": False}):
+        ours, theirs = DataLoader(range(5), **options), torch.utils.data.DataLoader(range(5), **options)
+        for name in ("batch_size", "drop_last", "num_workers", "timeout", "pin_memory", "prefetch_factor", "persistent_workers",
+                     "generator", "worker_init_fn", "in_order", "pin_memory_device", "multiprocessing_context"):
+            assert getattr(ours, name) == getattr(theirs, name), name
+        for name in ("sampler", "batch_sampler", "dataset"):
+            assert type(getattr(ours, name)).__name__ == type(getattr(theirs, name)).__name__
+        assert ours.collate_fn.__name__ == theirs.collate_fn.__name__ and len(ours) == len(theirs)
+        if not options.get("shuffle"):
+            assert plain(list(ours)) == plain(list(theirs))
+        for name in ("batch_size", "dataset", "sampler"):
+            with pytest.raises(ValueError, match="cannot be set"):
+                setattr(ours, name, 1)
 
 
 @pytest.mark.parametrize(("make", "says"), [

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import _functions as ops
 from .. import dtypes
-from ..errors import MissingPackageError
+from ..errors import FileError, MissingPackageError
 from ..tensor import Tensor
 from .base import Gathered, split
 from .readers import read_idx, reading
@@ -81,7 +81,12 @@ class MNIST(Images):
     def _load(self) -> tuple[Any, Any]:
         start = self.folder + ("train" if self.train else "t10k")
         images = read_idx(self._fetched(f"{start}-images-idx3-ubyte{self.ending}"), 3)
-        return images, read_idx(self._fetched(f"{start}-labels-idx1-ubyte{self.ending}"), 1).long()
+        path = self._fetched(f"{start}-labels-idx1-ubyte{self.ending}")
+        labels = read_idx(path, 1).long()
+        if len(labels) != len(images) or (labels >= len(self.classes)).any().item():
+            raise FileError("datasets", str(path), f"its {len(labels)} labels are not those of {len(images)} images in "
+                            f"{len(self.classes)} classes", "delete it, and it will be fetched anew")
+        return images, labels
 
 
 class FashionMNIST(MNIST):
