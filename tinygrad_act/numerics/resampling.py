@@ -1,0 +1,205 @@
+"""Resampling along axes by weighted sums: images enlarged and reduced.
+
+A Map is a sparse matrix for one axis, as strokes: (outputs, inputs, weights), each element of which stands for one product,
+with no output twice in a stroke. Where outputs and inputs are evenly spaced they are slices, so enlarging by 2 takes a
+few operations on whole arrays. The adjoint is the same for the transposed matrix.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..dtypes import float32, is_half
+from .layout import Selection, empty_alike, zeros_alike
+from .windows import at
+
+Entry = tuple[int, int, float]                              # output, input, weight
+Weights = float | tuple[float, ...]
+PHASES = 8                                                  # periods up to which even spacing is looked for
+
+
+class Stroke(NamedTuple):
+    outs: Selection
+    ins: Selection
+    weights: Weights
+    first: bool                                             # the first for its outputs: nothing is there yet to add to
+
+
+class Map(NamedTuple):
+    """A linear map along an axis, from n elements to `out`, and (`back`) its transpose."""
+
+    n: int
+    out: int
+    forth: tuple[Stroke, ...]
+    back: tuple[Stroke, ...]
+
+    @property
+    def transposed(self) -> Map:
+        return Map(self.out, self.n, self.back, self.forth)
+
+
+class Resampling:
+    """The part of the vocabulary behind interpolation. `maps` are those along the last axes."""
+
+    xp: Any
+
+    def resample(self, x: Any, maps: Sequence[Map]) -> Any:
+        """Each axis by its map: first those that make x smaller, last those that make it larger."""
+        dtype = x.dtype
+        y = x.astype(float32) if is_half(dtype) else x
+        for dim, m in sorted(enumerate(maps, -len(maps)), key=lambda pair: pair[1].out / max(pair[1].n, 1)):
+            y = self._mapped(y, dim, m)
+        return y.astype(dtype, copy=y is x)
+
+    def unresample(self, g: Any, maps: Sequence[Map]) -> Any:
+        """The adjoint of resample."""
+        return Resampling.resample(self, g, [m.transposed for m in maps])
+
+    def _mapped(self, x: Any, dim: int, m: Map) -> Any:
+        shape = list(x.shape)
+        shape[dim] = m.out
+        started = sum(_length(s.outs) for s in m.forth if s.first)
+        y = (empty_alike if started == m.out else zeros_alike)(self.xp, x, tuple(shape))
+        for outs, ins, weights, first in m.forth:
+            here, part = at(x.ndim, dim, outs), x[at(x.ndim, dim, ins)]
+            if type(weights) is tuple:
+                part = part * self.xp.asarray(weights, x.dtype).reshape((-1,) + (1,) * (-1 - dim))
+            elif weights != 1:
+                part = part * weights
+            if first:
+                y[here] = part
+            else:
+                y[here] += part
+        return y
+
+
+def _length(selection: Selection) -> int:
+    return len(selection) if isinstance(selection, tuple) else len(range(selection.start, selection.stop, selection.step))
+
+
+# ------------------------------------------------------------------------------------------------ making maps
+def linear_map(n: int, out: int, entries: Iterable[Entry]) -> Map:
+    """The map of the entries; those of one output and one input are added up."""
+    summed: dict[tuple[int, int], float] = {}
+    for o, i, w in entries:
+        summed[o, i] = summed.get((o, i), 0.0) + w
+    return Map(n, out, _strokes(sorted([(o, i, w) for (o, i), w in summed.items()]), out),
+               _strokes(sorted([(i, o, w) for (o, i), w in summed.items()]), n))
+
+
+def _strokes(entries: list[Entry], out: int) -> tuple[Stroke, ...]:
+    """Entries, sorted, as few strokes: evenly spaced ones if some period makes them few, else by lists of positions."""
+    ranks: list[list[Entry]] = []                           # the first of each output, the second, ...
+    rank, last = 0, -1
+    for entry in entries:
+        rank = rank + 1 if entry[0] == last else 0
+        last = entry[0]
+        if rank == len(ranks):
+            ranks.append([])
+        ranks[rank].append(entry)
+    best: list[tuple[Any, bool]] | None = None
+    for period in range(1, min(PHASES, max(out, 1)) + 1):
+        runs = [(run, k == 0) for k, row in enumerate(ranks) for phase in range(period)
+                for run in _runs([e for e in row if e[0] % period == phase])]
+        if best is None or len(runs) < len(best):
+            best = runs
+    if best and len(best) <= 4 * PHASES:
+        return tuple([Stroke(_slice([e[0] for e in run]), _slice([e[1] for e in run]), _weights(run), first) for run, first in best])
+    return tuple([Stroke(tuple([e[0] for e in row]), tuple([e[1] for e in row]), _weights(row), k == 0) for k, row in enumerate(ranks)])
+
+
+def _runs(row: list[Entry]) -> Iterable[list[Entry]]:
+    """Cut where the outputs or the inputs stop being evenly spaced."""
+    run: list[Entry] = []
+    for entry in row:
+        if len(run) == 1:
+            even = entry[1] > run[0][1]
+        else:
+            even = not run or (entry[0] - run[-1][0], entry[1] - run[-1][1]) == (run[1][0] - run[0][0], run[1][1] - run[0][1])
+        if not even:
+            yield run
+            run = []
+        run.append(entry)
+    if run:
+        yield run
+
+
+def _slice(positions: list[int]) -> slice:
+    step = positions[1] - positions[0] if len(positions) > 1 else 1
+    return slice(positions[0], positions[-1] + 1, step)
+
+
+def _weights(row: list[Entry]) -> Weights:
+    weights = [w for _, _, w in row]
+    return weights[0] if max(weights) - min(weights) < 1e-12 else tuple(weights)
+
+
+# ------------------------------------------------------------------------------------- interpolation, as PyTorch
+# `scale` is how many inputs an output stands for: n / out, or 1 / the scale_factor that the user gave.
+@functools.lru_cache(maxsize=256)
+def interpolation(mode: str, n: int, out: int, scale_factor: float | None, align_corners: bool, antialias: bool) -> Map:
+    """The map of an axis for "nearest", "nearest-exact", "linear" or "cubic"."""
+    if mode.startswith("nearest"):
+        return linear_map(n, out, _nearest(n, out, scale_factor, 0.5 if mode == "nearest-exact" else 0.0))
+    if align_corners:
+        scale = (n - 1) / (out - 1) if out > 1 else 0.0
+    else:
+        scale = 1 / scale_factor if scale_factor else n / out
+    if antialias:
+        return linear_map(n, out, _antialiased(n, out, scale, *FILTERS[mode]))
+    sources = [o * scale if align_corners else (o + 0.5) * scale - 0.5 for o in range(out)]
+    return linear_map(n, out, (_linear if mode == "linear" else _cubic)(n, sources))
+
+
+def _nearest(n: int, out: int, scale_factor: float | None, shift: float) -> Iterable[Entry]:
+    """In float32, which decides what is nearest where a position falls between two."""
+    scale = np.float32(1 / scale_factor) if scale_factor else np.float32(n) / np.float32(out)
+    for o in range(out):
+        yield o, min(math.floor((np.float32(o) + np.float32(shift)) * scale), n - 1), 1.0
+
+
+def _linear(n: int, sources: Sequence[float]) -> Iterable[Entry]:
+    for o, source in enumerate(sources):
+        source = max(source, 0.0)
+        i = min(int(source), n - 1)
+        share = min(max(source - i, 0.0), 1.0) if i < n - 1 else 0.0
+        yield o, i, 1 - share
+        if i < n - 1:
+            yield o, i + 1, share
+
+
+def _cubic(n: int, sources: Sequence[float]) -> Iterable[Entry]:
+    for o, source in enumerate(sources):
+        i = math.floor(source)
+        for k in range(i - 1, i + 3):
+            yield o, min(max(k, 0), n - 1), keys(source - k, -0.75)
+
+
+def keys(t: float, a: float) -> float:
+    """The cubic convolution kernel (Keys, Cubic convolution interpolation for digital image processing, 1981)."""
+    t = abs(t)
+    if t <= 1:
+        return ((a + 2) * t - (a + 3)) * t * t + 1
+    return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a if t < 2 else 0.0
+
+
+# kernel, how far it reaches
+FILTERS: dict[str, tuple[Callable[[float], float], int]] = {
+    "linear": (lambda t: max(0.0, 1 - abs(t)), 1), "cubic": (lambda t: keys(t, -0.5), 2)}
+
+
+def _antialiased(n: int, out: int, scale: float, kernel: Callable[[float], float], reach: int) -> Iterable[Entry]:
+    """The kernel widened to what an output stands for, its weights adding up to 1 at the edges too."""
+    wide = max(scale, 1.0)
+    for o in range(out):
+        centre = scale * (o + 0.5)
+        low = max(int(centre - reach * wide + 0.5), 0)
+        high = min(int(centre + reach * wide + 0.5), n)
+        weights = [kernel((i - centre + 0.5) / wide) for i in range(low, high)]
+        for i, w in zip(range(low, high), weights, strict=True):
+            yield o, i, w / sum(weights)
