@@ -161,7 +161,8 @@ def _conv(dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride:
     padded = [n + low + high for n, (low, high) in zip(input.shape[2:], pads, strict=True)]
     if any(n <= r for n, r in zip(padded, reach, strict=True)):
         spans = f", which spans {_by([r + 1 for r in reach])} with dilation {dilation}," if max(dilation) > 1 else ""
-        raise ShapeError(op, f"an input of {_by(input.shape[2:])} (shape {input.shape}), {_by(padded)} with its padding",
+        bordered = f", {_by(padded)} with its padding" if tuple(padded) != input.shape[2:] else ""
+        raise ShapeError(op, f"an input of {_by(input.shape[2:])} (shape {input.shape}){bordered}",
                          f"a kernel of {_by(weight.shape[2:])}{spans} is larger than that",
                          "use a smaller kernel, more padding, or fewer strides and poolings before it")
     size = tuple([(n - r - 1) // s + 1 for n, r, s in zip(padded, reach, stride, strict=True)])

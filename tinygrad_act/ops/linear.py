@@ -22,10 +22,25 @@ def _shaped(F: Any, rows: Any, shape: tuple[int, ...]) -> Any:
 
 def _product(F: Any, x: Any, weight: Any) -> Any:
     if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
-        raise ShapeError("linear", f"an input of shape {x.shape} with a weight of shape {weight.shape}",
-                         f"the input's last size must be in_features, {weight.shape[-1]}"
-                         if weight.ndim == 2 else "the weight must be (out_features, in_features)")
+        raise _misfit(x, weight)
     return F.matmul(_rows(F, x), F.permute(weight, (1, 0)))
+
+
+def _misfit(x: Any, weight: Any) -> ShapeError:
+    """What is wrong with these two, and what would fit."""
+    got = f"an input of shape {x.shape} with a weight of shape {weight.shape}"
+    if weight.ndim != 2:
+        return ShapeError("linear", got, "the weight must be (out_features, in_features)")
+    out, features = weight.shape
+    if x.ndim == 0:
+        return ShapeError("linear", got, f"the input's last size must be in_features, {features}, and it has no axis")
+    whole = math.prod(x.shape[1:])
+    if x.ndim > 2 and whole == features:
+        remedy = f"flatten the input first: x.flatten(1) has {whole} features"
+    else:
+        remedy = f"make it Linear({x.shape[-1]}, {out}), or give it an input of shape {(*x.shape[:-1], features)}"
+        remedy += f"; flattened by x.flatten(1), this one needs Linear({whole}, {out})" if x.ndim > 2 else ""
+    return ShapeError("linear", got, f"the input's last size must be in_features, {features}, and it is {x.shape[-1]}", remedy)
 
 
 def _biased(F: Any, x: Any, weight: Any, bias: Any) -> Any:

@@ -52,7 +52,12 @@ def _fill_in(shape: tuple[int, ...], x: Tensor, op: str, count: int | None = Non
             raise ShapeError(op, f"{x.shape} into {shape}", "with no elements, -1 could be any size", "write the size out")
         if rest > 0 and count % rest == 0:
             return (*shape[:i], count // rest, *shape[i + 1:])
-    raise ShapeError(op, f"{x.shape} into {shape}", f"{count} elements do not fill that shape")
+    cause, remedy = f"{count} elements do not fill that shape", ""
+    if len(shape) == 2 and x.ndim > 1 and x.array.size == count > 0 and shape[0] in (-1, x.shape[0]):
+        one = count // x.shape[0]                            # most likely a flatten before a Linear
+        cause = f"that would be rows of {shape[1]}, and each of the {x.shape[0]} along dim 0 has {'·'.join(map(str, x.shape[1:]))} = {one}"
+        remedy = f"write (-1, {one}) or flatten(1); a Linear after it takes in_features={one}"
+    raise ShapeError(op, f"{x.shape} into {shape}", cause, remedy)
 
 
 @public()
