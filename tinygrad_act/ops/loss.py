@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from .. import backend, dtypes
+from ..backend.namespace import numel
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from ..op import Single
 from ..tensor import Tensor, wrap
@@ -13,8 +14,9 @@ from .reduced import reduction_of
 from .registry import op
 
 
-# ------------------------------------------------------------------------------------------ over classes: the parts
-# x is (N, C, d1, ...) with dim 1 the classes', or (C,) with dim 0; targets have x's shape without that dim.
+# ------------------------------------------------------------------------------------------------------ the parts
+# x is (N, C, d1, ...) with dim 1 the classes', or (C,) with dim 0; targets have x's shape without that dim. A weight is one
+# number a class, or the number 1. `every` says that all targets were seen to be classes, none of them to be ignored.
 def _axis(F: Any, a: Any, dim: int) -> Any:
     """`a` with the classes' axis back, of size 1."""
     return F.reshape(a, (*a.shape[:dim], 1, *a.shape[dim:]))
@@ -29,92 +31,124 @@ def _wide(F: Any, x: Any) -> Any:
     return F.cast(x, dtypes.float32) if dtypes.is_half(x.dtype) else x
 
 
-def _hits(F: Any, x: Any, target: Any, dim: int, ignore_index: int) -> tuple[Any, Any]:
-    """Where x's element is the target's class, and where the target counts (with the classes' axis of size 1)."""
-    target = _axis(F, target, dim)
+def _places(F: Any, x: Any, target: Any, dim: int, ignore_index: int, every: bool) -> tuple[Any, Any, Any]:
+    """Where to look in x for each target; whether the target counts; and whether its class is there (else NaN follows)."""
+    if every:
+        return target, None, None
     kept = target != ignore_index
-    return F.logical_and(target == _along(F, F.arange(x.shape[dim], target), x, dim), kept), kept
+    there = F.logical_and(target >= 0, target < x.shape[dim])
+    return F.where(F.logical_and(there, kept), target, 0), kept, there
 
 
-def _counts(F: Any, x: Any, hit: Any, kept: Any, weight: Any, dim: int) -> Any:
-    """What each target counts for: its class's weight, nothing if it is ignored. With the classes' axis."""
+def _at(F: Any, x: Any, index: Any, dim: int) -> Any:
+    """x at each target's class."""
+    if x.ndim == 2:
+        return F.getitem(x, (F.arange(x.shape[0], index), index))
+    return F.reshape(F.gather(x, dim, _axis(F, index, dim)), index.shape)
+
+
+def _counts(F: Any, x: Any, index: Any, kept: Any, weight: Any) -> Any:
+    """What each target counts for: its class's weight, nothing if it is ignored. None: all of them 1."""
     if isinstance(weight, float):
-        return F.cast(kept, x.dtype)
-    return F.sum(F.where(hit, _along(F, weight, x, dim), 0.0), (dim,), True)
+        return None if kept is None else F.cast(kept, x.dtype)
+    w = F.reshape(F.gather(weight, 0, F.reshape(index, (-1,))), index.shape)
+    return w if kept is None else F.where(kept, w, 0.0)
 
 
-def _picked(F: Any, logp: Any, target: Any, weight: Any, dim: int, ignore_index: int) -> tuple[Any, Any, Any]:
-    """-w log p of each target's class; w; and where the target counts. A class that is not there makes NaN."""
-    kept = target != ignore_index
-    there = F.logical_and(target >= 0, target < logp.shape[dim])
-    index = F.where(F.logical_and(there, kept), target, 0)
-    w = F.cast(kept, logp.dtype) if isinstance(weight, float) else F.where(kept, F.getitem(weight, index), 0.0)
-    if logp.ndim == 2:
-        logp = F.getitem(logp, (F.arange(logp.shape[0], index), index))
-    else:
-        logp = F.gather(logp, dim, _axis(F, index, dim)).reshape(target.shape)
-    return F.where(kept, F.where(there, -w * logp, math.nan), 0.0), w, kept
+def _total(F: Any, w: Any, index: Any) -> Any:
+    """What the targets count for together."""
+    return float(numel(index.shape)) or math.nan if w is None else F.sum(w)
+
+
+def _weighed(F: Any, loss: Any, w: Any, kept: Any, there: Any) -> Any:
+    loss = loss if w is None else loss * w
+    return loss if kept is None else F.where(kept, F.where(there, loss, math.nan), 0.0)
 
 
 def _reduced(F: Any, loss: Any, count: Any, reduction: str) -> Any:
     return loss if reduction == "none" else F.sum(loss) / count if reduction == "mean" else F.sum(loss)
 
 
-def _spread(F: Any, g: Any, count: Any, reduction: str, dim: int) -> Any:
-    """The gradient of each sample's loss, broadcasting against x."""
-    return _axis(F, g, dim) if reduction == "none" else g / count if reduction == "mean" else g
+def _each(F: Any, g: Any, count: Any, reduction: str) -> Any:
+    """The gradient of each target's loss: one for all, unless there is no reduction."""
+    return g / count if reduction == "mean" else g
 
 
-def _log_softmax(F: Any, x: Any, peak: Any, logs: Any, dim: int) -> Any:
-    """From what forward kept a row; from x alone where the rule is itself recorded."""
-    x = _wide(F, x)
-    return F.log_softmax(x, dim=dim) if peak is None else (x - peak) - logs
+def _for_each(F: Any, g: Any, w: Any, kept: Any) -> Any:
+    """That gradient times what the target counts for: 0 where it is ignored, even if all are and g is infinite."""
+    g = g if w is None else g * w
+    return g if kept is None else F.where(kept, g, 0.0)
 
 
-def _rows(F: Any, x: Any, dim: int) -> tuple[Any, Any, Any]:
-    """log softmax, safe for any logits, and the two numbers a row that it takes to compute it again."""
-    peak = F.amax(x, (dim,), True)
-    shifted = x - peak
-    logs = F.log(F.sum(F.exp(shifted), (dim,), True))
-    return shifted - logs, peak, logs
-
-
-# --------------------------------------------------------------------------------------------- cross_entropy
-def _cross_entropy(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ignore_index: int = -100,
-                   reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
-    logp, peak, logs = _rows(F, _wide(F, x), dim)
-    loss, w, kept = _picked(F, logp, target, weight, dim, ignore_index)
-    if label_smoothing:
-        smooth = -F.sum(_along(F, weight, x, dim) * logp, (dim,))
-        loss = (1 - label_smoothing) * loss + F.where(kept, (label_smoothing / x.shape[dim]) * smooth, 0.0)
-    return F.cast(_reduced(F, loss, F.sum(w), reduction), x.dtype), peak, logs
-
-
-def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, logs: Any, *, dim: int, ignore_index: int,
-                reduction: str, label_smoothing: float) -> Any:
-    """p - onehot, weighted; smoothing adds (p sum(w) - w) of the even distribution."""
-    logp = _log_softmax(F, x, peak, logs, dim)
-    p = F.exp(logp)
-    hit, kept = _hits(F, x, target, dim, ignore_index)
-    w = _counts(F, logp, hit, kept, weight, dim)
-    g = _spread(F, _wide(F, g), F.sum(w), reduction, dim)
-    gx = (p - F.cast(hit, p.dtype)) * F.where(kept, g * w * (1 - label_smoothing), 0.0)
+# --------------------------------------------------------------------------------------------------- cross_entropy
+def _cross_entropy(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ignore_index: int = -100, reduction: str = "mean",
+                   label_smoothing: float = 0.0, every: bool = False) -> Any:
+    wide = _wide(F, x)
+    peak, total, kept_e = F.totals(wide, dim)
+    index, kept, there = _places(F, x, target, dim, ignore_index, every)
+    logs, top = F.reshape(F.log(total), target.shape), peak if isinstance(peak, float) else F.reshape(peak, target.shape)
+    w = _counts(F, wide, index, kept, weight)
+    loss = _weighed(F, logs - (_at(F, wide, index, dim) - top), w, kept, there)
     if label_smoothing:
         each = _along(F, weight, x, dim)
-        total = float(x.shape[dim]) if isinstance(weight, float) else F.sum(weight)
-        gx = gx + F.where(kept, g * (label_smoothing / x.shape[dim]), 0.0) * (p * total - each)
+        whole = float(x.shape[dim]) if isinstance(weight, float) else F.sum(weight)
+        smooth = logs * whole - F.sum((wide - peak) * each, (dim,))
+        smooth = (label_smoothing / x.shape[dim]) * (smooth if kept is None else F.where(kept, smooth, 0.0))
+        loss = (1 - label_smoothing) * loss + smooth
+    return F.cast(_reduced(F, loss, _total(F, w, index), reduction), x.dtype), peak, total, kept_e
+
+
+def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, total: Any, kept_e: Any, *, dim: int,
+                ignore_index: int, reduction: str, label_smoothing: float, every: bool) -> Any:
+    """p - onehot, weighted; smoothing adds (p sum(w) - w) of the even distribution."""
+    wide = _wide(F, x)
+    index, kept, _ = _places(F, x, target, dim, ignore_index, every)
+    w = _counts(F, wide, index, kept, weight)
+    g = _each(F, _wide(F, g), _total(F, w, index), reduction)
+    hit = _for_each(F, g, w, kept) * (1 - label_smoothing)
+    spread = hit
+    if label_smoothing:
+        even = g * (label_smoothing / x.shape[dim])
+        even = even if kept is None else F.where(kept, even, 0.0)
+        spread = hit + even * (float(x.shape[dim]) if isinstance(weight, float) else F.sum(weight))
+    hit, spread = (_axis(F, F.expand(v, target.shape), dim) for v in (hit, spread))
+    index = _axis(F, index, dim)
+    if total is None:
+        gx = F.scatter_add(F.exp(F.log_softmax(wide, dim=dim)) * spread, dim, index, -hit)
+    else:
+        gx = F.subtract_at(F.shares(wide, peak, kept_e, spread / total, dim), dim, index, hit)
+    if label_smoothing:
+        gx = gx - _axis(F, F.expand(even, target.shape), dim) * _along(F, weight, x, dim)
     return F.cast(gx, x.dtype)
 
 
-_by_index = op("cross_entropy", _cross_entropy, _for_logits, None, None, aux=("peak", "logs"))
+_by_index = op("cross_entropy_weighted", _cross_entropy, _for_logits, None, None, aux=("peak", "total", "kept_e"))
 
 
+def _plain(F: Any, x: Any, target: Any, *, dim: int = 1, ignore_index: int = -100, reduction: str = "mean",
+           label_smoothing: float = 0.0, every: bool = False) -> Any:
+    return _cross_entropy(F, x, target, 1.0, dim=dim, ignore_index=ignore_index, reduction=reduction,
+                          label_smoothing=label_smoothing, every=every)
+
+
+def _plain_for_logits(F: Any, g: Any, x: Any, target: Any, peak: Any, total: Any, kept_e: Any, *, dim: int, ignore_index: int,
+                      reduction: str, label_smoothing: float, every: bool) -> Any:
+    return _for_logits(F, g, x, target, 1.0, peak, total, kept_e, dim=dim, ignore_index=ignore_index, reduction=reduction,
+                       label_smoothing=label_smoothing, every=every)
+
+
+_by_plain_index = op("cross_entropy", _plain, _plain_for_logits, None, aux=("peak", "total", "kept_e"))
+_by_plain_index.free = _by_index.free = 2                 # the target's dtype is its own
+
+
+# -------------------------------------------------------------------------------------- cross_entropy, distributions
 def _soft(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, reduction: str = "mean",
           label_smoothing: float = 0.0) -> Any:
-    logp, peak, logs = _rows(F, _wide(F, x), dim)
+    wide = _wide(F, x)
+    peak, total, _ = F.totals(wide, dim)
     q = _smoothed(F, _wide(F, target), weight, x, dim, label_smoothing)
-    loss = -F.sum(F.where(q == 0, 0.0, q * logp), (dim,))
-    return F.cast(_reduced(F, loss, float(loss.size), reduction), x.dtype), peak, logs
+    loss = -F.sum(F.where(q == 0, 0.0, q * ((wide - peak) - F.log(total))), (dim,))
+    return F.cast(_reduced(F, loss, float(loss.size), reduction), x.dtype), peak, total
 
 
 def _smoothed(F: Any, target: Any, weight: Any, x: Any, dim: int, label_smoothing: float) -> Any:
@@ -124,44 +158,54 @@ def _smoothed(F: Any, target: Any, weight: Any, x: Any, dim: int, label_smoothin
     return target * _along(F, weight, x, dim)
 
 
-def _samples(x: Any, dim: int) -> int:
-    return math.prod(x.shape[:dim] + x.shape[dim + 1:]) or 1            # none: then nothing is divided
+def _sample(F: Any, g: Any, x: Any, reduction: str, dim: int) -> Any:
+    """The gradient of each sample's loss, broadcasting against x."""
+    g, count = _wide(F, g), numel(x.shape[:dim] + x.shape[dim + 1:]) or 1          # none: then nothing is divided
+    return _axis(F, g, dim) if reduction == "none" else g / count if reduction == "mean" else g
 
 
-def _soft_for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, logs: Any, *, dim: int,
+def _soft_for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, total: Any, *, dim: int,
                      reduction: str, label_smoothing: float) -> Any:
     q = _smoothed(F, _wide(F, target), weight, x, dim, label_smoothing)
-    p = F.exp(_log_softmax(F, x, peak, logs, dim))
-    g = _spread(F, _wide(F, g), _samples(x, dim), reduction, dim)
-    return F.cast(g * (p * F.sum(q, (dim,), True) - q), x.dtype)
+    g, wide = _sample(F, g, x, reduction, dim), _wide(F, x)
+    mass = g * F.sum(q, (dim,), True)
+    p = F.exp(F.log_softmax(wide, dim=dim)) * mass if total is None else F.shares(wide, peak, 0.0, mass / total, dim)
+    return F.cast(p - g * q, x.dtype)
 
 
-def _soft_for_target(F: Any, g: Any, x: Any, target_dtype: Any, weight: Any, peak: Any, logs: Any, *, dim: int,
+def _soft_for_target(F: Any, g: Any, x: Any, target_dtype: Any, weight: Any, peak: Any, total: Any, *, dim: int,
                      reduction: str, label_smoothing: float) -> Any:
-    logp = _log_softmax(F, x, peak, logs, dim)
-    g = _spread(F, _wide(F, g), _samples(x, dim), reduction, dim)
-    return F.cast(-g * logp * ((1 - label_smoothing) * _along(F, weight, x, dim)), target_dtype)
-
-
-_by_distribution = Single("cross_entropy", _soft, _soft_for_logits, _soft_for_target, None, aux=("peak", "logs"))
-
-
-# -------------------------------------------------------------------------------------------------- nll_loss
-def _nll(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ignore_index: int = -100,
-         reduction: str = "mean") -> Any:
-    loss, w, _ = _picked(F, _wide(F, x), target, weight, dim, ignore_index)
-    return F.cast(_reduced(F, loss, F.sum(w), reduction), x.dtype)
-
-
-def _nll_backward(F: Any, g: Any, x: Any, target: Any, weight: Any, *, dim: int, ignore_index: int,
-                  reduction: str) -> Any:
     wide = _wide(F, x)
-    hit, kept = _hits(F, x, target, dim, ignore_index)
-    w = _counts(F, wide, hit, kept, weight, dim)
-    return F.cast(F.where(hit, -_spread(F, _wide(F, g), F.sum(w), reduction, dim) * w, 0.0), x.dtype)
+    logp = F.log_softmax(wide, dim=dim) if total is None else (wide - peak) - F.log(total)
+    return F.cast(-_sample(F, g, x, reduction, dim) * logp * ((1 - label_smoothing) * _along(F, weight, x, dim)), target_dtype)
+
+
+_by_distribution = Single("cross_entropy", _soft, _soft_for_logits, _soft_for_target, None, aux=("peak", "total"))
+
+
+# --------------------------------------------------------------------------------------------------------- nll_loss
+def _nll(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ignore_index: int = -100, reduction: str = "mean",
+         every: bool = False) -> Any:
+    wide = _wide(F, x)
+    index, kept, there = _places(F, x, target, dim, ignore_index, every)
+    w = _counts(F, wide, index, kept, weight)
+    loss = _weighed(F, -_at(F, wide, index, dim), w, kept, there)
+    return F.cast(_reduced(F, loss, _total(F, w, index), reduction), x.dtype)
+
+
+def _nll_backward(F: Any, g: Any, x_shape: Any, x_dtype: Any, target: Any, weight: Any, *, dim: int, ignore_index: int,
+                  reduction: str, every: bool) -> Any:
+    g = _wide(F, g)
+    zeros = F.full(x_shape, 0, g)
+    index, kept, _ = _places(F, zeros, target, dim, ignore_index, every)
+    w = _counts(F, zeros, index, kept, weight)
+    g = _each(F, g, _total(F, w, index), reduction)
+    g = _axis(F, F.expand(_for_each(F, g, w, kept), target.shape), dim)
+    return F.cast(F.scatter_add(zeros, dim, _axis(F, index, dim), -g), x_dtype)
 
 
 _nll_loss = op("nll_loss", _nll, _nll_backward, None, None)
+_nll_loss.free = 2
 
 
 # --------------------------------------------------------------------------------------- over classes: public
@@ -198,9 +242,10 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
         soft: Tensor = _by_distribution(input, target, given, dim=dim, reduction=reduction,
                                         label_smoothing=float(label_smoothing))
         return soft
-    out: Tensor = _by_index(input, target, given, dim=dim, ignore_index=ignore_index, reduction=reduction,
-                            label_smoothing=float(label_smoothing))
-    return _there("cross_entropy", out, input, target, dim, ignore_index)
+    every = _seen("cross_entropy", input, target, dim, ignore_index)
+    settings = {"dim": dim, "ignore_index": ignore_index, "reduction": reduction, "label_smoothing": float(label_smoothing),
+                "every": every}
+    return _by_plain_index(input, target, **settings) if weight is None else _by_index(input, target, given, **settings)
 
 
 def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
@@ -215,8 +260,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     if input.shape == target.shape:
         raise ShapeError("nll_loss", f"targets of shape {target.shape}", "targets are class numbers, without the "
                          "classes' axis", "use cross_entropy for distributions")
-    out: Tensor = _nll_loss(input, target, given, dim=dim, ignore_index=ignore_index, reduction=reduction)
-    return _there("nll_loss", out, input, target, dim, ignore_index)
+    every = _seen("nll_loss", input, target, dim, ignore_index)
+    return _nll_loss(input, target, given, dim=dim, ignore_index=ignore_index, reduction=reduction, every=every)
 
 
 def _check_classes(name: str, x: Tensor, target: Tensor, weight: Tensor | None) -> tuple[int, Any]:
@@ -236,7 +281,9 @@ def _check_classes(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
         wanted = x.shape[:dim] + x.shape[dim + 1:]
         if target.shape != wanted:
             raise ShapeError(name, f"an input of shape {x.shape} and a target of shape {target.shape}",
-                             f"class numbers for that input have shape {wanted}")
+                             f"class numbers for that input have shape {wanted}",
+                             "if the input was flattened by view(-1, n), n was not the size of one sample: use flatten(1)"
+                             if x.ndim == 2 and target.ndim == 1 else "")
         if target.dtype.kind not in "iu":
             raise DTypeError(name, f"targets of dtype {target.dtype} and shape {target.shape}", "class numbers are "
                              "integers", f"convert them with .long(), or pass distributions of shape {x.shape}")
@@ -250,15 +297,16 @@ def _check_classes(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
     return dim, wrap(_wide(backend.namespace(weight.array), weight.array))
 
 
-def _there(name: str, loss: Tensor, x: Tensor, target: Tensor, dim: int, ignore_index: int) -> Tensor:
-    """`loss`, or the error that explains a NaN in it; looking costs a wait on a GPU, so only on the CPU."""
-    t = target.array
-    if t.size and backend.is_host(t):
-        F, y = backend.namespace(t), loss.array
-        if (y != y).any():
-            wrong = t[F.logical_and(t != ignore_index, F.logical_or(t < 0, t >= x.shape[dim]))]
-            if wrong.size:
-                raise IndexingError(name, f"the target {wrong[0]}",
-                                    f"it is out of range: there are {x.shape[dim]} classes",
-                                    f"targets are 0 to {x.shape[dim] - 1}, or ignore_index ({ignore_index})")
-    return loss
+def _seen(name: str, x: Tensor, target: Tensor, dim: int, ignore_index: int) -> bool:
+    """Are all targets classes that count? Raises for one that is none. On a GPU, where looking costs a wait, nobody looks."""
+    t, classes = target.array, x.array.shape[dim]
+    if not backend.is_host(t):
+        return False
+    F = backend.namespace(t)
+    if F.within(t, 0, classes - 1):
+        return not 0 <= ignore_index < classes
+    wrong = t[F.logical_and(t != ignore_index, F.logical_or(t < 0, t >= classes))]
+    if wrong.size:
+        raise IndexingError(name, f"the target {wrong[0]}", f"it is out of range: there are {classes} classes",
+                            f"targets are 0 to {classes - 1}, or ignore_index ({ignore_index})")
+    return False

@@ -1,0 +1,77 @@
+"""Exponentials of logits and their sums, for the losses over classes: large arrays a few rows at a time, in the cache.
+
+A row x is known by two numbers, a peak and total = sum(exp(x - peak)): log softmax is (x - peak) - log(total), and no array
+of x's size need be kept. Small ones keep their exponentials, which saves computing them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+TILE = 1 << 16                            # how many numbers at a time; so many are small
+
+
+class Logits:
+    """The part of the vocabulary behind ops/loss.py. `dim` is the classes' axis; results keep it, of size 1."""
+
+    xp: Any
+
+    def totals(self, x: Any, dim: int) -> tuple[Any, Any, Any]:
+        """(peak, total, exp(x - peak) of a small x, else 0.0). The peaks are the rows' largest numbers."""
+        peak = self.xp.max(x, axis=dim, keepdims=True)
+        if x.size > TILE and dim == x.ndim - 1:
+            return peak, self._tiled(x, peak), 0.0
+        e = x - peak
+        self.xp.exp(e, out=e)
+        return peak, self.xp.sum(e, axis=dim, keepdims=True), e if x.size <= TILE else 0.0
+
+    def shares(self, x: Any, peak: Any, kept: Any, scale: Any, dim: int) -> Any:
+        """exp(x - peak) * scale as a new array; `scale` has the peaks' shape, or dim's axis is all it lacks."""
+        xp = self.xp
+        if not isinstance(kept, float):
+            return kept * scale
+        if dim != x.ndim - 1:
+            y = x - peak
+            xp.exp(y, out=y)
+            y *= scale
+            return y
+        y = xp.empty(x.shape, x.dtype)
+        flat, out, scale = x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1]), scale.reshape(-1, 1)
+        peaks = peak if isinstance(peak, float) else peak.reshape(-1, 1)
+        for rows in _tiles(flat):
+            part = flat[rows]
+            if not isinstance(peaks, float):
+                part = xp.subtract(part, peaks[rows], out=out[rows])
+            part = xp.exp(part, out=out[rows])
+            xp.multiply(part, scale[rows], out=part)
+        return y
+
+    def subtract_at(self, y: Any, dim: int, index: Any, v: Any) -> Any:
+        """y less v at `index` (of size 1 along `dim`), in y's memory: for an array that a rule has just made."""
+        if y.ndim == 2 and dim == 1:                             # by place in memory: in half the time
+            y.reshape(-1)[self.xp.arange(y.shape[0]) * y.shape[1] + index[:, 0]] -= v[:, 0]
+        else:
+            y[self._grid(index, dim)] -= v  # type: ignore[attr-defined]
+        return y
+
+    def _tiled(self, x: Any, peak: Any) -> Any:
+        """The totals of rows, a tile at a time."""
+        xp = self.xp
+        flat, total = x.reshape(-1, x.shape[-1]), xp.empty((*x.shape[:-1], 1), x.dtype)
+        peaks = peak if isinstance(peak, float) else peak.reshape(-1, 1)
+        sums, buffer, ones = total.reshape(-1, 1), None, xp.ones((flat.shape[1], 1), x.dtype)
+        for rows in _tiles(flat):
+            part = flat[rows]
+            buffer = xp.empty(part.shape, x.dtype) if buffer is None else buffer[:part.shape[0]]
+            if not isinstance(peaks, float):
+                part = xp.subtract(part, peaks[rows], out=buffer)
+            xp.exp(part, out=buffer)
+            xp.matmul(buffer, ones, out=sums[rows])
+        return total
+
+
+def _tiles(flat: Any) -> Iterator[slice]:
+    step = max(1, TILE // max(flat.shape[1], 1))
+    for start in range(0, flat.shape[0], step):
+        yield slice(start, start + step)
