@@ -48,11 +48,12 @@ class Logits:
         return y
 
     def subtract_at(self, y: Any, dim: int, index: Any, v: Any) -> Any:
-        """y less v at `index` (of size 1 along `dim`), in y's memory: for an array that a rule has just made."""
-        if y.ndim == 2 and dim == 1:                             # by place in memory: in half the time
-            y.reshape(-1)[self.xp.arange(y.shape[0]) * y.shape[1] + index[:, 0]] -= v[:, 0]
+        """y less v at `index`, both without dim's axis (v may be a number), in y's memory: for an array a rule has just made."""
+        if y.ndim == 2:                                          # by place in memory: in half the time
+            y.reshape(-1)[self.xp.arange(0, y.size, y.shape[1]) + index] -= v
         else:
-            y[self._grid(index, dim)] -= v  # type: ignore[attr-defined]
+            shape = (*index.shape[:dim], 1, *index.shape[dim:])
+            y[self._grid(index.reshape(shape), dim)] -= v.reshape(shape) if v.ndim else v  # type: ignore[attr-defined]
         return y
 
     def _tiled(self, x: Any, peak: Any) -> Any:

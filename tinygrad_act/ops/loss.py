@@ -28,7 +28,7 @@ def _along(F: Any, weight: Any, x: Any, dim: int) -> Any:
 
 
 def _wide(F: Any, x: Any) -> Any:
-    return F.cast(x, dtypes.float32) if dtypes.is_half(x.dtype) else x
+    return x if x.dtype.char in "fd" or not dtypes.is_half(x.dtype) else F.cast(x, dtypes.float32)
 
 
 def _places(F: Any, x: Any, target: Any, dim: int, ignore_index: int, every: bool) -> tuple[Any, Any, Any]:
@@ -95,7 +95,8 @@ def _cross_entropy(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ig
         smooth = logs * whole - F.sum((wide - peak) * each, (dim,))
         smooth = (label_smoothing / x.shape[dim]) * (smooth if kept is None else F.where(kept, smooth, 0.0))
         loss = (1 - label_smoothing) * loss + smooth
-    return F.cast(_reduced(F, loss, _total(F, w, index), reduction), x.dtype), peak, total, kept_e
+    loss = _reduced(F, loss, _total(F, w, index), reduction)
+    return loss if wide is x else F.cast(loss, x.dtype), peak, total, kept_e
 
 
 def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, total: Any, kept_e: Any, *, dim: int,
@@ -105,21 +106,22 @@ def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, tot
     index, kept, _ = _places(F, x, target, dim, ignore_index, every)
     w = _counts(F, wide, index, kept, weight)
     g = _each(F, _wide(F, g), _total(F, w, index), reduction)
-    hit = _for_each(F, g, w, kept) * (1 - label_smoothing)
-    spread = hit
+    hit = spread = _for_each(F, g, w, kept)
     if label_smoothing:
+        hit = hit * (1 - label_smoothing)
         even = g * (label_smoothing / x.shape[dim])
         even = even if kept is None else F.where(kept, even, 0.0)
         spread = hit + even * (float(x.shape[dim]) if isinstance(weight, float) else F.sum(weight))
-    hit, spread = (_axis(F, F.expand(v, target.shape), dim) for v in (hit, spread))
-    index = _axis(F, index, dim)
+        even = _axis(F, even, dim) if even.ndim else even
     if total is None:
-        gx = F.scatter_add(F.exp(F.log_softmax(wide, dim=dim)) * spread, dim, index, -hit)
+        hit, spread = (_axis(F, F.expand(v, target.shape), dim) for v in (hit, spread))
+        gx = F.scatter_add(F.exp(F.log_softmax(wide, dim=dim)) * spread, dim, _axis(F, index, dim), -hit)
     else:
+        spread = _axis(F, spread, dim) if spread.ndim else spread
         gx = F.subtract_at(F.shares(wide, peak, kept_e, spread / total, dim), dim, index, hit)
     if label_smoothing:
-        gx = gx - _axis(F, F.expand(even, target.shape), dim) * _along(F, weight, x, dim)
-    return F.cast(gx, x.dtype)
+        gx = gx - even * _along(F, weight, x, dim)
+    return gx if wide is x else F.cast(gx, x.dtype)
 
 
 _by_index = op("cross_entropy_weighted", _cross_entropy, _for_logits, None, None, aux=("peak", "total", "kept_e"))
