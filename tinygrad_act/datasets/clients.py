@@ -40,6 +40,8 @@ def download(source: Source, folder: Path) -> Path:
         said = _run(command, source, out, own)
         if said is None:
             break
+        if "was not found" not in said:                  # apt-get's word for a version that this distribution has not
+            _explain(source, command, said)
     else:
         _explain(source, command, said or "")
     found = [path for path in out.iterdir() if path.is_file() and not path.is_symlink()]
@@ -90,7 +92,8 @@ def _run(command: list[str], source: Source, out: Path, own: Path) -> str | None
     """Run it to its end; returns what it said if it failed, else None."""
     patience = float(os.environ.get("TINYGRAD_ACT_TIMEOUT", PATIENCE))
     environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(own)), "npm_config_cache": str(own / "npm"),
-                   "npm_config_update_notifier": "false", "LC_ALL": "C.UTF-8"}
+                   "npm_config_update_notifier": "false", "npm_config_fetch_retries": "1",
+                   "npm_config_fetch_retry_mintimeout": "1000", "LC_ALL": "C.UTF-8"}
     log = own / "said.txt"
     with log.open("wb") as said, Progress(str(source), source.size) as progress:
         try:
@@ -147,9 +150,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _explain(source: Source, command: list[str], said: str) -> NoReturn:
-    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.lower().startswith(("warning", "npm warn"))]
+    lines = [line.strip() for line in said.splitlines()
+             if line.strip() and not line.lower().startswith(("warning", "npm warn", "w:", "looking in"))]
     if "DO NOT MATCH THE HASHES" in said:
         raise FileError("fetch", str(source), "what came has not the SHA-256 it should have", "try again; if that does not help, "
                         "the registry or something on the way to it serves another archive")
+    remedy = "run `apt-get update` first" if "Unable to locate package" in said else "see whether there is a network, and try again"
     raise FetchError("fetch", str(source), f"{Path(command[0]).name} failed: {' / '.join(lines[-3:])[:500] or 'it did not say why'}",
-                     "see whether there is a network, and try again")
+                     remedy)

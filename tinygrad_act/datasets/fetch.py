@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import ArgumentError, FetchError, FileError
+from ..errors import ArgumentError, FetchError, FileError, MissingPackageError
 from . import clients
 from .archives import copy_members
 from .sources import SOURCES, Source
@@ -112,9 +112,9 @@ def _fetch(source: Source, wanted: Mapping[str, str], keep: Path) -> None:
 def _downloaded(source: Source, aside: Path, keep: Path) -> Path:
     try:
         return clients.download(source, aside)
-    except FetchError as error:
-        hint = f"or run `{clients.show(source)}` where there is one and put {source.file} into {keep}"
-        raise FetchError(error.op, error.got, error.cause, f"{error.remedy}; {hint}") from error
+    except (FetchError, MissingPackageError) as error:
+        hint = f"or run `{clients.show(source)}` on another machine and put {source.file} into {keep}"
+        raise type(error)(error.op, error.got, error.cause, f"{error.remedy}; {hint}") from error
 
 
 def _extract(archive: Path, parts: Mapping[str, Path], wanted: Mapping[str, str]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import TinygradActError
 from ...grad_mode import mode
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 
 class WorkerInfo:
@@ -70,7 +72,9 @@ class Workers:
     """
 
     def __init__(self, infos: list[WorkerInfo], init: Callable[[int], Any] | None) -> None:
-        self.jobs: queue.SimpleQueue[Slot | None] = queue.SimpleQueue()
+        from queue import SimpleQueue  # a millisecond that importing the package need not take
+
+        self.jobs: SimpleQueue[Slot | None] = SimpleQueue()
         self.closing = threading.Event()
         recording = mode.grad, mode.inference
         self.threads = [threading.Thread(target=_work, args=(self.jobs, self.closing, info, init, recording), daemon=True,
@@ -93,7 +97,7 @@ class Workers:
                 thread.join()
 
 
-def _work(jobs: queue.SimpleQueue[Slot | None], closing: threading.Event, info: WorkerInfo, init: Callable[[int], Any] | None,
+def _work(jobs: SimpleQueue[Slot | None], closing: threading.Event, info: WorkerInfo, init: Callable[[int], Any] | None,
           recording: tuple[bool, bool]) -> None:
     """A thread: it holds no reference to the loader's iterator, whose end is what ends it."""
     _thread.info = info
