@@ -22,7 +22,7 @@ OWN: dict[str, set[str]] = {
     "autograd": {"is_anomaly_enabled", "is_grad_enabled", "once_differentiable"},
     "autograd.functional": set(), "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "optim": set(),
     "nn.parameter": set(), "utils": set(), "utils.checkpoint": set(), "utils.data": set(),
-    "nn": {"Activation", *(r.module for r in ta.activations.catalogue.values())},
+    "nn": {"Activation", "summary", *(r.module for r in ta.activations.catalogue.values())},
     "nn.functional": set(ta.activations.catalogue),
 }
 # Those that PyTorch does not have.

@@ -15,24 +15,57 @@ from ..graph import Watcher, watchers
 from ..ops.random import fork_rng
 from ..tensor import Tensor
 from .module import Module
+from .parameter import Parameter
 
-Cost = Callable[[Sequence[Any], Any], int]
+Cost = Callable[[Sequence[Any], Any, dict[str, Any]], int]
 
 
 def _numel(x: Any) -> int:
     return math.prod(x.shape)
 
 
-def _outputs_by_window(inputs: Sequence[Any], output: Any) -> int:
+def _window(inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> int:
+    """A convolution: each output takes its group's channels times the window."""
     return _numel(output) * _numel(inputs[1]) // max(inputs[1].shape[0], 1)
+
+
+def _window_back(inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> int:
+    """A transposed one: each input is spread over as much."""
+    return _numel(inputs[0]) * _numel(inputs[1]) // max(inputs[1].shape[0], 1)
+
+
+def _sequence(inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> int:
+    """A recurrent layer: each of its matrices once a step and sequence."""
+    x = inputs[0]
+    steps = _numel(x) // max(x.shape[-1], 1)
+    return steps * sum(_numel(w) for w in inputs[1:] if isinstance(w, Parameter) and w.ndim == 2)
+
+
+def _einsum(inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> int:
+    """One product for each choice of all the indices."""
+    sizes: dict[str, int] = {}
+    for letters, x in zip(params["equation"].partition("->")[0].split(","), inputs, strict=True):
+        sizes |= dict(zip(letters.replace("...", ""), x.shape[x.ndim - len(letters.replace("...", "")):], strict=True))
+    return math.prod(sizes.values())
+
+
+def _attention(inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> int:
+    """The products of queries and keys, and of their weights and the values."""
+    query, key = inputs[0], inputs[1]
+    return _numel(query) * key.shape[-2] + _numel(output) * key.shape[-2]
 
 
 # How many multiply-adds the forward rule of an op takes, from its inputs and its (first) output. Products only: what is
 # done once an element (activations, norms, sums) is not counted, as is usual.
 COSTS: dict[str, Cost] = {
-    "linear": lambda inputs, output: _numel(output) * inputs[0].shape[-1],
-    "matmul": lambda inputs, output: _numel(output) * inputs[0].shape[-1],
-    "bilinear": lambda inputs, output: _numel(output) * inputs[0].shape[-1] * inputs[1].shape[-1],
+    **dict.fromkeys(("linear", "matmul", "mm", "mv", "dot", "bmm"), lambda inputs, output, params: _numel(output) * inputs[0].shape[-1]),
+    **dict.fromkeys(("addmm", "baddbmm"), lambda inputs, output, params: _numel(output) * inputs[1].shape[-1]),
+    "bilinear": lambda inputs, output, params: _numel(output) * inputs[0].shape[-1] * inputs[1].shape[-1],
+    "einsum": _einsum,
+    "scaled_dot_product_attention": _attention,
+    **{f"conv{n}d": _window for n in (1, 2, 3)},
+    **{f"conv_transpose{n}d": _window_back for n in (1, 2, 3)},
+    **dict.fromkeys(("lstm_layer", "gru_layer", "rnn_tanh_layer", "rnn_relu_layer"), _sequence),
 }
 
 
@@ -118,7 +151,7 @@ class _Ledger(Watcher):
                     self.seen.add(id(_owner(a)))
                     self.arrays.append(_owner(a))
                     kept += self.arrays[-1].nbytes
-        cost = COSTS[op.name](inputs, first) if op.name in COSTS else 0
+        cost = COSTS[op.name](inputs, first, params) if op.name in COSTS else 0
         for module in set(self.running):
             self.rows[module].kept += kept
             self.rows[module].multiply_adds += cost
@@ -149,7 +182,7 @@ def summary(model: Module, *inputs: Any, depth: int | None = None) -> Summary:
     ledger = _Ledger(model)
     ledger.seen |= {id(_owner(x.array)) for x in given if isinstance(x, Tensor)}
     buffers = [(b, b.array) for b in model.buffers()]
-    for b, array in buffers:
+    for b, _ in buffers:
         b.array = ops.clone(b.detach()).array             # what forward changes in place is the copy
     handles = [h for m in model.modules() for h in (m.register_forward_pre_hook(ledger.enter), m.register_forward_hook(ledger.leave))]
     watchers.append(ledger)

@@ -94,7 +94,7 @@ class Run:
                                 "epochs are counted from 0")
         if scheduler_every not in ("epoch", "step"):
             raise ArgumentError("fit", f"scheduler_every={scheduler_every!r}", 'it is "epoch" or "step"')
-        if iter(data) is data:
+        if hasattr(data, "__next__"):
             raise ArgumentError("fit", f"data: a {type(data).__name__}", "an iterator can be gone through only once",
                                 "pass a DataLoader or a list of batches")
         self.model, self.data, self.loss, self.optimizer = model, data, loss, optimizer
