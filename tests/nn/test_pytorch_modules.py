@@ -48,6 +48,10 @@ def convert(x: Any) -> Any:
         return type(x)(map(convert, x))
     if isinstance(x, dict):
         return {k: convert(v) for k, v in x.items()}
+    if isinstance(x, torch.nn.TransformerEncoderLayer):                      # the one that a TransformerEncoder copies
+        return ta.nn.TransformerEncoderLayer(
+            x.self_attn.embed_dim, x.self_attn.num_heads, x.linear1.out_features, x.dropout.p, convert(x.activation),
+            x.norm1.eps, x.self_attn.batch_first, x.norm_first, x.linear1.bias is not None)
     return getattr(ta.nn.functional, x.__name__) if callable(x) else x
 
 
