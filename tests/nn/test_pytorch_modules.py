@@ -35,19 +35,23 @@ each_case = pytest.mark.parametrize(("info", "training"), CASES, ids=[
 pytestmark = [pytest.mark.filterwarnings("ignore::UserWarning"), pytest.mark.filterwarnings("ignore::FutureWarning")]
 
 
-def convert(x: Any) -> Any:
-    """What is given to PyTorch's module, as ours takes it: tensors, dtypes, packed sequences, and functions by name."""
+def convert(x: Any, made: dict[int, Any] | None = None) -> Any:
+    """What is given to PyTorch's module, as ours takes it: tensors, dtypes, packed sequences, and functions by name.
+
+    One that is given twice (`made` has what stands for each) is one here too: its gradients add up.
+    """
     if isinstance(x, torch.Tensor):
         array = ta.backend.asarray(np.array(read(x)), device=ta.backend.current_device())
-        return ta.Tensor(array, requires_grad=x.requires_grad)
+        t = ta.Tensor(array, requires_grad=x.requires_grad)
+        return t if made is None else made.setdefault(id(x), t)
     if isinstance(x, torch.nn.utils.rnn.PackedSequence):
         return ta.nn.utils.rnn.PackedSequence(*map(convert, x))
     if isinstance(x, torch.dtype):
         return ta.dtypes.as_dtype(str(x))
     if isinstance(x, (list, tuple)):
-        return type(x)(map(convert, x))
+        return type(x)([convert(part, made) for part in x])
     if isinstance(x, dict):
-        return {k: convert(v) for k, v in x.items()}
+        return {k: convert(v, made) for k, v in x.items()}
     if isinstance(x, torch.nn.TransformerEncoderLayer):                      # the one that a TransformerEncoder copies
         return ta.nn.TransformerEncoderLayer(
             x.self_attn.embed_dim, x.self_attn.num_heads, x.linear1.out_features, x.dropout.p, convert(x.activation),
@@ -102,7 +106,8 @@ def test_module_computes_what_pytorchs_does(info: Any, training: bool) -> None:
         for t in tensors((given.args, given.kwargs)):
             if t.requires_grad:
                 t.retain_grad()                                              # some samples are results of an op
-        arguments, keywords = convert(given.args), convert(given.kwargs)
+        made: dict[int, Any] = {}
+        arguments, keywords = convert(given.args, made), convert(given.kwargs, made)
         expected, results = run(theirs, given.args, given.kwargs), run(ours, arguments, keywords)
         what = f"{ours} of {[tuple(t.shape) for t in tensors(given.args)]}"
         assert len(tensors(results)) == len(tensors(expected)), what

@@ -9,7 +9,7 @@ from typing import Any
 from .. import backend
 from ..errors import ArgumentError, ShapeError
 from ..graph import recording
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .reduced import REDUCTIONS, floating, pair, pointwise, reduction_of
 
 
@@ -102,7 +102,9 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
             raise ArgumentError(name, f"var: {type(var).__name__}", "variances are a Tensor or a number")
         if var < 0:
             raise ArgumentError(name, f"var={var}", "a variance is not negative")
-        return _gaussian_nll(input, target, float(var), **settings)
+        floating(name, input)
+        one = backend.namespace(input.array).full((), float(var), input.array)
+        return _gaussian_nll(input, target, wrap(one), **settings)
     v = var.array
     if backend.is_host(v) and v.size and bool((v < 0).any()):
         raise ArgumentError(name, f"a variance of {float(v.min()):.6g}", "a variance is not negative", "pass exp() of what the network says")

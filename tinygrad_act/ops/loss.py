@@ -220,7 +220,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
         input: logits (C,), (N, C) or (N, C, d1, ...).
         target: the classes as integers (), (N,) or (N, d1, ...), or distributions of input's shape.
         weight: (C,), what a target of each class counts for; the mean is over these weights.
-        ignore_index: targets of this value count for nothing.
+        ignore_index: targets of this value count for nothing; not for distributions.
         label_smoothing: the share of each target that is spread evenly over the classes, 0 to 1.
 
     Returns: a scalar, or with reduction="none" a tensor of the targets' shape.
@@ -241,6 +241,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
             raise DTypeError("cross_entropy", f"targets of dtype {target.dtype} and the logits' shape {input.shape}",
                              "targets of that shape are distributions, which are floats",
                              "pass class numbers of shape (N, d1, ...), or convert the target with .float()")
+        if ignore_index >= 0:
+            raise ArgumentError("cross_entropy", f"ignore_index={ignore_index} and targets that are distributions",
+                                "it is a class number, and they have none", "leave it out, or weigh that class 0")
         soft: Tensor = _by_distribution(input, target, given, dim=dim, reduction=reduction,
                                         label_smoothing=float(label_smoothing))
         return soft
