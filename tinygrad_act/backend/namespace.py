@@ -12,8 +12,18 @@ import math
 from typing import Any
 
 from ..dtypes import float32, int64, is_half
+from ..numerics.averaging import Averaging
+from ..numerics.attention import Attention
 from ..numerics.contract import contraction
+from ..numerics.convolve import Convolutions
+from ..numerics.ctc import Alignments
+from ..numerics.logits import Logits
+from ..numerics.normalise import Normalising
 from ..numerics.padding import Padding
+from ..numerics.patches import Patches
+from ..numerics.pooling import Pooling
+from ..numerics.resampling import Resampling
+from ..numerics.rowsums import RowSums
 from ..numerics.scan import Scans
 from .indexing import Indexing
 
@@ -35,14 +45,14 @@ ELEMENTWISE = {
 NOWHERE = contextlib.nullcontext()
 
 
-class Namespace(Scans, Padding, Indexing):
+class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, Pooling, Averaging, Resampling, Patches, Alignments, Logits, Indexing):
     """What a rule may call on arrays of one library, `xp` (with `special` for erf and its kin)."""
 
     plain = "fd?bhilqBHILQ"              # dtype characters a rule runs on as they are; the others go through `run`
 
     floats = "fd"                        # of these the float ones: the short way through an op
 
-    tile = 1 << 14                       # how many numbers a rule's temporaries may have to stay in the cache
+    tile = 1 << 15                       # how many numbers a rule's temporaries may have to stay in the cache
 
     def __init__(self, xp: Any, special: Any) -> None:
         self.xp = xp

@@ -47,17 +47,21 @@ class Adam(Optimizer):
                 state["max_exp_avg_sq"] = F.zeros_like(x)
         step = state["step"] = state["step"] + 1
         m, v = state["exp_avg"], state["exp_avg_sq"]
-        m += (1 - betas[0]) * (g - m)
+        move = g - m                                   # temporaries are used again: a step is bound by memory
+        move *= 1 - betas[0]
+        m += move
+        square = g * g
+        square *= 1 - betas[1]
         v *= betas[1]
-        v += (1 - betas[1]) * (g * g)
+        v += square
         if amsgrad:
             largest = state["max_exp_avg_sq"]
             largest[...] = v = F.maximum(largest, v)
+        unbiased = math.sqrt(1 - betas[1] ** step)     # √v̂ + eps = (√v + eps unbiased) / unbiased
         scale = F.sqrt(v)
-        scale /= math.sqrt(1 - betas[1] ** step)
-        scale += eps
+        scale += eps * unbiased
         move = m / scale
-        move *= lr / (1 - betas[0] ** step)
+        move *= lr * unbiased / (1 - betas[0] ** step)
         x -= move
 
 

@@ -20,7 +20,7 @@ class NAdam(Optimizer):
     >>> x = ta.tensor([1.0], requires_grad=True)
     >>> optimizer = ta.optim.NAdam([x], lr=0.1)
     >>> (x * x).sum().backward(); optimizer.step(); x
-    tensor([0.8391], requires_grad=True)
+    tensor([0.8944], requires_grad=True)
     """
 
     elementwise = True

@@ -148,8 +148,8 @@ class Muon(Optimizer):
     >>> x = ta.eye(2).requires_grad_()
     >>> optimizer = ta.optim.Muon([x], lr=0.1, weight_decay=0.0)
     >>> (x * x).sum().backward(); optimizer.step(); x
-    tensor([[0.9302, 0.0000],
-            [0.0000, 0.9302]], requires_grad=True)
+    tensor([[0.8892, 0.0000],
+            [0.0000, 0.8892]], requires_grad=True)
     """
 
     limits = {**LIMITS, "adjust_lr_fn": (lambda v: v in (None, "original", "match_rms_adamw"),

@@ -36,7 +36,7 @@ class LBFGS(Optimizer):
     ...     return loss
     >>> optimizer.step(closure); x
     tensor(164., grad_fn=<sumBackward>)
-    tensor([1.0000, 2.0000], requires_grad=True)
+    tensor([1., 2.], requires_grad=True)
     """
 
     limits = {**LIMITS, **dict.fromkeys(("max_iter", "max_eval", "history_size"), AT_LEAST_0),

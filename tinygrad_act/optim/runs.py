@@ -54,7 +54,7 @@ class Run:
             self.places.append(slice(start, end))
         self.size = end
         self.seen = [p.array for p in params]
-        self.states: list[dict[str, Any]] = [optimizer.state[p] for p in params]
+        self.states: list[dict[str, Any]] = [optimizer.state.get(p, {}) for p in params]
         self.arrays: dict[str, Any] = {}
         self.numbers: dict[str, Any] = {}
         self.other: dict[str, Any] = {}
@@ -95,7 +95,8 @@ class Run:
         """Is everything still where it was? (Users may replace a parameter's array, or what is remembered of it.)"""
         remembered = self.optimizer.state
         for p, array, state, entries in zip(self.params, self.seen, self.states, self.entries, strict=True):
-            if p.array is not array or remembered.get(p) is not state or len(state) != len(entries):
+            known = remembered.get(p)
+            if p.array is not array or len(state) != len(entries) or (known is not state and (known or state)):
                 return False
             for value, (entry, part) in zip(state.values(), entries, strict=True):
                 if value is not entry or getattr(value, "array", None) is not part:
@@ -123,10 +124,10 @@ class Run:
             x, g = self.seen[0], self.params[0]._grad.array                  # type: ignore[union-attr]
         made: dict[str, Any] = {}
         if self.tiled:
-            x, g = x.reshape(-1), g.reshape(-1)
+            x, g, known = x.reshape(-1), g.reshape(-1), dict(self.arrays)
             for start in range(0, self.size, F.tile):
                 place = slice(start, start + F.tile)
-                state = {k: a[place] for k, a in self.arrays.items()}
+                state = {k: a[place] for k, a in known.items()}
                 for name, value in self.update(x[place], g[place], state, numbers, options).items():
                     made[name] = self.put(name, value, place, x)
         else:
@@ -165,6 +166,7 @@ class Run:
 
     def keep(self, made: dict[str, Any]) -> None:
         """Enter new values into the optimizer's state, as Tensors where they are arrays or its numbers."""
+        self.optimizer.state.update(zip(self.params, self.states, strict=True))
         for name, value in made.items():
             if name in self.numbers:
                 self.numbers[name][...] = value
@@ -194,7 +196,7 @@ def arrange(optimizer: Any, params: Sequence[Tensor], together: bool) -> list[Ru
     open_bunches: dict[Any, list[Tensor]] = {}
     room: dict[Any, int] = {}
     for p in params:
-        F, size, state = namespaces[type(p.array)], p.array.size, optimizer.state[p]
+        F, size, state = namespaces[type(p.array)], p.array.size, optimizer.state.get(p, {})
         alone = owners[id(F.owner(p.array))] > 1                       # what shares memory moves one after the other
         whole = alone or not p.array.flags.c_contiguous or not _alike(optimizer, p, state)
         if whole or size > F.tile // 4:
