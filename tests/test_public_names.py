@@ -12,21 +12,21 @@ import pytest
 
 import tinygrad_act as ta
 
-PARTS = {"activations", "autograd", "backend", "cuda", "datasets", "errors", "linalg", "nn", "optim", "study", "utils"}
+PARTS = {"activations", "autograd", "backend", "cuda", "datasets", "errors", "linalg", "nn", "optim", "study", "train", "utils"}
 DTYPES = {"bfloat16", "bool", "double", "float", "float16", "float32", "float64", "half", "int", "int16", "int32", "int64",
           "int8", "long", "short", "uint8"}
 
 # Of each module that has PyTorch's name: what PyTorch's has not.
 OWN: dict[str, set[str]] = {
-    "": {"Elementwise", "Function", "Op", "activations", "backend", "datasets", "errors", "one_hot", "study"},
+    "": {"Elementwise", "Function", "Op", "activations", "backend", "datasets", "errors", "one_hot", "study", "train"},
     "autograd": {"is_anomaly_enabled", "is_grad_enabled", "once_differentiable"},
-    "autograd.functional": set(), "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "optim": set(),
+    "autograd.functional": set(), "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "optim": {"LAMB", "LARS", "Lion"},
     "nn.parameter": set(), "utils": set(), "utils.checkpoint": set(), "utils.data": set(),
-    "nn": {"Activation", "summary", *(r.module for r in ta.activations.catalogue.values())},
+    "nn": {"Activation", "LearnedPositionalEncoding", "RotaryPositionalEncoding", "SinusoidalPositionalEncoding", "summary", *(r.module for r in ta.activations.catalogue.values())},
     "nn.functional": set(ta.activations.catalogue),
 }
 # Those that PyTorch does not have.
-MORE = ["activations", "backend", "datasets", "errors", "study"]
+MORE = ["activations", "backend", "datasets", "errors", "study", "train"]
 # Written in a module that lists its names, and not among them: parts of what is.
 INNER = {"utils.checkpoint": {"Run", "Slot"}}
 # What a Tensor has beside PyTorch's methods: its place in the graph.
