@@ -38,14 +38,21 @@ def rows(F: Any, x: Any) -> Any:
 def groups(order: Sequence[Step], width: int) -> Iterator[tuple[int, int, list[Step]]]:
     """The steps from the last to the first, in groups of about CACHED numbers: (first row, row after the last, steps)."""
     group: list[Step] = []
+    rows = 0
     for step in reversed(order):
         group.append(step)
-        low, high = min(group[0][0], step[0]), max(group[0][1], step[1])
-        if (high - low) * width >= CACHED:
-            yield low, high, group
-            group = []
+        rows += step[1] - step[0]
+        if rows * width >= CACHED:
+            yield *_span(group), group
+            group, rows = [], 0
     if group:
-        yield min(group[0][0], group[-1][0]), max(group[0][1], group[-1][1]), group
+        yield *_span(group), group
+
+
+def _span(group: Sequence[Step]) -> Step:
+    """The first row of neighbouring steps and the one after their last, in whichever order they come."""
+    ends = group[0], group[-1]
+    return min(ends)[0], max(ends)[1]
 
 
 def resized(F: Any, state: Any, n: int, joining: Any, leaving: Any) -> Any:
@@ -61,14 +68,14 @@ def resized(F: Any, state: Any, n: int, joining: Any, leaving: Any) -> Any:
 
 def before(F: Any, first: Any, states: Any, order: Sequence[Step]) -> Any:
     """The state in which each step found its sequences, rows as in `states`, which has the state it left."""
-    parts = []
-    last = (0, 0)
-    for step in order:
-        n, m = step[1] - step[0], last[1] - last[0]
-        found = [states[last[0]:last[0] + min(n, m)]] + ([first[m:n]] if n > m else [])
-        parts.append((step[0], found))
-        last = step
-    return F.cat([part for _, found in sorted(parts, key=lambda p: p[0]) for part in found])
+    n, forward = order[0][1] - order[0][0], order[0] <= order[-1]
+    if n == order[-1][1] - order[-1][0]:                     # as many sequences in every step: the states, moved by one
+        return F.cat((first, states[:len(states) - n]) if forward else (states[n:], first))
+    pieces = []
+    for (low, high), (start, end) in zip(order, [(0, 0), *order[:-1]], strict=True):
+        kept = min(high - low, end - start)
+        pieces.append((states[start:start + kept], first[kept:high - low]))      # those that went on, those that begin
+    return F.cat([rows for pair in (pieces if forward else pieces[::-1]) for rows in pair])
 
 
 # -------------------------------------------------------------------------------------------------------- numbers
