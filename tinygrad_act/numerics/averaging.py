@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from ..dtypes import float32, is_half
 from .layout import empty_alike, zeros_alike
-from .windows import Windows, at, counts, taps
+from .resampling import Map, linear_map
+from .windows import Windows, at, counts, rows, taps
 
 LONG = 8                                 # windows side by side from which on a reduction beats a pass for each element
 
@@ -20,13 +22,19 @@ class Averaging:
     """
 
     xp: Any
+    _mapped: Any
 
     def avg_pool(self, x: Any, windows: Sequence[Windows], divisor: float | None = None, include_pad: bool = True) -> Any:
         """The sum of each window over its divisor."""
         dtype = x.dtype
         y = x.astype(float32) if is_half(dtype) else x
-        for dim, w in enumerate(windows, -len(windows)):
-            y = self._sums(y, dim, w)
+        if rows(windows) and x.size:
+            long = y.reshape(-1, math.prod(w.kernel for w in windows))
+            y = self.xp.matmul(long, self.xp.ones(long.shape[1], y.dtype))
+            y = y.reshape(*x.shape[:-len(windows)], *[w.out for w in windows])
+        else:
+            for dim, w in enumerate(windows, -len(windows)):
+                y = self._sums(y, dim, w)
         y /= self._divisor(windows, divisor, include_pad, y)
         return y.astype(dtype, copy=False)
 
@@ -35,46 +43,43 @@ class Averaging:
         dtype = g.dtype
         y = g.astype(float32) if is_half(dtype) else g
         y = y / self._divisor(windows, divisor, include_pad, y)
+        if rows(windows):
+            lead = (*g.shape[:-len(windows)], windows[0].out)
+            long = self.xp.empty((*lead, math.prod(w.kernel for w in windows)), dtype)
+            long[...] = y.reshape(*lead, 1)
+            return long.reshape(*g.shape[:-len(windows)], *[w.n for w in windows])
         for dim in range(-1, -1 - len(windows), -1):
             y = self._spread(y, dim, windows[dim])
         return y.astype(dtype, copy=False)
 
     def _sums(self, x: Any, dim: int, w: Windows) -> Any:
+        if not w.even:
+            return self._mapped(x, dim, _parts(w))
         if w.tiles and w.kernel >= LONG:
             dim += x.ndim
             return self.xp.sum(x.reshape(*x.shape[:dim], w.out, w.kernel, *x.shape[dim + 1:]), axis=dim + 1)
-        shape = list(x.shape)
-        shape[dim] = w.out
         y = None
         for outs, ins in taps(w):
             part = x[at(x.ndim, dim, ins)]
-            if outs != slice(0, w.out):
-                y = zeros_alike(self.xp, x, tuple(shape)) if y is None else y
-                y[at(x.ndim, dim, outs)] += part
-            elif y is None:
+            if y is None and not w.padding:
                 y = self.xp.array(part)
-            else:
-                y += part
-        return zeros_alike(self.xp, x, tuple(shape)) if y is None else y
+                continue
+            if y is None:
+                y = zeros_alike(self.xp, x, _resized(x, dim, w.out))
+            y[at(x.ndim, dim, outs)] += part
+        return y
 
     def _spread(self, g: Any, dim: int, w: Windows) -> Any:
-        shape = list(g.shape)
-        shape[dim] = w.n
+        if not w.even:
+            return self._mapped(g, dim, _parts(w).transposed)
         if w.tiles and w.kernel >= LONG:
             return self.xp.repeat(g, w.kernel, axis=dim)
-        if w.tiles:
-            y = empty_alike(self.xp, g, tuple(shape))
-            for _, ins in taps(w):
-                y[at(g.ndim, dim, ins)] = g
-            return y
-        y = zeros_alike(self.xp, g, tuple(shape))
+        y = (empty_alike if w.tiles else zeros_alike)(self.xp, g, _resized(g, dim, w.n))
         for outs, ins in taps(w):
-            part = g[at(g.ndim, dim, outs)]
-            if type(ins) is tuple and len(set(ins)) < len(ins):              # more windows than elements
-                for i, place in enumerate(ins):
-                    y[at(g.ndim, dim, slice(place, place + 1))] += part[at(g.ndim, dim, slice(i, i + 1))]
+            if w.tiles:
+                y[at(g.ndim, dim, ins)] = g
             else:
-                y[at(g.ndim, dim, ins)] += part
+                y[at(g.ndim, dim, ins)] += g[at(g.ndim, dim, outs)]
         return y
 
     def _divisor(self, windows: Sequence[Windows], divisor: float | None, include_pad: bool, like: Any) -> Any:
@@ -87,3 +92,12 @@ class Averaging:
         for c in each:
             product = product[..., None] * self.xp.asarray(c, like.dtype)
         return product
+
+
+def _resized(x: Any, dim: int, n: int) -> tuple[int, ...]:
+    return tuple([n if i == x.ndim + dim else m for i, m in enumerate(x.shape)])
+
+
+@functools.lru_cache(maxsize=256)
+def _parts(w: Windows) -> Map:
+    return linear_map(w.n, w.out, [(o, i, 1.0) for o in range(w.out) for i in range(w.start(o), w.end(o))])

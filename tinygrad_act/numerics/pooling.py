@@ -11,79 +11,127 @@ from collections.abc import Sequence
 from typing import Any
 
 from .layout import empty_alike, zeros_alike
-from .windows import Windows, at, first_taps, taps
+from .windows import Windows, at, first_taps, rows, taps
 
 FEW = 9                                  # taps up to which going through them beats adding at positions
+LONG = 8                                 # windows side by side from which on argmax beats going through the taps
 
 
 class Pooling:
     """The part of the vocabulary behind max pooling. `windows` are those along the last axes."""
 
     xp: Any
+    tile: int
     add_at: Any
+
+    def without_nan(self, x: Any) -> bool:
+        """Is surely no NaN in x? Where looking would mean waiting for a GPU, the answer is no."""
+        return False
 
     def max_pool(self, x: Any, windows: Sequence[Windows], index: bool = True) -> tuple[Any, Any]:
         """The maximum of each window, and its number in the window (None unless `index`).
 
         Of several equal ones the first counts. NaN is larger than all, and of several the last counts, as in PyTorch.
         """
-        which, inner = None, 1
-        dtype = "uint8" if math.prod(w.kernel for w in windows) <= 256 else "int32"
+        dtype = None if not index else "uint8" if math.prod(w.kernel for w in windows) <= 256 else "int32"
+        lead = x.shape[:-len(windows)]
+        shape = (*lead, *[w.out for w in windows])
+        if rows(windows):                                     # one long axis
+            n, kernel = (math.prod(sizes) for sizes in (x.shape[-len(windows):], [w.kernel for w in windows]))
+            windows = (Windows(n, windows[0].out, kernel, kernel),)
+            x = x.reshape(*lead, n)
+        flat = x.reshape(-1, *x.shape[-len(windows):]) if x.size and x.flags.c_contiguous else x
+        y = which = None
+        for start, end in self._blocks(flat):
+            part, numbers = self._max_pool(flat[start:end], windows, dtype)
+            if end - start == len(flat):
+                y, which = part, numbers
+                break
+            if y is None:
+                y = empty_alike(self.xp, part, (len(flat), *part.shape[1:]))
+                which = None if numbers is None else empty_alike(self.xp, part, y.shape, dtype)
+            y[start:end] = part
+            if numbers is not None:
+                which[start:end] = numbers
+        return y.reshape(shape), which if which is None else which.reshape(shape)
+
+    def _blocks(self, x: Any) -> list[tuple[int, int]]:
+        """(start, end) of parts of x that stay in the cache while they are read several times."""
+        step = max(1, 2 * self.tile * len(x) // max(x.size, 1))
+        return [(start, min(start + step, len(x))) for start in range(0, max(len(x), 1), step)]
+
+    def _max_pool(self, x: Any, windows: Sequence[Windows], dtype: str | None) -> tuple[Any, Any]:
+        which, unit = None, 1
+        careful = dtype is not None and x.dtype.kind not in "iu" and not self.without_nan(x)
         for dim in range(-1, -1 - len(windows), -1):
-            x, which = self._max_along(x, which, dim, windows[dim], inner, dtype if index else None)
-            inner *= windows[dim].kernel
+            w = windows[dim]
+            along = self._max_by_reduction if w.tiles and w.kernel >= LONG else self._max_along
+            x, which = along(x, which, dim, w, unit, dtype, careful)
+            unit *= w.kernel
         return x, which
 
-    def _max_along(self, x: Any, inner: Any, dim: int, w: Windows, unit: int, dtype: str | None) -> tuple[Any, Any]:
+    def _max_by_reduction(self, x: Any, inner: Any, dim: int, w: Windows, unit: int, dtype: str | None, careful: bool
+                          ) -> tuple[Any, Any]:
+        """_max_along for windows side by side."""
+        dim += x.ndim
+        split = (*x.shape[:dim], w.out, w.kernel, *x.shape[dim + 1:])
+        x = x.reshape(split)
+        if dtype is None:
+            return self.xp.max(x, axis=dim + 1), None
+        k = self.xp.argmax(x, axis=dim + 1, keepdims=True)
+        if careful:
+            nan = x != x
+            last = w.kernel - 1 - self.xp.argmax(self.xp.flip(nan, axis=dim + 1), axis=dim + 1, keepdims=True)
+            k = self.xp.where(self.xp.any(nan, axis=dim + 1, keepdims=True), last, k)
+        y = self.xp.take_along_axis(x, k, axis=dim + 1).squeeze(dim + 1)
+        number = (k * unit).astype(dtype)
+        if inner is not None:
+            number += self.xp.take_along_axis(inner.reshape(split), k, axis=dim + 1)
+        return y, number.squeeze(dim + 1)
+
+    def _max_along(self, x: Any, inner: Any, dim: int, w: Windows, unit: int, dtype: str | None, careful: bool) -> tuple[Any, Any]:
         """One axis. `inner` are the numbers that won along the later axes, `unit` how many there are of them."""
-        y, which, rest = self._first(x, inner, dim, w, unit, dtype)
-        for k, (outs, ins) in rest:
-            all_of_them = outs == slice(0, w.out)
+        y = self._first(x, dim, w, x.dtype)
+        which = None if dtype is None else self._first_numbers(y, inner, dim, w, unit, dtype)
+        for k, (outs, ins) in enumerate(taps(w)[1:], 1):
             here, there = at(x.ndim, dim, outs), at(x.ndim, dim, ins)
             s = self._solid(x[there])
-            best = y if all_of_them else y[here]
+            best = y[here]
             if which is not None:
                 new = s > best
-                if x.dtype.kind not in "iu":
-                    new |= s != s                             # NaN
-                numbers = which if all_of_them else which[here]
-                step = (k * unit if inner is None else inner[there] + k * unit) - numbers
-                step *= new
-                numbers = numbers + step                      # modulo 256 for bytes, which comes out right
-                if all_of_them:
-                    which = numbers
-                else:
-                    which[here] = numbers
-            best = self.xp.maximum(best, s)
-            if all_of_them:
-                y = best
-            else:
-                y[here] = best
+                if careful:
+                    new |= s != s
+                # The numbers go up from tap to tap, so the larger of two is the newer.
+                number = new * which.dtype.type(k * unit) if inner is None else (inner[there] + k * unit) * new
+                _update(self.xp.maximum, which, here, which[here], number)
+            _update(self.xp.maximum, y, here, best, s)
         return y, which
 
     def _solid(self, x: Any) -> Any:
         """x with neighbours side by side in memory, as what reads it several times wants it."""
         return x if x.itemsize in x.strides else self.xp.array(x)
 
-    def _first(self, x: Any, inner: Any, dim: int, w: Windows, unit: int, dtype: str | None) -> tuple[Any, Any, Any]:
-        """Each window's first element, its number, and the taps that are left to compare."""
-        all_taps = list(enumerate(taps(w)))
-        _, ins = all_taps[0][1]
-        padded = w.padding > 0
-        if padded:
-            first = first_taps(w)
-            ins = tuple([min(w.start(o) + k * w.dilation, w.n - 1) for o, k in enumerate(first)])
-        there = at(x.ndim, dim, ins)
-        y = x[there]
-        y = self.xp.array(y) if padded or w.kernel == 1 else self._solid(y)
-        if padded and (hollow := [o for o in range(w.out) if w.start(o) + first[o] * w.dilation >= w.n]):
-            y[at(x.ndim, dim, tuple(hollow))] = lowest(self.xp, x.dtype)          # dilation stepped over all there is
-        which = None
-        if dtype:
-            which = self.xp.zeros(y.shape, dtype) if inner is None else self.xp.array(inner[there])
-            if padded:
-                which += self.xp.asarray([k * unit for k in first], dtype).reshape((-1,) + (1,) * (-1 - dim))
-        return y, which, all_taps if padded else all_taps[1:]
+    def _first(self, x: Any, dim: int, w: Windows, dtype: Any) -> Any:
+        """What x has at each window's first tap that is not in the padding, as an array of its own."""
+        outs, ins = taps(w)[0]
+        if not w.padding:
+            return self.xp.array(x[at(x.ndim, dim, ins)])
+        y = empty_alike(self.xp, x, tuple([w.out if i == x.ndim + dim else n for i, n in enumerate(x.shape)]), dtype)
+        y[at(x.ndim, dim, outs)] = x[at(x.ndim, dim, ins)]
+        for o, k in enumerate(first_taps(w)):
+            if k:
+                place = w.start(o) + k * w.dilation
+                inside = place < w.n                          # else dilation steps over all there is
+                y[at(x.ndim, dim, slice(o, o + 1))] = x[at(x.ndim, dim, slice(place, place + 1))] if inside else lowest(self.xp, x.dtype)
+        return y
+
+    def _first_numbers(self, y: Any, inner: Any, dim: int, w: Windows, unit: int, dtype: str) -> Any:
+        """The numbers of those taps."""
+        which = zeros_alike(self.xp, y, y.shape, dtype) if inner is None else self._first(inner, dim, w, dtype)
+        for o, k in enumerate(first_taps(w)) if w.padding else ():
+            if k:
+                which[at(y.ndim, dim, slice(o, o + 1))] += k * unit
+        return which
 
     # -------------------------------------------------------------------- where the maximum was
     def pool_positions(self, which: Any, windows: Sequence[Windows]) -> Any:
@@ -108,16 +156,24 @@ class Pooling:
             return y.reshape(shape)
         make = empty_alike if all(w.tiles for w in windows) else zeros_alike
         y = make(self.xp, which, shape, g.dtype)
-        bits = f"u{g.dtype.itemsize}"
-        g, seen = g.view(bits), y.view(bits)           # times 0 or 1 as integers: exact for infinities and NaN too
+        if g.size and g.flags.c_contiguous and y.flags.c_contiguous:
+            g, which, parts = (a.reshape(-1, *a.shape[-len(windows):]) for a in (g, which, y))
+        else:
+            parts = y
         apart = all(w.apart for w in windows)
-        for k, (outs, ins) in enumerate(_each(windows)):
-            part = g[outs] * (which[outs] == k)
-            if apart:
-                seen[ins] = part
-            else:
-                y[ins] += part.view(y.dtype)
+        for start, end in self._blocks(parts):
+            self._scatter_into(parts[start:end], g[start:end], which[start:end], windows, apart)
         return y
+
+    def _scatter_into(self, y: Any, g: Any, which: Any, windows: Sequence[Windows], apart: bool) -> None:
+        """g times 0 or 1, as integers: exact for infinities and NaN too."""
+        bits = f"u{g.dtype.itemsize}"
+        g, seen = g.view(bits), y.view(bits)
+        for k, (outs, ins) in enumerate(_each(windows)):
+            if apart:
+                self.xp.multiply(g[outs], which[outs] == k, out=seen[ins])
+            else:
+                y[ins] += (g[outs] * (which[outs] == k)).view(y.dtype)
 
     def max_gather(self, x: Any, which: Any, windows: Sequence[Windows]) -> Any:
         """What x has where each maximum was: the adjoint of max_scatter."""
@@ -131,6 +187,14 @@ class Pooling:
         planes = math.prod(which.shape[:-len(windows)])
         places = self.xp.minimum(self.pool_positions(which, windows), area - 1).reshape(planes, -1)
         return (places + self.xp.arange(planes).reshape(-1, 1) * area).reshape(-1)
+
+
+def _update(f: Any, y: Any, here: Any, part: Any, other: Any) -> None:
+    """y[here] = f(part, other), where part is y[here]: a view of it if the index is made of slices."""
+    if any(type(i) is list for i in here):
+        y[here] = f(part, other)
+    else:
+        f(part, other, out=part)
 
 
 def lowest(xp: Any, dtype: Any) -> Any:

@@ -7,6 +7,7 @@ windows are evenly spaced. So a whole pass over the windows is a few operations 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .layout import Selection
@@ -91,6 +92,11 @@ def output_size(n: int, kernel: int, stride: int, padding: int, dilation: int, c
     room = n + 2 * padding - dilation * (kernel - 1) - 1
     out = (room + (stride - 1 if ceil_mode else 0)) // stride + 1
     return out - 1 if ceil_mode and (out - 1) * stride >= n + padding else out
+
+
+def rows(windows: Sequence[Windows]) -> bool:
+    """Does each window lie in one piece in memory: whole rows, and whole planes of them?"""
+    return all(w.tiles for w in windows) and all(w.out == 1 for w in windows[1:])
 
 
 def at(ndim: int, dim: int, where: Any) -> tuple[Any, ...]:
