@@ -288,6 +288,10 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
         """(u, s, vh) with x = u * s @ vh, in the smaller shapes."""
         return tuple(self.xp.linalg.svd(x, full_matrices=False))
 
+    def qr(self, x: Any) -> Any:
+        """(q, r), of which q has orthonormal columns and r is triangular."""
+        return tuple(self.xp.linalg.qr(x))
+
     def inv(self, x: Any) -> Any:
         return self.xp.linalg.inv(x)
 
