@@ -114,8 +114,10 @@ def test_one_node_that_keeps_what_its_rules_read() -> None:
     assert F.conv_transpose2d(x, numbers(3, 4, 3, 3)).grad_fn.op.name == "conv_transpose2d"
 
 
+@pytest.mark.parametrize("columns", [1, 15, 40, 300])
+@pytest.mark.parametrize("span", [1, 5000, 20000])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_blocks_of_images_and_rows_make_no_difference(stride: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_images_and_rows_make_no_difference(stride: int, span: int, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x, w, bias = numbers(5, 4, 14, 9), numbers(6, 2, 3, 3, seed=1), numbers(6, seed=2)
 
     def run() -> list[Any]:
@@ -126,8 +128,8 @@ def test_blocks_of_images_and_rows_make_no_difference(stride: int, monkeypatch: 
         return [host(t) for t in (y, x.grad, w.grad, bias.grad)]
 
     whole = run()
-    monkeypatch.setattr(convolve.Convolutions, "span", 1000)
-    monkeypatch.setattr(convolve, "COLUMNS", 1)
+    monkeypatch.setattr(convolve.Convolutions, "span", span)
+    monkeypatch.setattr(convolve.Convolutions, "columns", columns)
     for a, b in zip(run(), whole, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..dtypes import float32, is_half
@@ -19,7 +19,6 @@ Shape = tuple[int, ...]
 Slices = tuple[slice, ...]
 ALL = slice(None)
 WASTE = 1.25                           # how many times as many columns as are needed may be computed, to copy in long runs
-COLUMNS = 256                          # fewer are not worth a matrix product of their own
 
 
 class Frame(NamedTuple):
@@ -83,6 +82,7 @@ class Block(NamedTuple):
     images: slice
     rows: slice
     number: int                        # of images
+    products: int                      # into how many matrix products of equal size it falls
     frame: Frame
 
     def of(self, y: Any) -> Any:
@@ -90,23 +90,33 @@ class Block(NamedTuple):
         return _turned(y[self.images, :, self.rows])
 
 
-def blocks(limit: int, depth: int, images: int, image: Shape, kernel: Shape, size: Shape, stride: Shape, padding: Shape,
-           dilation: Shape) -> Iterator[Block]:
-    """A convolution in parts that take about `limit` bytes, `depth` of them a column."""
-    each = math.prod(size[1:])                                               # columns in a row of one image
-    rows = size[0] if each * size[0] * depth <= 2 * limit else max(limit // (each * depth), -(-COLUMNS // each), 1)
-    rows = _even(size[0], rows)
-    count = _even(images, max(limit // (each * rows * depth), -(-COLUMNS // (each * rows)), 1))
-    for start in range(0, images, count):
-        for first in range(0, size[0], rows):
-            now = min(rows, size[0] - first)
-            yield Block(slice(start, start + count), slice(first, first + now), min(count, images - start),
-                        frame(image, kernel, (now, *size[1:]), stride, (padding[0] - first * stride[0], *padding[1:]), dilation))
+Compute = Callable[[Block, Room], None]
 
 
-def _even(count: int, most: int) -> int:
-    """The size of parts of `count`, none larger than `most`, all about as large."""
-    return -(-count // -(-count // most))
+def blocks(span: int, columns: int, depth: int, images: int, image: Shape, kernel: Shape, size: Shape, stride: Shape,
+           padding: Shape, dilation: Shape) -> Iterator[Block]:
+    """A convolution in parts that take about `span` bytes, `depth` of them a column, for products of about `columns`."""
+    row, height = math.prod(size[1:]), size[0]
+    together = min(max(columns // (row * height), 1), images)                # images in one product
+    rows = max(columns // row, 1) if row * height > 2 * columns else height  # or rows of one image
+    most = max(span // (together * rows * row * depth), 1)                   # products in one block
+    tall = height if height <= rows * most else rows * most
+    wide = together * max(most * rows // tall, 1)
+    for start, number in _parts(images, wide, together):
+        for first, now in _parts(height, tall, rows):
+            products = -(-number // together) if now == height else -(-now // rows)
+            f = frame(image, kernel, (now, *size[1:]), stride, (padding[0] - first * stride[0], *padding[1:]), dilation)
+            yield Block(slice(start, start + number), slice(first, first + now), number, products, f)
+
+
+def _parts(count: int, most: int, unit: int) -> Iterator[tuple[int, int]]:
+    """(start, size) of parts of `count`: whole multiples of `unit`, at most `most` and all about as large, and what is left."""
+    whole = count - count % unit
+    size = unit * -(-whole // unit // -(-whole // most)) if whole else 0
+    for start in range(0, whole, size or 1):
+        yield start, min(size, whole - start)
+    if whole < count:
+        yield whole, count - whole
 
 
 def _turned(x: Any) -> Any:
@@ -119,6 +129,7 @@ class Convolutions:
 
     xp: Any
     span = 1 << 21                     # bytes that are worked on at a time: what a core's cache holds
+    columns = 1 << 10                  # of a matrix product: more make it slower where the rows are few, fewer where they are many
 
     def convolution(self, x: Any, w: Any, bias: Any = None, *, size: Shape, stride: Shape, padding: Shape, dilation: Shape,
                     groups: int) -> Any:
@@ -134,7 +145,7 @@ class Convolutions:
         def compute(block: Block, room: Room) -> None:
             f = block.frame
             z = room.get(xp, "result", (groups, w.shape[1], block.number * math.prod(f.grid)), dtype)
-            self._product(w, self._seen(block, room, x, groups, dtype), z)
+            self._product(w, self._seen(block, room, x, groups, dtype), z, block.products)
             if bias is not None:
                 z += bias
             block.of(y)[...] = z.reshape(y.shape[1], block.number, *f.grid)[(ALL, ALL, *f.kept)]
@@ -164,34 +175,45 @@ class Convolutions:
         """Of the gradient g of a convolution's result and its images: the gradient of its kernel, which is `size` large."""
         xp, dtype, shape = self.xp, _wide(g.dtype), (g.shape[1], x.shape[1] // groups, *size)
         y = xp.zeros((groups, math.prod(shape[1:]), shape[0] // groups), dtype)
-        sums: list[Any] = []
 
         def compute(block: Block, room: Room) -> None:
             columns = self._columns(block, room, g, groups, dtype, False)
-            part = xp.matmul(self._seen(block, room, x, groups, dtype), columns.transpose(0, 2, 1))
-            if "sum" not in room:
-                sums.append(room.setdefault("sum", part))
-            else:
+            seen = _split(self._seen(block, room, x, groups, dtype), block.products)
+            part = xp.matmul(seen, _split(columns, block.products).transpose(0, 1, 3, 2)).sum(0, dtype)
+            if "sum" in room:
                 room["sum"] += part
+            else:
+                room["sum"] = part
 
-        self._each(compute, g, x, y.transpose(0, 2, 1), size, stride, padding, dilation)
-        for part in sums:
-            y += part
+        for room in self._each(compute, g, x, y.transpose(0, 2, 1), size, stride, padding, dilation):
+            y += room["sum"]
         return y.transpose(0, 2, 1).reshape(shape).astype(g.dtype, copy=False)
 
     # ------------------------------------------------------------------------------------------------- the parts
-    def _each(self, compute: Any, g: Any, x: Any, w: Any, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
+    def _each(self, compute: Compute, g: Any, x: Any, w: Any, kernel: Shape, stride: Shape, padding: Shape,
+              dilation: Shape) -> list[Room]:
         """Compute block after block of a convolution with images x, a result like g and a kernel like w."""
         if g.size == 0 or x.size == 0 or w.size == 0:
-            return
+            return []
         depth = (math.prod(w.shape[:2]) + w.shape[0] * w.shape[2]) * x.dtype.itemsize
-        room = Room()
-        for block in blocks(self.span, depth, g.shape[0], x.shape[2:], kernel, g.shape[2:], stride, padding, dilation):
-            compute(block, room)
+        every = blocks(self.span, self.columns, depth, g.shape[0], x.shape[2:], kernel, g.shape[2:], stride, padding, dilation)
+        images = [list(same) for _, same in itertools.groupby(every, key=lambda block: block.images.start)]
+        return self.share(compute, images, g.shape[0] * math.prod(g.shape[2:]) * depth)
 
-    def _product(self, a: Any, b: Any, out: Any) -> None:
-        """A matrix product a group; that of a column and a row is a multiplication, which is quicker."""
-        (self.xp.multiply if a.shape[2] == 1 else self.xp.matmul)(a, b, out=out)
+    def share(self, compute: Compute, blocks: Sequence[Sequence[Block]], size: int) -> list[Room]:
+        """Compute the blocks, which take `size` bytes, and return the room that was used."""
+        room = Room()
+        for same in blocks:
+            for block in same:
+                compute(block, room)
+        return [room]
+
+    def _product(self, a: Any, b: Any, out: Any, parts: int) -> None:
+        """A matrix product a group, in `parts` of the columns; that of a column and a row is a multiplication, which is quicker."""
+        if a.shape[2] == 1:
+            self.xp.multiply(a, b, out=out)
+        else:
+            self.xp.matmul(a, _split(b, parts), out=_split(out, parts))
 
     def _seen(self, block: Block, room: Room, x: Any, groups: int, dtype: Any) -> Any:
         """What each tap sees of each channel, a row each: (groups, channels and taps, columns)."""
@@ -223,7 +245,7 @@ class Convolutions:
         view = image.reshape(channels, block.number, *f.view)
         if not f.flat:
             seen = room.get(xp, "seen", (groups, depth, count), columns.dtype)
-            self._product(across, columns, seen)
+            self._product(across, columns, seen, block.products)
             seen = seen.reshape(channels, len(f.taps), block.number, *f.columns)
             image.fill(0)
             for i, tap in enumerate(f.taps):
@@ -231,14 +253,20 @@ class Convolutions:
                 xp.add(place, seen[:, i], out=place)
             return image
         # Each tap's row is read from where it begins to overlap the image: before it lie zeros, the rest of the row above.
-        before = f.taps[-1][0].start
+        before = -(-f.taps[-1][0].start // 16) * 16          # sixteen numbers are a cache line, or two
         memory = room.get(xp, "seen", (before + groups * depth * count,), columns.dtype)
-        self._product(across, columns, memory[before:].reshape(groups, depth, count))
+        self._product(across, columns, memory[before:].reshape(groups, depth, count), block.products)
         steps = [math.prod(kernel[i + 1:]) * count - d * math.prod(f.padded[i + 1:]) for i, d in enumerate(dilation)]
         strides = (len(f.taps) * count, *steps, count // block.number, 1)
         shifted = xp.lib.stride_tricks.as_strided(memory[before:], (channels, *kernel, *view.shape[1:]),
                                                   tuple([n * memory.itemsize for n in strides]))
         return xp.sum(shifted, tuple(range(1, 1 + len(kernel))), out=view).reshape(image.shape)
+
+
+def _split(x: Any, parts: int) -> Any:
+    """(groups, rows, columns) as (parts, groups, rows, columns of a part), a view; as one part if they cannot be equal."""
+    parts = 1 if x.shape[2] % parts else parts
+    return x.reshape(x.shape[0], x.shape[1], parts, x.shape[2] // parts).transpose(2, 0, 1, 3)
 
 
 def _matrices(w: Any, groups: int) -> Any:
