@@ -21,6 +21,7 @@ OWN: dict[str, set[str]] = {
     "": {"Elementwise", "Function", "Op", "activations", "backend", "datasets", "errors", "one_hot", "study", "train"},
     "autograd": {"is_anomaly_enabled", "is_grad_enabled", "once_differentiable"},
     "autograd.functional": set(), "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "optim": {"LAMB", "LARS", "Lion"},
+    "optim.lr_scheduler": set(), "optim.swa_utils": set(),
     "nn.parameter": set(), "utils": set(), "utils.checkpoint": set(), "utils.data": set(),
     "nn": {"Activation", "LearnedPositionalEncoding", "RotaryPositionalEncoding", "SinusoidalPositionalEncoding", "summary", *(r.module for r in ta.activations.catalogue.values())},
     "nn.functional": set(ta.activations.catalogue),

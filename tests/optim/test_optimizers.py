@@ -255,9 +255,10 @@ def test_zero_grad() -> None:
 def test_hooks_are_called_round_the_step_and_the_state() -> None:
     p = nn.Parameter(ta.ones(1))
     p.grad = ta.ones(1)
+    seen: list[Any] = []
+    closure = lambda: p.sum()
     for optimizer in (optim.SGD([p], lr=0.5), optim.LBFGS([p])):
-        seen: list[Any] = []
-        closure = lambda: p.sum()                            # noqa: B023
+        seen.clear()
         optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(("before", o, args)))
         handle = optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(("after", o, args)))
         optimizer.step(closure)

@@ -45,7 +45,7 @@ def _find() -> Any:
     switch = _SWITCHES.get((sys.platform, os.uname().machine if hasattr(os, "uname") else ""))
     if switch is None:
         return False
-    import ctypes                        # costs some milliseconds, which an import of the package need not pay
+    import ctypes  # costs some milliseconds, which an import of the package need not pay
     try:
         library = ctypes.CDLL(None)
         library.fegetenv, library.fesetenv  # noqa: B018

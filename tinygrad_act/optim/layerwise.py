@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from .. import dtypes
 from ..errors import ArgumentError
 from ..tensor import Tensor
 from .optimizer import Optimizer
-from .options import AT_LEAST_0, LIMITS
+from .options import AT_LEAST_0, LIMITS, Limit
 
 
 def _length(F: Any, x: Any) -> Any:
@@ -66,7 +67,7 @@ class LARS(Optimizer):
     tensor([2.6464, 3.6464], requires_grad=True)
     """
 
-    limits = {**LIMITS, "trust_coefficient": AT_LEAST_0}
+    limits: ClassVar[Mapping[str, Limit]] = {**LIMITS, "trust_coefficient": AT_LEAST_0}
     numbers = frozenset()
 
     def __init__(self, params: Any, lr: float | Tensor = 1e-3, momentum: float = 0.9, weight_decay: float = 0,
@@ -100,7 +101,7 @@ class Adafactor(Optimizer):
     tensor([[0.9000, 0.9000]], requires_grad=True)
     """
 
-    limits = {**LIMITS, "beta2_decay": (lambda v: v <= 0, "it is a number, at most 0"),
+    limits: ClassVar[Mapping[str, Limit]] = {**LIMITS, "beta2_decay": (lambda v: v <= 0, "it is a number, at most 0"),
               "d": (lambda v: v >= 1, "it is a number, at least 1"),
               "eps": (lambda v: (v[0] is None or v[0] >= 0) and v[1] >= 0, "they are two numbers, each at least 0")}
 
@@ -152,7 +153,7 @@ class Muon(Optimizer):
             [0.0000, 0.8892]], requires_grad=True)
     """
 
-    limits = {**LIMITS, "adjust_lr_fn": (lambda v: v in (None, "original", "match_rms_adamw"),
+    limits: ClassVar[Mapping[str, Limit]] = {**LIMITS, "adjust_lr_fn": (lambda v: v in (None, "original", "match_rms_adamw"),
                                          'it is "original", "match_rms_adamw" or None'),
               "ns_coefficients": (lambda v: len(v) == 3, "they are three numbers"),
               "ns_steps": (lambda v: type(v) is int and 0 <= v < 100, "it is an int from 0 to 99")}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from ..backend import namespaces
 from ..errors import ArgumentError
@@ -12,7 +12,7 @@ from ..graph import changes
 from ..tensor import Tensor, wrap
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
-from .options import AT_LEAST_0, LIMITS, plain
+from .options import AT_LEAST_0, LIMITS, Limit, plain
 
 # Of the state, what is one tensor or number, and what is a list with one of them for each remembered step.
 SINGLE = ("d", "t", "H_diag", "prev_flat_grad", "prev_loss")
@@ -39,7 +39,7 @@ class LBFGS(Optimizer):
     tensor([1., 2.], requires_grad=True)
     """
 
-    limits = {**LIMITS, **dict.fromkeys(("max_iter", "max_eval", "history_size"), AT_LEAST_0),
+    limits: ClassVar[Mapping[str, Limit]] = {**LIMITS, **dict.fromkeys(("max_iter", "max_eval", "history_size"), AT_LEAST_0),
               "line_search_fn": (lambda v: v in (None, "strong_wolfe"), 'it is "strong_wolfe" or None')}
     numbers = frozenset()
 
@@ -84,7 +84,7 @@ class LBFGS(Optimizer):
         F, options = namespaces[type(self._params[0].array)], self.options(self.param_groups[0])
         state = self.state[self._params[0]]
         memory = Memory(F, state, int(options["history_size"]))
-        loss = closure = enable_grad()(closure)
+        closure = enable_grad()(closure)
         loss = closure()
         state["func_evals"] = state.get("func_evals", 0) + 1
         state.setdefault("n_iter", 0)
@@ -145,6 +145,7 @@ class Memory:
     t: Any
     d: Any
     prev_flat_grad: Any
+    prev_loss: Any
 
     def __init__(self, F: Any, state: dict[str, Any], size: int) -> None:
         self.F, self.size = F, size

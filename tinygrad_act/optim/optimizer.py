@@ -6,12 +6,11 @@ marked, so that a backward pass which would have needed the old value says so.
 
 from __future__ import annotations
 
-import functools
 import operator
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import backend
 from ..errors import ArgumentError, GraphError
@@ -58,7 +57,7 @@ class Optimizer(Hooked):
 
     elementwise = False                           # update works number by number, whatever the shape: see runs.py
     numbers: frozenset[str] = frozenset({"step"})     # what of the state is a number, and no array like the parameter
-    limits: Mapping[str, Limit] = LIMITS          # what the options may be
+    limits: ClassVar[Mapping[str, Limit]] = LIMITS    # what the options may be
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self._start()
@@ -186,8 +185,8 @@ class Optimizer(Hooked):
     def state_dict(self) -> dict[str, Any]:
         """{"state": {number: what is remembered}, "param_groups": [options with the numbers]}; see `ta.save`."""
         self._call_hooks("_state_dict_pre")
-        packed = saving.pack(self.state, self.param_groups)
-        return self._passed_on("_state_dict_post", packed)
+        packed: dict[str, Any] = self._passed_on("_state_dict_post", saving.pack(self.state, self.param_groups))
+        return packed
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over state and options. The parameters must be grouped as they were.

@@ -111,18 +111,16 @@ class AveragedModel(Module):
     @no_grad()
     def update_parameters(self, model: Module) -> None:
         """Take the parameters of `model` into the average."""
-        pairs = list(zip(self.module.parameters(), model.parameters(), strict=True))
         buffers = list(zip(self.module.buffers(), model.buffers(), strict=True))
-        if self.use_buffers:
-            pairs += buffers
-        pairs = [(a.detach(), b.detach().to(a.device)) for a, b in pairs]
+        averaged = [*zip(self.module.parameters(), model.parameters(), strict=True), *(buffers if self.use_buffers else ())]
+        pairs = [(a.detach(), b.detach().to(a.device)) for a, b in averaged]
         if self.n_averaged.item() == 0:
             for a, b in pairs:
                 a.copy_(b)
         else:
             self._average(pairs)
-        for a, b in () if self.use_buffers else buffers:
-            a.copy_(b.to(a.device))
+        for buffer, new in () if self.use_buffers else buffers:
+            buffer.copy_(new.to(buffer.device))
         self.n_averaged += 1
 
     def _average(self, pairs: list[tuple[Tensor, Tensor]]) -> None:

@@ -128,8 +128,12 @@ class SequentialLR(_Composed):
     >>> cosine = ta.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
     >>> scheduler = ta.optim.lr_scheduler.SequentialLR(optimizer, [warm, cosine], milestones=[2])
     >>> for epoch in range(5):
-    ...     print(scheduler.get_last_lr()[0], end=" "); optimizer.step(); scheduler.step()
-    0.25 0.375 0.5 0.25 0.0 
+    ...     print(epoch, scheduler.get_last_lr()); optimizer.step(); scheduler.step()
+    0 [0.25]
+    1 [0.375]
+    2 [0.5]
+    3 [0.25]
+    4 [0.0]
     """
 
     def __init__(self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1) -> None:

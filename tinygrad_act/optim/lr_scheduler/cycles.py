@@ -119,7 +119,7 @@ class OneCycleLR(LRScheduler):
         rest = [(float(2 * pct_start * self.total_steps) - 2, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
                 (end, "initial_lr", "min_lr", "max_momentum", "max_momentum")]
         names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
-        self._schedule_phases = [dict(zip(names, phase, strict=True)) for phase in (
+        self._schedule_phases: list[dict[str, Any]] = [dict(zip(names, phase, strict=True)) for phase in (
             [up, *rest] if three_phase else [up, (end, "max_lr", "min_lr", "base_momentum", "max_momentum")])]
         self._anneal_func_type, self.cycle_momentum = anneal_strategy, cycle_momentum
         if cycle_momentum:
