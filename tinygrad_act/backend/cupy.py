@@ -31,6 +31,7 @@ Array = cupy.ndarray
 class CupyNamespace(Namespace):
     name = "cupy"
     plain = floats = ""                                  # every elementwise rule goes through `run`
+    span = columns = 1 << 28                             # of a convolution at a time: few launches, in a quarter of a gigabyte
     tile = 1 << 30                                       # no cache to stay in, and each call is a launch
 
     def __init__(self) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..numerics import special
+from ..numerics.convolve import Block, Compute, Room
+from . import threads
 from .namespace import Namespace, _narrow, _wide, numel
 
 Array = np.ndarray
@@ -45,6 +50,15 @@ class NumpyNamespace(Namespace):
 
     def amin(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return _min(x, dim, None, None, keepdim)
+
+    def share(self, compute: Compute, blocks: Sequence[Sequence[Block]], size: int) -> list[Room]:
+        """Among threads, if there is enough to do for two: blocks of the same images stay together, as some write to the same places."""
+        count, serial = min(threads.available(), len(blocks)) if size > 2 * self.span else 1, super().share
+        if count < 2:
+            return serial(compute, blocks, size)
+        ends = [len(blocks) * i // count for i in range(count + 1)]
+        rooms = threads.run([functools.partial(serial, compute, blocks[a:b], 0) for a, b in itertools.pairwise(ends)])
+        return [room for found in rooms for room in found]
 
     def windows(self, x: Any, dim: int, size: int, step: int) -> Any:
         view = np.lib.stride_tricks.sliding_window_view(x, size, axis=dim, writeable=x.flags.writeable)

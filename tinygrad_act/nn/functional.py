@@ -13,6 +13,7 @@ from ..activations import shares as _shares
 from ..elementwise import Elementwise
 from ..errors import ArgumentError
 from ..op import Op
+from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ..ops.linear import linear
 from ..ops.loss import cross_entropy, nll_loss
 from ..ops.pad import pad
@@ -23,6 +24,7 @@ from ..tensor import Tensor
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "l1_loss", "linear",
            "mse_loss", "nll_loss", "one_hot", "pad"]
+__all__ += ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
 # The mask is drawn outside the rule, which so stays pure. What is dropped is 0 even where x is infinite.
 _dropout = enter(Elementwise(

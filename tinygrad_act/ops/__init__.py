@@ -6,6 +6,7 @@ from . import (
     autograd_methods,
     axes,
     comparison,
+    conv,
     convert,
     create,
     diagonal,
