@@ -22,6 +22,7 @@ from tinygrad_act.errors import TinygradActError
 from tinygrad_act.graph import grad
 
 torch = pytest.importorskip("torch")
+torch.backends.cuda.enable_flash_sdp(False)        # its quick attention (on the CPU too) has no second derivative; the plain one does
 
 # By the dtype compared: how far apart two correct roundings of a short computation may be.
 TOLERANCE = {"float64": 1e-9, "float32": 2e-5, "float16": 4e-3, "bfloat16": 3e-2}

@@ -33,6 +33,7 @@ SKIPPED = {
 ONCE = {"nn.functional.ctc_loss"}
 # How samples are called that are not the function's own arguments in order.
 ADAPTED: dict[str, Callable[..., Any]] = {
+    "nn.functional.scaled_dot_product_attention": ta.nn.functional.scaled_dot_product_attention,
     "einsum": lambda operands, equation: ta.einsum(equation, operands),
     "where": lambda input, condition, other: ta.where(condition, input, other),
     **{name: lambda x, name=name: getattr(x, name) for name in ("T", "H", "mT", "mH")}}
@@ -60,10 +61,11 @@ def each_op(which: Callable[[Any], Any]) -> Any:
 
 
 def understood(drawn: Iterable[Any]) -> Iterator[Any]:
-    """The samples that ask for something that is here: no layouts of memory, no complex numbers, no more axes than NumPy has."""
+    """The samples that ask for something that is here (no layouts of memory, no complex numbers, no more axes than NumPy has)
+    and that is the same twice (no dropout)."""
     for sample in drawn:
         given = [sample.input, *sample.args, *sample.kwargs.values()]
-        if "out" not in sample.kwargs and not any(
+        if "out" not in sample.kwargs and not sample.kwargs.get("dropout_p") and not any(
                 x.is_complex() or x.ndim > 64 if isinstance(x, torch.Tensor) else
                 callable(x) or isinstance(x, (torch.layout, torch.memory_format)) for x in given):
             yield sample

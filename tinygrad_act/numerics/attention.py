@@ -10,12 +10,20 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..dtypes import bool_, float32, is_half
 
 Index = tuple[slice, ...]
 ALL = slice(None)
+
+
+class Tile(NamedTuple):
+    """Where a part is: in what has a row a query, in what has one a key, and among the weights."""
+
+    queries: Index
+    keys: Index
+    pairs: Index
 
 
 class Attention:
@@ -26,7 +34,7 @@ class Attention:
 
     xp: Any
 
-    weights = 1 << 26                    # about how many to have at a time
+    scores_at_once = 1 << 26             # about how many weights to have at a time
 
     def attend(self, q: Any, k: Any, v: Any, mask: Any, keep: Any, scale: float, causal: bool, gain: float) -> tuple[Any, Any]:
         """The output, whose axes lie in memory as q's do, and the logarithm of each row's sum, (..., L, 1)."""
@@ -34,57 +42,66 @@ class Attention:
         logs = self.xp.zeros((*q.shape[:-1], 1), float32 if is_half(q.dtype) else q.dtype)
         if not k.shape[-2]:
             y[...] = 0
-        for ours, theirs, pairs in tiles(q.shape[:-1], k.shape[-2], causal, self.weights):
-            scores = self._scores(part(q, ours), part(k, theirs), part(mask, pairs), scale, ours[-2].start, causal)
-            e, total, peak = self.exponentials(scores)
-            logs[ours] = self.xp.log(total) + peak
-            if not isinstance(keep, float):
-                e *= part(keep, pairs)
-            out = self.xp.matmul(e, part(v, theirs))
-            out *= gain / total
-            y[ours] = out
+        for at in tiles(q.shape[:-1], k.shape[-2], causal, self.scores_at_once):
+            y[at.queries], logs[at.queries] = self._attend(at, q, k, v, mask, keep, scale, causal, gain)
         return y, logs
+
+    def _attend(self, at: Tile, q: Any, k: Any, v: Any, mask: Any, keep: Any, scale: float, causal: bool, gain: float
+                ) -> tuple[Any, Any]:
+        e, total, peak = self.exponentials(self._scores(at, part(q, at.queries), part(k, at.keys), mask, scale, causal))
+        if not isinstance(keep, float):
+            e *= part(keep, at.pairs)
+        y = self.xp.matmul(e, part(v, at.keys))
+        y *= gain / total
+        return y, self.xp.log(total) + peak
 
     def attend_grad(self, g: Any, q: Any, k: Any, v: Any, mask: Any, keep: Any, y: Any, logs: Any, scale: float,
                     causal: bool, gain: float, for_mask: bool) -> list[Any]:
         """The gradients for q, k, v and, if wanted, the mask, with their axes in memory as those have them."""
         found = [self.xp.empty_like(x) for x in (q, k, v)]
-        places = list(tiles(q.shape[:-1], k.shape[-2], causal, self.weights))
-        several = not all(ours[-2].start == 0 and theirs[-2].stop == k.shape[-2] for ours, theirs, _ in places)
+        places = list(tiles(q.shape[:-1], k.shape[-2], causal, self.scores_at_once))
+        several = not all(at.queries[-2].start == 0 and at.keys[-2].stop == k.shape[-2] for at in places)
         for x in found if several or not places else ():
             x[...] = 0
         found.append(self.xp.zeros(mask.shape, mask.dtype) if for_mask else None)
-        for ours, theirs, pairs in places:
-            g_, q_, y_ = part(g, ours), part(q, ours), part(y, ours)
-            k_, v_ = part(k, theirs), part(v, theirs)
-            p = self._scores(q_, k_, part(mask, pairs), scale, ours[-2].start, causal)
-            p -= logs[ours]
-            self.xp.exp(p, out=p)
-            gs = self.xp.matmul(g_, v_.swapaxes(-1, -2))
-            kept = p
-            if not isinstance(keep, float):
-                left = part(keep, pairs)
-                kept = p * left
-                kept *= gain
-                gs *= left
-                gs *= gain
-            gs -= self.vecdot(g_, y_)
-            gs *= p
-            for x, at, gx in ((found[0], ours, self.xp.matmul(gs, k_) * scale),
-                              (found[1], theirs, self.xp.matmul(gs.swapaxes(-1, -2), q_ * scale)),
-                              (found[2], theirs, self.xp.matmul(kept.swapaxes(-1, -2), g_))):
-                x[at] = x[at] + gx if several else gx
+        for at in places:
+            *parts, gs = self._attend_grad(at, g, q, k, v, mask, keep, y, logs, scale, causal, gain)
+            for x, place, gx in zip(found[:3], (at.queries, at.keys, at.keys), parts, strict=True):
+                x[place] = x[place] + gx if several else gx
             if for_mask:
-                m = found[3][within(found[3], pairs)]
+                m = found[3][within(found[3], at.pairs)]
                 m += self.sum_to(gs, m.shape)
+            del gs
         return found
 
-    def _scores(self, q: Any, k: Any, mask: Any, scale: float, first: int, causal: bool) -> Any:
-        """q kᵀ · scale, plus a mask's numbers, or -inf where it is False; `first` is the place of the first query."""
+    def _attend_grad(self, at: Tile, g: Any, q: Any, k: Any, v: Any, mask: Any, keep: Any, y: Any, logs: Any, scale: float,
+                     causal: bool, gain: float) -> tuple[Any, Any, Any, Any]:
+        """For q, k, v and the scores of a part."""
+        g, q, y = [part(x, at.queries) for x in (g, q, y)]
+        k, v = part(k, at.keys), part(v, at.keys)
+        p = self._scores(at, q, k, mask, scale, causal)
+        p -= logs[at.queries]
+        self.xp.exp(p, out=p)
+        gs = self.xp.matmul(g, v.swapaxes(-1, -2))
+        if isinstance(keep, float):
+            gv = self.xp.matmul(p.swapaxes(-1, -2), g)
+        else:
+            left = part(keep, at.pairs)
+            gv = self.xp.matmul((p * left).swapaxes(-1, -2), g * gain)
+            gs *= left
+            gs *= gain
+        gs -= self.vecdot(g, y)
+        gs *= p
+        return self.xp.matmul(gs, k) * scale, self.xp.matmul(gs.swapaxes(-1, -2), q * scale), gv, gs
+
+    def _scores(self, at: Tile, q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
+        """q kᵀ · scale of a part, plus a mask's numbers, or -inf where it is False."""
         scores = self.xp.matmul(q * scale, k.swapaxes(-1, -2))
         if causal:
-            queries, keys = scores.shape[-2:]
-            mask = self.xp.arange(keys)[None, :] <= self.xp.arange(first, first + queries)[:, None]
+            queries, keys = at.pairs[-2:]
+            mask = self.xp.arange(keys.stop)[None, :] <= self.xp.arange(queries.start, queries.stop)[:, None]
+        else:
+            mask = part(mask, at.pairs)
         if not isinstance(mask, float):
             scores += self.xp.log(mask.astype(scores.dtype)) if mask.dtype == bool_ else mask        # log: 0 and -inf
         return scores
@@ -103,12 +120,12 @@ class Attention:
         return x, total, peak
 
     def vecdot(self, a: Any, b: Any) -> Any:
-        """Each row of a times its row of b, summed; (..., 1)."""
+        """Each row of a times its row of b, summed: (..., 1)."""
         return self.xp.sum(a * b, axis=-1, keepdims=True)
 
 
-def tiles(rows: tuple[int, ...], keys: int, causal: bool, limit: int) -> Iterator[tuple[Index, Index, Index]]:
-    """Parts of at most about `limit` weights: where they are in q, in k and v, and among the weights.
+def tiles(rows: tuple[int, ...], keys: int, causal: bool, limit: int) -> Iterator[Tile]:
+    """Parts of at most about `limit` weights.
 
     `rows` are q's dims without the features. The heads of a part are neighbours; a head of more weights is cut by
     queries, into parts of 128 or more, and each is given the keys that it can see.
@@ -119,7 +136,8 @@ def tiles(rows: tuple[int, ...], keys: int, causal: bool, limit: int) -> Iterato
         stop = min(start + step, queries)
         seen = min(stop, keys) if causal else keys
         for some in pieces(batch, (stop - start) * seen, limit):
-            yield (*some, slice(start, stop), ALL), (*some, slice(0, seen), ALL), (*some, slice(start, stop), slice(0, seen))
+            ours, theirs = slice(start, stop), slice(0, seen)
+            yield Tile((*some, ours, ALL), (*some, theirs, ALL), (*some, ours, theirs))
 
 
 def pieces(batch: list[int], each: int, limit: int) -> Iterator[Index]:
