@@ -7,6 +7,7 @@ from typing import Any
 
 from ..op import Op
 from .recurrent import (
+    Cell,
     add_biases,
     before,
     groups,
@@ -22,11 +23,19 @@ from .recurrent import (
 from .registry import enter
 
 
-def _layer(name: str, activate: Callable[..., Any], activate_in_place: Callable[..., Any], slope: Callable[..., Any]) -> Op:
-    """The op for one activation: of a Tensor, of an array in place, and its derivative from its result."""
-    def cell(F: Any, from_x: Any, from_h: Any, states: Sequence[Any]) -> tuple[Any]:
-        return (activate(F, from_x + from_h),)
+def tanh_cell(F: Any, from_x: Any, from_h: Any, states: Sequence[Any]) -> tuple[Any]:
+    """One step, as the books have it."""
+    return (F.tanh(from_x + from_h),)
 
+
+def relu_cell(F: Any, from_x: Any, from_h: Any, states: Sequence[Any]) -> tuple[Any]:
+    """One step with relu for tanh, whose slope at 0 is 0."""
+    z = from_x + from_h
+    return (F.where(z <= 0, 0.0, z),)
+
+
+def _layer(name: str, cell: Cell, activate: Callable[..., Any], slope: Callable[..., Any]) -> Op:
+    """The op for one activation: its cell, what activates an array in place, and the derivative from the result."""
     def forward(F: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, sizes: Any = None,
                 reverse: bool = False) -> Any:
         dtype, shape, order = x.dtype, x.shape, steps(x, sizes, reverse)
@@ -41,7 +50,7 @@ def _layer(name: str, activate: Callable[..., Any], activate_in_place: Callable[
                 h = resized(F, h, n, h0, last)
             t = hidden[low:high]
             t += F.matmul(h, w)
-            h = activate_in_place(F, t)
+            h = activate(F, t)
         last[:n] = h
         y = F.reshape(hidden, (*shape[:-1], h0.shape[1]))
         return [F.cast(y, dtype), F.cast(last, dtype)], hidden
@@ -81,6 +90,5 @@ def _back(F: Any, gy: Any, gh: Any, w_hh: Any, hidden: Any, slope: Callable[...,
 
 
 # As lstm_layer: x is (T, B, I), or packed with its `sizes`; 0.0 for biases that are not there.
-rnn_tanh_layer = _layer("rnn_tanh_layer", lambda F, z: F.tanh(z), lambda F, z: F.tanh(z, out=z), lambda y: 1 - y * y)
-rnn_relu_layer = _layer("rnn_relu_layer", lambda F, z: F.where(z <= 0, 0.0, z), lambda F, z: F.maximum(z, 0.0, out=z),
-                        lambda y: y > 0)
+rnn_tanh_layer = _layer("rnn_tanh_layer", tanh_cell, lambda F, z: F.tanh(z, out=z), lambda y: 1 - y * y)
+rnn_relu_layer = _layer("rnn_relu_layer", relu_cell, lambda F, z: F.maximum(z, 0.0, out=z), lambda y: y > 0)
