@@ -6,6 +6,7 @@ of x's size need be kept. Small ones keep their exponentials, which saves comput
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,13 +48,21 @@ class Logits:
             xp.multiply(part, scale[rows], out=part)
         return y
 
-    def subtract_at(self, y: Any, dim: int, index: Any, v: Any) -> Any:
-        """y less v at `index`, both without dim's axis (v may be a number), in y's memory: for an array a rule has just made."""
-        if y.ndim == 2:                                          # by place in memory: in half the time
-            y.reshape(-1)[self.xp.arange(0, y.size, y.shape[1]) + index] -= v
-        else:
-            shape = (*index.shape[:dim], 1, *index.shape[dim:])
-            y[self._grid(index.reshape(shape), dim)] -= v.reshape(shape) if v.ndim else v  # type: ignore[attr-defined]
+    def places(self, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+        """Where in flat memory an array of `shape` has its elements at `index`, which lacks dim's axis."""
+        inner = math.prod(shape[dim + 1:])
+        if inner == 1:
+            rows = self.xp.arange(0, math.prod(shape), shape[dim]).reshape(index.shape) if shape[dim] else 0
+            return rows + index
+        rows = self.xp.arange(math.prod(shape[:dim])) * (shape[dim] * inner)
+        return (rows.reshape(-1, 1) + self.xp.arange(inner)).reshape(index.shape) + index * inner
+
+    def at(self, x: Any, places: Any) -> Any:
+        return x.reshape(-1)[places]
+
+    def subtract_at(self, y: Any, places: Any, v: Any) -> Any:
+        """y less v at those places, in y's memory: for an array a rule has just made."""
+        y.reshape(-1)[places] -= v
         return y
 
     def _tiled(self, x: Any, peak: Any) -> Any:

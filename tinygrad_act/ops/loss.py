@@ -40,13 +40,6 @@ def _places(F: Any, x: Any, target: Any, dim: int, ignore_index: int, every: boo
     return F.where(F.logical_and(there, kept), target, 0), kept, there
 
 
-def _at(F: Any, x: Any, index: Any, dim: int) -> Any:
-    """x at each target's class."""
-    if x.ndim == 2:
-        return F.getitem(x, (F.arange(x.shape[0], index), index))
-    return F.reshape(F.gather(x, dim, _axis(F, index, dim)), index.shape)
-
-
 def _counts(F: Any, x: Any, index: Any, kept: Any, weight: Any) -> Any:
     """What each target counts for: its class's weight, nothing if it is ignored. None: all of them 1."""
     if isinstance(weight, float):
@@ -84,11 +77,16 @@ def _for_each(F: Any, g: Any, w: Any, kept: Any) -> Any:
 def _cross_entropy(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ignore_index: int = -100, reduction: str = "mean",
                    label_smoothing: float = 0.0, every: bool = False) -> Any:
     wide = _wide(F, x)
-    peak, total, kept_e = F.totals(wide, dim)
+    peak, total, e = F.totals(wide, dim)
     index, kept, there = _places(F, x, target, dim, ignore_index, every)
-    logs, top = F.reshape(F.log(total), target.shape), peak if isinstance(peak, float) else F.reshape(peak, target.shape)
+    places = F.places(index, x.shape, dim)
+    logs = F.reshape(F.log(total), target.shape)
+    if isinstance(peak, float):
+        loss = F.maximum(logs - F.at(wide, places), 0)                   # below 0 is rounding
+    else:
+        loss = logs - (F.at(wide, places) - F.reshape(peak, target.shape))
     w = _counts(F, wide, index, kept, weight)
-    loss = _weighed(F, logs - (_at(F, wide, index, dim) - top), w, kept, there)
+    loss = _weighed(F, loss, w, kept, there)
     if label_smoothing:
         each = _along(F, weight, x, dim)
         whole = float(x.shape[dim]) if isinstance(weight, float) else F.sum(weight)
@@ -96,10 +94,10 @@ def _cross_entropy(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ig
         smooth = (label_smoothing / x.shape[dim]) * (smooth if kept is None else F.where(kept, smooth, 0.0))
         loss = (1 - label_smoothing) * loss + smooth
     loss = _reduced(F, loss, _total(F, w, index), reduction)
-    return loss if wide is x else F.cast(loss, x.dtype), peak, total, kept_e
+    return loss if wide is x else F.cast(loss, x.dtype), peak, total, e, 0.0 if isinstance(e, float) else places
 
 
-def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, total: Any, kept_e: Any, *, dim: int,
+def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, total: Any, e: Any, places: Any, *, dim: int,
                 ignore_index: int, reduction: str, label_smoothing: float, every: bool) -> Any:
     """p - onehot, weighted; smoothing adds (p sum(w) - w) of the even distribution."""
     wide = _wide(F, x)
@@ -118,13 +116,14 @@ def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, tot
         gx = F.scatter_add(F.exp(F.log_softmax(wide, dim=dim)) * spread, dim, _axis(F, index, dim), -hit)
     else:
         spread = _axis(F, spread, dim) if spread.ndim else spread
-        gx = F.subtract_at(F.shares(wide, peak, kept_e, spread / total, dim), dim, index, hit)
+        gx = F.shares(wide, peak, e, spread / total, dim)
+        gx = F.subtract_at(gx, F.places(index, x.shape, dim) if isinstance(places, float) else places, hit)
     if label_smoothing:
         gx = gx - even * _along(F, weight, x, dim)
     return gx if wide is x else F.cast(gx, x.dtype)
 
 
-_by_index = op("cross_entropy_weighted", _cross_entropy, _for_logits, None, None, aux=("peak", "total", "kept_e"))
+_by_index = op("cross_entropy_weighted", _cross_entropy, _for_logits, None, None, aux=("peak", "total", "e", "places"))
 
 
 def _plain(F: Any, x: Any, target: Any, *, dim: int = 1, ignore_index: int = -100, reduction: str = "mean",
@@ -133,13 +132,13 @@ def _plain(F: Any, x: Any, target: Any, *, dim: int = 1, ignore_index: int = -10
                           label_smoothing=label_smoothing, every=every)
 
 
-def _plain_for_logits(F: Any, g: Any, x: Any, target: Any, peak: Any, total: Any, kept_e: Any, *, dim: int, ignore_index: int,
-                      reduction: str, label_smoothing: float, every: bool) -> Any:
-    return _for_logits(F, g, x, target, 1.0, peak, total, kept_e, dim=dim, ignore_index=ignore_index, reduction=reduction,
+def _plain_for_logits(F: Any, g: Any, x: Any, target: Any, peak: Any, total: Any, e: Any, places: Any, *, dim: int,
+                      ignore_index: int, reduction: str, label_smoothing: float, every: bool) -> Any:
+    return _for_logits(F, g, x, target, 1.0, peak, total, e, places, dim=dim, ignore_index=ignore_index, reduction=reduction,
                        label_smoothing=label_smoothing, every=every)
 
 
-_by_plain_index = op("cross_entropy", _plain, _plain_for_logits, None, aux=("peak", "total", "kept_e"))
+_by_plain_index = op("cross_entropy", _plain, _plain_for_logits, None, aux=("peak", "total", "e", "places"))
 _by_plain_index.free = _by_index.free = 2                 # the target's dtype is its own
 
 
@@ -191,7 +190,7 @@ def _nll(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ignore_index
     wide = _wide(F, x)
     index, kept, there = _places(F, x, target, dim, ignore_index, every)
     w = _counts(F, wide, index, kept, weight)
-    loss = _weighed(F, -_at(F, wide, index, dim), w, kept, there)
+    loss = _weighed(F, -F.at(wide, F.places(index, x.shape, dim)), w, kept, there)
     return F.cast(_reduced(F, loss, _total(F, w, index), reduction), x.dtype)
 
 
