@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..dtypes import float32, is_half
+from .blocks import Blocks
 from .layout import empty_alike, zeros_alike
 from .resampling import Map, linear_map
 from .windows import Windows, at, counts, rows, taps
@@ -15,13 +16,12 @@ from .windows import Windows, at, counts, rows, taps
 LONG = 8                                 # windows side by side from which on a reduction beats a pass for each element
 
 
-class Averaging:
+class Averaging(Blocks):
     """The part of the vocabulary behind average pooling. `windows` are those along the last axes.
 
     `divisor` is a number, or None for how many elements a window has: with `include_pad`, those of the padding too.
     """
 
-    xp: Any
     _mapped: Any
 
     def avg_pool(self, x: Any, windows: Sequence[Windows], divisor: float | None = None, include_pad: bool = True) -> Any:
@@ -33,8 +33,7 @@ class Averaging:
             y = self.xp.matmul(long, self.xp.ones(long.shape[1], y.dtype))
             y = y.reshape(*x.shape[:-len(windows)], *[w.out for w in windows])
         else:
-            for dim, w in enumerate(windows, -len(windows)):
-                y = self._sums(y, dim, w)
+            y, = self.in_blocks(lambda part: (self._all_sums(part, windows),), y, len(windows))
         y /= self._divisor(windows, divisor, include_pad, y)
         return y.astype(dtype, copy=False)
 
@@ -48,9 +47,18 @@ class Averaging:
             long = self.xp.empty((*lead, math.prod(w.kernel for w in windows)), dtype)
             long[...] = y.reshape(*lead, 1)
             return long.reshape(*g.shape[:-len(windows)], *[w.n for w in windows])
-        for dim in range(-1, -1 - len(windows), -1):
-            y = self._spread(y, dim, windows[dim])
+        y, = self.in_blocks(lambda part: (self._spread_all(part, windows),), y, len(windows))
         return y.astype(dtype, copy=False)
+
+    def _all_sums(self, x: Any, windows: Sequence[Windows]) -> Any:
+        for dim, w in enumerate(windows, -len(windows)):
+            x = self._sums(x, dim, w)
+        return x
+
+    def _spread_all(self, g: Any, windows: Sequence[Windows]) -> Any:
+        for dim in range(-1, -1 - len(windows), -1):
+            g = self._spread(g, dim, windows[dim])
+        return g
 
     def _sums(self, x: Any, dim: int, w: Windows) -> Any:
         if not w.even:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from .blocks import Blocks
 from .layout import empty_alike, zeros_alike
 from .windows import Windows, at, first_taps, rows, taps
 
@@ -17,11 +18,10 @@ FEW = 9                                  # taps up to which going through them b
 LONG = 8                                 # windows side by side from which on argmax beats going through the taps
 
 
-class Pooling:
+class Pooling(Blocks):
     """The part of the vocabulary behind max pooling. `windows` are those along the last axes."""
 
     xp: Any
-    tile: int
     add_at: Any
 
     def without_nan(self, x: Any) -> bool:
@@ -40,25 +40,8 @@ class Pooling:
             n, kernel = (math.prod(sizes) for sizes in (x.shape[-len(windows):], [w.kernel for w in windows]))
             windows = (Windows(n, windows[0].out, kernel, kernel),)
             x = x.reshape(*lead, n)
-        flat = x.reshape(-1, *x.shape[-len(windows):]) if x.size and x.flags.c_contiguous else x
-        y = which = None
-        for start, end in self._blocks(flat):
-            part, numbers = self._max_pool(flat[start:end], windows, dtype)
-            if end - start == len(flat):
-                y, which = part, numbers
-                break
-            if y is None:
-                y = empty_alike(self.xp, part, (len(flat), *part.shape[1:]))
-                which = None if numbers is None else empty_alike(self.xp, part, y.shape, dtype)
-            y[start:end] = part
-            if numbers is not None:
-                which[start:end] = numbers
+        y, which = self.in_blocks(lambda part: self._max_pool(part, windows, dtype), x, len(windows))
         return y.reshape(shape), which if which is None else which.reshape(shape)
-
-    def _blocks(self, x: Any) -> list[tuple[int, int]]:
-        """(start, end) of parts of x that stay in the cache while they are read several times."""
-        step = max(1, 2 * self.tile * len(x) // max(x.size, 1))
-        return [(start, min(start + step, len(x))) for start in range(0, max(len(x), 1), step)]
 
     def _max_pool(self, x: Any, windows: Sequence[Windows], dtype: str | None) -> tuple[Any, Any]:
         which, unit = None, 1
@@ -161,7 +144,7 @@ class Pooling:
         else:
             parts = y
         apart = all(w.apart for w in windows)
-        for start, end in self._blocks(parts):
+        for start, end in self.blocks(parts):
             self._scatter_into(parts[start:end], g[start:end], which[start:end], windows, apart)
         return y
 

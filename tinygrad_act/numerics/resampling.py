@@ -1,8 +1,8 @@
 """Resampling along axes by weighted sums: images enlarged and reduced.
 
-A Map is a sparse matrix for one axis, as strokes: (outputs, inputs, weights), each element of which stands for one product,
-with no output twice in a stroke. Where outputs and inputs are evenly spaced they are slices, so enlarging by 2 takes a
-few operations on whole arrays. The adjoint is the same for the transposed matrix.
+A Map is a sparse matrix for one axis, as strokes: (outputs, their taps), a tap being (where it lies for each output,
+weights). No output is in two strokes. Where outputs and taps are evenly spaced they are slices, so enlarging by 2 takes
+a few operations on whole arrays. The adjoint is the same for the transposed matrix.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..dtypes import float32, is_half
+from .blocks import Blocks
 from .layout import Selection, empty_alike, zeros_alike
 from .windows import at
 
@@ -25,9 +26,7 @@ PHASES = 8                                                  # periods up to whic
 
 class Stroke(NamedTuple):
     outs: Selection
-    ins: Selection
-    weights: Weights
-    first: bool                                             # the first for its outputs: nothing is there yet to add to
+    taps: tuple[tuple[Selection, Weights], ...]
 
 
 class Map(NamedTuple):
@@ -43,39 +42,53 @@ class Map(NamedTuple):
         return Map(self.out, self.n, self.back, self.forth)
 
 
-class Resampling:
+class Resampling(Blocks):
     """The part of the vocabulary behind interpolation. `maps` are those along the last axes."""
 
-    xp: Any
-
     def resample(self, x: Any, maps: Sequence[Map]) -> Any:
-        """Each axis by its map: first those that make x smaller, last those that make it larger."""
+        """Each axis by its map."""
         dtype = x.dtype
         y = x.astype(float32) if is_half(dtype) else x
-        for dim, m in sorted(enumerate(maps, -len(maps)), key=lambda pair: pair[1].out / max(pair[1].n, 1)):
-            y = self._mapped(y, dim, m)
+        order = sorted(enumerate(maps, -len(maps)), key=_first_the_smaller)
+        y, = self.in_blocks(lambda part: (self._all_mapped(part, order),), y, len(maps))
         return y.astype(dtype, copy=y is x)
 
     def unresample(self, g: Any, maps: Sequence[Map]) -> Any:
         """The adjoint of resample."""
         return Resampling.resample(self, g, [m.transposed for m in maps])
 
+    def _all_mapped(self, x: Any, maps: Sequence[tuple[int, Map]]) -> Any:
+        for dim, m in maps:
+            x = self._mapped(x, dim, m)
+        return x
+
     def _mapped(self, x: Any, dim: int, m: Map) -> Any:
         shape = list(x.shape)
         shape[dim] = m.out
-        started = sum(_length(s.outs) for s in m.forth if s.first)
-        y = (empty_alike if started == m.out else zeros_alike)(self.xp, x, tuple(shape))
-        for outs, ins, weights, first in m.forth:
-            here, part = at(x.ndim, dim, outs), x[at(x.ndim, dim, ins)]
-            if type(weights) is tuple:
-                part = part * self.xp.asarray(weights, x.dtype).reshape((-1,) + (1,) * (-1 - dim))
-            elif weights != 1:
-                part = part * weights
-            if first:
-                y[here] = part
-            else:
-                y[here] += part
+        filled = sum(_length(s.outs) for s in m.forth) == m.out
+        y = (empty_alike if filled else zeros_alike)(self.xp, x, tuple(shape))
+        for outs, taps in m.forth:
+            total = None
+            for ins, weights in taps:
+                part = x[at(x.ndim, dim, ins)]
+                if type(weights) is tuple:
+                    part = part * self.xp.asarray(weights, x.dtype).reshape((-1,) + (1,) * (-1 - dim))
+                elif weights != 1:
+                    part = part * weights
+                elif len(taps) > 1 and total is None:
+                    part = self.xp.array(part)
+                if total is None:
+                    total = part
+                else:
+                    total += part
+            y[at(x.ndim, dim, outs)] = total
         return y
+
+
+def _first_the_smaller(axis: tuple[int, Map]) -> tuple[float, int]:
+    """In which order axes are mapped: those that shrink, the first first (whose rows lie in one piece); then the last first."""
+    dim, m = axis
+    return m.out / max(m.n, 1), dim if m.out < m.n else -dim
 
 
 def _length(selection: Selection) -> int:
@@ -84,58 +97,57 @@ def _length(selection: Selection) -> int:
 
 # ------------------------------------------------------------------------------------------------ making maps
 def linear_map(n: int, out: int, entries: Iterable[Entry]) -> Map:
-    """The map of the entries; those of one output and one input are added up."""
+    """The map of the entries; those of one output and one input are added up, and zeros left out."""
     summed: dict[tuple[int, int], float] = {}
     for o, i, w in entries:
         summed[o, i] = summed.get((o, i), 0.0) + w
-    return Map(n, out, _strokes(sorted([(o, i, w) for (o, i), w in summed.items()]), out),
-               _strokes(sorted([(i, o, w) for (o, i), w in summed.items()]), n))
+    found = [(o, i, w) for (o, i), w in summed.items() if w]
+    return Map(n, out, _strokes(sorted(found), out), _strokes(sorted([(i, o, w) for o, i, w in found]), n))
 
 
 def _strokes(entries: list[Entry], out: int) -> tuple[Stroke, ...]:
     """Entries, sorted, as few strokes: evenly spaced ones if some period makes them few, else by lists of positions."""
-    ranks: list[list[Entry]] = []                           # the first of each output, the second, ...
-    rank, last = 0, -1
-    for entry in entries:
-        rank = rank + 1 if entry[0] == last else 0
-        last = entry[0]
-        if rank == len(ranks):
-            ranks.append([])
-        ranks[rank].append(entry)
-    best: list[tuple[Any, bool]] | None = None
-    for period in range(1, min(PHASES, max(out, 1)) + 1):
-        runs = [(run, k == 0) for k, row in enumerate(ranks) for phase in range(period)
-                for run in _runs([e for e in row if e[0] % period == phase])]
+    rows: dict[int, list[tuple[int, float]]] = {}           # the taps of each output
+    for o, i, w in entries:
+        rows.setdefault(o, []).append((i, w))
+    best: list[list[int]] | None = None
+    for period in range(1, min(PHASES, out) + 1):
+        runs = [run for phase in range(period) for run in _runs([o for o in rows if o % period == phase], rows)]
         if best is None or len(runs) < len(best):
             best = runs
-    if best and len(best) <= 4 * PHASES:
-        return tuple([Stroke(_slice([e[0] for e in run]), _slice([e[1] for e in run]), _weights(run), first) for run, first in best])
-    return tuple([Stroke(tuple([e[0] for e in row]), tuple([e[1] for e in row]), _weights(row), k == 0) for k, row in enumerate(ranks)])
+    if best is None or len(best) > 3 * PHASES:
+        counts = sorted({len(taps) for taps in rows.values()})
+        best = [[o for o in rows if len(rows[o]) == count] for count in counts]
+    return tuple([Stroke(_selection(run), tuple([(_selection([rows[o][k][0] for o in run]), _weights([rows[o][k][1] for o in run]))
+                                                 for k in range(len(rows[run[0]]))])) for run in best])
 
 
-def _runs(row: list[Entry]) -> Iterable[list[Entry]]:
-    """Cut where the outputs or the inputs stop being evenly spaced."""
-    run: list[Entry] = []
-    for entry in row:
-        if len(run) == 1:
-            even = entry[1] > run[0][1]
-        else:
-            even = not run or (entry[0] - run[-1][0], entry[1] - run[-1][1]) == (run[1][0] - run[0][0], run[1][1] - run[0][1])
-        if not even:
-            yield run
-            run = []
-        run.append(entry)
+def _runs(outputs: list[int], rows: dict[int, list[tuple[int, float]]]) -> Iterable[list[int]]:
+    """Cut where the number of taps changes, or where they stop being evenly spaced."""
+    run: list[int] = []
+    even: list[int] = []                                    # how far it is from output to output, and from tap to tap
+    for o in outputs:
+        if run:
+            here, before = [i for i, _ in rows[o]], [i for i, _ in rows[run[-1]]]
+            steps = [o - run[-1], *[a - b for a, b in zip(here, before, strict=False)]]
+            if len(here) != len(before) or min(steps) < 1 or (len(run) > 1 and steps != even):
+                yield run
+                run = []
+            even = steps
+        run.append(o)
     if run:
         yield run
 
 
-def _slice(positions: list[int]) -> slice:
+def _selection(positions: list[int]) -> Selection:
+    """A slice if they are evenly spaced."""
     step = positions[1] - positions[0] if len(positions) > 1 else 1
-    return slice(positions[0], positions[-1] + 1, step)
+    if step > 0 and positions == list(range(positions[0], positions[-1] + 1, step)):
+        return slice(positions[0], positions[-1] + 1, step)
+    return tuple(positions)
 
 
-def _weights(row: list[Entry]) -> Weights:
-    weights = [w for _, _, w in row]
+def _weights(weights: list[float]) -> Weights:
     return weights[0] if max(weights) - min(weights) < 1e-12 else tuple(weights)
 
 
