@@ -20,7 +20,7 @@ DTYPES = {"bfloat16", "bool", "double", "float", "float16", "float32", "float64"
 OWN: dict[str, set[str]] = {
     "": {"Elementwise", "Function", "Op", "activations", "backend", "datasets", "errors", "one_hot", "study", "train"},
     "autograd": {"is_anomaly_enabled", "is_grad_enabled", "once_differentiable"},
-    "autograd.functional": set(), "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "optim": {"LAMB", "LARS", "Lion"},
+    "autograd.functional": set(), "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "nn.utils.rnn": set(), "optim": {"LAMB", "LARS", "Lion"},
     "optim.lr_scheduler": set(), "optim.swa_utils": set(),
     "nn.parameter": set(), "utils": set(), "utils.checkpoint": set(), "utils.data": set(),
     "nn": {"Activation", "LearnedPositionalEncoding", "RotaryPositionalEncoding", "SinusoidalPositionalEncoding", "summary", *(r.module for r in ta.activations.catalogue.values())},

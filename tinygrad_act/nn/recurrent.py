@@ -17,7 +17,7 @@ from . import functional as F
 from . import init
 from .module import Module
 from .parameter import Parameter
-from .utils.rnn import PackedSequence, sizes_of
+from .utils.rnn import PackedSequence
 
 # mode -> (the layer's op, how many gates, how many states)
 MODES: dict[str, tuple[Any, int, int]] = {
@@ -170,7 +170,7 @@ class RNNBase(Module):
                              "" if packed or self.input_size not in x.shape else
                              f"axis {x.shape.index(self.input_size)} has that size: permute the input")
         if packed:
-            return x, sizes_of(input)
+            return x, input._sizes()
         if x.ndim == 2:
             x = x.unsqueeze(1)
         elif self.batch_first:

@@ -113,7 +113,8 @@ def _back(F: Any, g: Any, h0: Any, c0: Any, w_hh: Any, w_hr: Any, z: Any, cells:
     found, dz = before(F, c0, cells, order), F.new(z.shape, z.dtype)
     gates = F.permute(F.reshape(dz, (z.shape[0], 4, size)), (1, 0, 2))
     dh0, dc0 = F.new(h0.shape, h0.dtype), F.new(c0.shape, c0.dtype)
-    dhs, outputs = (F.new(gy.shape, gy.dtype), F.new(cells.shape, cells.dtype)) if project else (None, None)
+    dhs: Any = F.new(gy.shape, gy.dtype) if project else None
+    outputs: Any = F.new(cells.shape, cells.dtype) if project else None
     n = order[-1][1] - order[-1][0]
     dh, dc = F.copy(gh[:n]), F.copy(gc[:n])
     for first, end, group in groups(order, 4 * size):

@@ -52,6 +52,15 @@ class PackedSequence(_Packed):
             unsorted_indices = invert_permutation(sorted_indices)
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
+    def _sizes(self) -> tuple[Any, ...]:
+        """batch_sizes as ints, once they are seen to fit the data."""
+        sizes = tuple(self.batch_sizes.tolist())
+        if not sizes or sizes[-1] < 1 or any(a < b for a, b in pairwise(sizes)) or sum(sizes) != self.data.shape[0]:
+            raise ShapeError("PackedSequence", f"batch_sizes {sizes} for data of shape {self.data.shape}"[:120],
+                             "they must not grow, and their sum must be the number of rows",
+                             "make it with nn.utils.rnn.pack_padded_sequence")
+        return sizes
+
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
         """`data` on another device or of another dtype, the indices with it; itself if nothing changes."""
         data = self.data.to(*args, **kwargs)
@@ -73,17 +82,37 @@ class PackedSequence(_Packed):
         """Is `data` on a GPU?"""
         return self.data.device.type == "cuda"
 
+    def double(self) -> PackedSequence:
+        """With `data` as float64."""
+        return self.to("float64")
 
-def _converter(name: str, dtype: str) -> None:
-    def convert(self: PackedSequence) -> PackedSequence:
-        return self.to(dtype)
-    convert.__name__, convert.__doc__ = name, f"With `data` as {dtype}."
-    setattr(PackedSequence, name, convert)
+    def float(self) -> PackedSequence:
+        """With `data` as float32."""
+        return self.to("float32")
 
+    def half(self) -> PackedSequence:
+        """With `data` as float16."""
+        return self.to("float16")
 
-for _name, _dtype in {"double": "float64", "float": "float32", "half": "float16", "long": "int64", "int": "int32",
-                      "short": "int16", "char": "int8", "byte": "uint8"}.items():
-    _converter(_name, _dtype)
+    def long(self) -> PackedSequence:
+        """With `data` as int64."""
+        return self.to("int64")
+
+    def int(self) -> PackedSequence:
+        """With `data` as int32."""
+        return self.to("int32")
+
+    def short(self) -> PackedSequence:
+        """With `data` as int16."""
+        return self.to("int16")
+
+    def char(self) -> PackedSequence:
+        """With `data` as int8."""
+        return self.to("int8")
+
+    def byte(self) -> PackedSequence:
+        """With `data` as uint8."""
+        return self.to("uint8")
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
@@ -167,7 +196,7 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, pad
     if not isinstance(sequence, PackedSequence):
         raise ArgumentError("pad_packed_sequence", type(sequence).__name__, "it takes a PackedSequence",
                             "make one with nn.utils.rnn.pack_padded_sequence")
-    sizes = sizes_of(sequence)
+    sizes = sequence._sizes()
     if total_length is not None and total_length < len(sizes):
         raise ArgumentError("pad_packed_sequence", f"total_length={total_length}",
                             f"the longest sequence has {len(sizes)} steps")
@@ -177,16 +206,6 @@ def pad_packed_sequence(sequence: PackedSequence, batch_first: bool = False, pad
         y = ops.index_select(y, 1, sequence.unsorted_indices)
         lengths = [lengths[i] for i in sequence.unsorted_indices.tolist()]
     return y.transpose(0, 1) if batch_first else y, ops.tensor(lengths, device="cpu")
-
-
-def sizes_of(sequence: PackedSequence) -> tuple[int, ...]:
-    """Its batch_sizes as ints, once they are seen to fit its data."""
-    sizes = tuple(sequence.batch_sizes.tolist())
-    if not sizes or sizes[-1] < 1 or any(a < b for a, b in pairwise(sizes)) or sum(sizes) != len(sequence.data):
-        raise ShapeError("PackedSequence", f"batch_sizes {sizes} for data of shape {sequence.data.shape}"[:120],
-                         "they must not grow, and their sum must be the number of rows",
-                         "make it with nn.utils.rnn.pack_padded_sequence")
-    return sizes
 
 
 def pad_sequence(sequences: Tensor | Iterable[Tensor], batch_first: bool = False, padding_value: float = 0.0,
