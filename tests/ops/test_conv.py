@@ -134,6 +134,28 @@ def test_blocks_of_images_and_rows_make_no_difference(stride: int, span: int, co
         np.testing.assert_allclose(a, b, atol=1e-12)
 
 
+@pytest.mark.parametrize("given", [{}, {"padding": 1}, {"stride": (1, 2)}, {"groups": 2}])
+def test_few_channels_of_larger_images(given: dict[str, Any]) -> None:
+    """Where what a kernel sees is small, products are written straight into the result."""
+    x, w, bias = numbers(3, 2, 26, 60), numbers(24, 2 // given.get("groups", 1), 3, 3, seed=1), numbers(24, seed=2)
+    y = F.conv2d(x, w, bias, **given)
+    settings = [(2 * (v,))[:2] if isinstance(v, int) else v for v in (given.get("stride", 1), given.get("padding", 0), 1)]
+    expected = slowly(host(x), host(w), *settings, given.get("groups", 1)) + host(bias)[:, None, None]
+    np.testing.assert_allclose(host(y), expected, atol=1e-12)
+    g = numbers(*y.shape, seed=3, grad=False)
+    y.backward(g)
+    product = ((y - bias[:, None, None]) * g).sum().item()
+    for t in (x, w):                                         # which is linear in each of them
+        assert (t.grad * t).sum().item() == pytest.approx(product)
+    np.testing.assert_allclose(host(bias.grad), host(g).sum((0, 2, 3)), atol=1e-10)
+
+
+def test_no_channels_leave_the_bias() -> None:
+    bias = numbers(3)
+    y = F.conv2d(numbers(2, 0, 4, 4), numbers(3, 0, 2, 2), bias)
+    assert y.shape == (2, 3, 3, 3) and (y == bias[:, None, None]).all().item()
+
+
 def test_a_result_is_in_one_piece() -> None:
     y = F.conv2d(numbers(2, 3, 6, 6), numbers(4, 3, 3, 3))
     assert y.is_contiguous() and y.view(-1, 4 * 4 * 4).shape == (2, 64)

@@ -25,7 +25,8 @@ class Frame(NamedTuple):
     """Where the taps of a kernel lie on a padded image, and how the columns of what they see are arranged.
 
     With steps of 1 the columns are those of the padded image, its margins included: what a tap sees is then one run
-    of memory, and the columns that are too many are left out of the result.
+    of memory, and the columns that are too many are left out of the result. Not so for kernels that see little: writing
+    that out in short runs takes less than arranging the result, which is then the product itself.
     """
 
     flat: bool                         # are the columns those of the padded image?
@@ -41,8 +42,11 @@ class Frame(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1024)
-def frame(image: Shape, kernel: Shape, size: Shape, stride: Shape, padding: Shape, dilation: Shape) -> Frame:
-    """The frame of `kernel` moving over `image` to make a result of `size`. Padding may be negative: then the image begins before."""
+def frame(image: Shape, kernel: Shape, size: Shape, stride: Shape, padding: Shape, dilation: Shape, exact: bool) -> Frame:
+    """The frame of `kernel` moving over `image` to make a result of `size`; `exact`: with its columns and no others.
+
+    Padding may be negative: then the image begins before.
+    """
     padded = tuple((n - 1) * s + (k - 1) * d + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
     inside, part = [], []
     for n, p, width in zip(image, padding, padded, strict=True):
@@ -51,7 +55,7 @@ def frame(image: Shape, kernel: Shape, size: Shape, stride: Shape, padding: Shap
         part.append(slice(low - p, max(low, high) - p) if high > low else slice(0, 0))
     steps = list(itertools.product(*[range(0, k * d, d) for k, d in zip(kernel, dilation, strict=True)]))
     run = (size[0], *padded[1:])
-    if max(stride) == 1 and math.prod(run) <= WASTE * math.prod(size):
+    if not exact and max(stride) == 1 and math.prod(run) <= WASTE * math.prod(size):
         pitches = [math.prod(padded[i + 1:]) for i in range(len(padded))]
         length = sum((n - 1) * pitch for n, pitch in zip(size, pitches, strict=True)) + 1
         starts = [sum(map(int.__mul__, step, pitches)) for step in steps]
@@ -89,12 +93,18 @@ class Block(NamedTuple):
         """The block's part of the result, channels first."""
         return _turned(y[self.images, :, self.rows])
 
+    def matrices(self, y: Any, groups: int, dtype: Any) -> Any:
+        """The block's part of the result as its matrix products lie, (products, groups, results, columns); None if it does not."""
+        if self.products != self.number or self.frame.grid != y.shape[2:] or y.dtype != dtype or not y.flags.c_contiguous:
+            return None
+        return y[self.images].reshape(self.number, groups, y.shape[1] // groups, math.prod(self.frame.grid))
+
 
 Compute = Callable[[Block, Room], None]
 
 
 def blocks(span: int, columns: int, depth: int, images: int, image: Shape, kernel: Shape, size: Shape, stride: Shape,
-           padding: Shape, dilation: Shape) -> Iterator[Block]:
+           padding: Shape, dilation: Shape, exact: bool) -> Iterator[Block]:
     """A convolution in parts that take about `span` bytes, `depth` of them a column, for products of about `columns`."""
     row, height = math.prod(size[1:]), size[0]
     together = min(max(columns // (row * height), 1), images)                # images in one product
@@ -105,7 +115,7 @@ def blocks(span: int, columns: int, depth: int, images: int, image: Shape, kerne
     for start, number in _parts(images, wide, together):
         for first, now in _parts(height, tall, rows):
             products = -(-number // together) if now == height else -(-now // rows)
-            f = frame(image, kernel, (now, *size[1:]), stride, (padding[0] - first * stride[0], *padding[1:]), dilation)
+            f = frame(image, kernel, (now, *size[1:]), stride, (padding[0] - first * stride[0], *padding[1:]), dilation, exact)
             yield Block(slice(start, start + number), slice(first, first + now), number, products, f)
 
 
@@ -137,18 +147,21 @@ class Convolutions:
         xp, dtype, kernel = self.xp, _wide(x.dtype), w.shape[2:]
         w = _matrices(w.astype(dtype, copy=False), groups)
         y = xp.empty((x.shape[0], groups * w.shape[1], *size), x.dtype)
-        if w.size == 0 or x.size == 0:
-            y.fill(0)
         if bias is not None:
             bias = bias.astype(dtype, copy=False).reshape(groups, -1, 1)
+        if x.size == 0:
+            y[...] = 0 if bias is None else bias.reshape(-1, *(1,) * len(size))
 
         def compute(block: Block, room: Room) -> None:
-            f = block.frame
-            z = room.get(xp, "result", (groups, w.shape[1], block.number * math.prod(f.grid)), dtype)
-            self._product(w, self._seen(block, room, x, groups, dtype), z, block.products)
+            f, z, result = block.frame, block.matrices(y, groups, dtype), None
+            if z is None:
+                result = room.get(xp, "result", (groups, w.shape[1], block.number * math.prod(f.grid)), dtype)
+                z = _split(result, block.products)
+            self._product(w, _split(self._seen(block, room, x, groups, dtype), block.products), z)
             if bias is not None:
                 z += bias
-            block.of(y)[...] = z.reshape(y.shape[1], block.number, *f.grid)[(ALL, ALL, *f.kept)]
+            if result is not None:
+                block.of(y)[...] = result.reshape(y.shape[1], block.number, *f.grid)[(ALL, ALL, *f.kept)]
 
         self._each(compute, y, x, w, kernel, stride, padding, dilation)
         return y
@@ -167,7 +180,7 @@ class Convolutions:
             place = y[(block.images, ALL, *block.frame.part)]
             xp.add(place, _turned(image[(ALL, ALL, *block.frame.inside)]), out=place)
 
-        self._each(compute, g, y, w, kernel, stride, padding, dilation)
+        self._each(compute, g, y, w, kernel, stride, padding, dilation, exact=False)
         return y.astype(g.dtype, copy=False)
 
     def convolution_weight(self, g: Any, x: Any, *, size: Shape, stride: Shape, padding: Shape, dilation: Shape,
@@ -177,9 +190,11 @@ class Convolutions:
         y = xp.zeros((groups, math.prod(shape[1:]), shape[0] // groups), dtype)
 
         def compute(block: Block, room: Room) -> None:
-            columns = self._columns(block, room, g, groups, dtype, False)
+            columns = block.matrices(g, groups, dtype)
+            if columns is None:
+                columns = _split(self._columns(block, room, g, groups, dtype, False), block.products)
             seen = _split(self._seen(block, room, x, groups, dtype), block.products)
-            part = xp.matmul(seen, _split(columns, block.products).transpose(0, 1, 3, 2)).sum(0, dtype)
+            part = xp.matmul(seen, columns.transpose(0, 1, 3, 2)).sum(0, dtype)
             if "sum" in room:
                 room["sum"] += part
             else:
@@ -191,12 +206,13 @@ class Convolutions:
 
     # ------------------------------------------------------------------------------------------------- the parts
     def _each(self, compute: Compute, g: Any, x: Any, w: Any, kernel: Shape, stride: Shape, padding: Shape,
-              dilation: Shape) -> list[Room]:
-        """Compute block after block of a convolution with images x, a result like g and a kernel like w."""
+              dilation: Shape, exact: bool = True) -> list[Room]:
+        """Compute block after block of a convolution with images x, a result like g and a kernel like w; `exact` if that is quicker."""
         if g.size == 0 or x.size == 0 or w.size == 0:
             return []
+        exact = exact and w.shape[2] <= w.shape[1] and self.columns < 2 * math.prod(g.shape[2:]) <= 4 * self.columns
         depth = (math.prod(w.shape[:2]) + w.shape[0] * w.shape[2]) * x.dtype.itemsize
-        every = blocks(self.span, self.columns, depth, g.shape[0], x.shape[2:], kernel, g.shape[2:], stride, padding, dilation)
+        every = blocks(self.span, self.columns, depth, g.shape[0], x.shape[2:], kernel, g.shape[2:], stride, padding, dilation, exact)
         images = [list(same) for _, same in itertools.groupby(every, key=lambda block: block.images.start)]
         return self.share(compute, images, g.shape[0] * math.prod(g.shape[2:]) * depth)
 
@@ -208,12 +224,9 @@ class Convolutions:
                 compute(block, room)
         return [room]
 
-    def _product(self, a: Any, b: Any, out: Any, parts: int) -> None:
-        """A matrix product a group, in `parts` of the columns; that of a column and a row is a multiplication, which is quicker."""
-        if a.shape[2] == 1:
-            self.xp.multiply(a, b, out=out)
-        else:
-            self.xp.matmul(a, _split(b, parts), out=_split(out, parts))
+    def _product(self, a: Any, b: Any, out: Any) -> None:
+        """A matrix product a group; that of a column and a row is a multiplication, which is quicker."""
+        (self.xp.multiply if a.shape[2] == 1 else self.xp.matmul)(a, b, out=out)
 
     def _seen(self, block: Block, room: Room, x: Any, groups: int, dtype: Any) -> Any:
         """What each tap sees of each channel, a row each: (groups, channels and taps, columns)."""
@@ -245,7 +258,7 @@ class Convolutions:
         view = image.reshape(channels, block.number, *f.view)
         if not f.flat:
             seen = room.get(xp, "seen", (groups, depth, count), columns.dtype)
-            self._product(across, columns, seen, block.products)
+            self._product(across, _split(columns, block.products), _split(seen, block.products))
             seen = seen.reshape(channels, len(f.taps), block.number, *f.columns)
             image.fill(0)
             for i, tap in enumerate(f.taps):
@@ -255,7 +268,8 @@ class Convolutions:
         # Each tap's row is read from where it begins to overlap the image: before it lie zeros, the rest of the row above.
         before = -(-f.taps[-1][0].start // 16) * 16          # sixteen numbers are a cache line, or two
         memory = room.get(xp, "seen", (before + groups * depth * count,), columns.dtype)
-        self._product(across, columns, memory[before:].reshape(groups, depth, count), block.products)
+        seen = memory[before:].reshape(groups, depth, count)
+        self._product(across, _split(columns, block.products), _split(seen, block.products))
         steps = [math.prod(kernel[i + 1:]) * count - d * math.prod(f.padded[i + 1:]) for i, d in enumerate(dilation)]
         strides = (len(f.taps) * count, *steps, count // block.number, 1)
         shifted = xp.lib.stride_tricks.as_strided(memory[before:], (channels, *kernel, *view.shape[1:]),
