@@ -66,7 +66,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
             raise DTypeError(name, f"a weight of {weight.dtype} for an input of {x.dtype}", "the dtypes differ", "convert it with .to(input.dtype)")
         w = weight[target.reshape(-1)].reshape(-1, 1)
     loss = _multi_margin(x, target.reshape(-1, 1), w, p=int(p), margin=float(margin), reduction=reduction)
-    return loss.reshape(()) if input.ndim < 2 and reduction == "none" else loss
+    return loss.reshape(target.shape) if input.ndim < 2 and reduction == "none" else loss
 
 
 # ---------------------------------------------------------------------------------------------- multilabel_margin
