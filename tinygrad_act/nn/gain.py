@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -60,7 +61,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None, *, computed: b
         return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity in TABLE and not computed:
         return TABLE[nonlinearity]
-    if nonlinearity == "identity" or nonlinearity.startswith("conv") and nonlinearity in TABLE:
+    if nonlinearity == "identity" or (nonlinearity.startswith("conv") and nonlinearity in TABLE):
         return 1.0
     return _computed(_record(nonlinearity).name, param)
 
@@ -144,7 +145,7 @@ def _normal_rule(edge: float, kinks: Sequence[float]) -> list[tuple[float, float
     panels = int(2 * edge / PANEL)
     ends = sorted({-edge + PANEL * i for i in range(panels + 1)} | set(kinks))
     points = []
-    for low, high in zip(ends, ends[1:], strict=False):
+    for low, high in itertools.pairwise(ends):
         half, middle = (high - low) / 2, (high + low) / 2
         for x, w in _legendre(ORDER):
             z = middle + half * x

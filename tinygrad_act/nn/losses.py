@@ -14,7 +14,7 @@ from .module import Module
 class Loss(Module):
     """What the losses have in common: `reduction`, also from the two arguments that came before it in PyTorch."""
 
-    choices = REDUCTIONS
+    choices: tuple[str, ...] = REDUCTIONS
 
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
         super().__init__()

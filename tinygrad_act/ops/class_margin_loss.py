@@ -127,7 +127,8 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | N
 # --------------------------------------------------------------------------------------------------------- checks
 def _scores(name: str, input: Tensor, target: Tensor) -> Tensor:
     """The input as (N, C)."""
-    a_tensor(name, "input", input), a_tensor(name, "target", target)
+    a_tensor(name, "input", input)
+    a_tensor(name, "target", target)
     floating(name, input)
     if target.dtype.kind not in "iu":
         raise DTypeError(name, f"targets of {target.dtype}", "class numbers are integers", "convert them with .long()")

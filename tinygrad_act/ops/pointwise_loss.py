@@ -256,7 +256,8 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     name = "binary_cross_entropy_with_logits"
     reduction = reduction_of(name, reduction, size_average, reduce)
     pair(name, input, target, equal=True)
-    floating(name, input), floating(name, target)
+    floating(name, input)
+    floating(name, target)
     if weight is None and pos_weight is None:
         return _bce_with_logits(input, target, reduction=reduction)
     for what, w in (("weight", weight), ("pos_weight", pos_weight)):
