@@ -4,8 +4,8 @@ An array is seen as (N, G, K, L): N samples of G groups of K channels of L pixel
 groups, or those of each channel over the whole batch (K is 1 then). Weight and bias have G K numbers. So LayerNorm is
 (rows, 1, features, 1), GroupNorm (N, groups, C / groups, pixels), BatchNorm (N, C, 1, pixels).
 
-Halves are computed in float32, and sums over samples carried on in float64. x - mean is worked out as such only where
-the mean is larger than the deviation: elsewhere no digits are lost in x * scale - mean * scale, which is quicker.
+Halves are computed in float32, and statistics in float64. x - mean is worked out as such only where the mean is larger
+than the deviation: elsewhere x * scale - mean * scale loses no digits, and is quicker.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from typing import Any
 from ..dtypes import float32, float64, is_half
 
 SHORT = 24                             # a channel of fewer pixels is no row by itself: a sample is
-LONG = 4096                            # the mean of a longer row is computed twice
-Pairs = list[tuple[Any, Any]]
+LONG = 4096                            # the mean of more numbers is computed twice
 
 
 class Normalising:
-    """The part of the vocabulary behind batch_norm and its kin."""
+    """The part of the vocabulary behind batch_norm and its kin. A statistic has a number a group: (N G,), or (C,)."""
 
     xp: Any
     looks = False                      # may what is done depend on numbers? On a GPU that would mean waiting for them
@@ -32,149 +31,98 @@ class Normalising:
         """The sum of a * b in each row of two matrices."""
         return self.xp.sum(a * b, axis=1)
 
-    def blend(self, y: Any, terms: list[tuple[Any, Pairs]]) -> None:
-        """y = the sum of the terms (t, pairs), each t times the sum of the outer products u v of its pairs.
+    def moments(self, x: Any, view: Any, batch: bool, centred: bool = True) -> tuple[Any, Any]:
+        """The mean and variance of each group, in float64; without `centred` None, and the mean square."""
+        groups = layout(self, x, view, batch)
+        count = max(groups.count, 1)
+        total, squares = groups.sums(lambda at: (groups.read(groups.x, at),) * 2)
+        if not centred:
+            return None, squares / count
+        mean = total / count
+        variance = squares / count - mean * mean
+        sure = self.looks and groups.x.shape[1] <= LONG
+        if not sure or not ((mean * mean <= variance) & (variance < math.inf)).all():
+            near = groups.narrow(mean)
+            total, squares = groups.sums(lambda at: (groups.less(groups.read(groups.x, at), at, near),) * 2)
+            rest = total / count
+            mean, variance = near + rest, squares / count - rest * rest
+        return mean, variance
 
-        For t, a matrix like y, None stands for 1; so it does for u (a number a row) and v (a number a column).
-        """
-        total: Any = 0.0
-        for t, pairs in terms:
-            factor: Any = 0.0
-            for u, v in pairs:
-                factor = factor + (1.0 if v is None else v) * (1.0 if u is None else u[:, None])
-            total = total + (factor if t is None else t * factor)
-        y[...] = total
-
-    # ---------------------------------------------------------------- within each sample
-    def normalise(self, x: Any, weight: Any, bias: Any, view: Any, eps: float, centred: bool = True) -> tuple[Any, Any, Any]:
-        """Each group with mean 0 (if `centred`) and variance 1, times weight, plus bias; the means; 1 / the deviations."""
-        groups = Groups(self, x, view)
+    def standardise(self, x: Any, mean: Any, scale: Any, weight: Any, bias: Any, view: Any, batch: bool) -> Any:
+        """(x - mean) * scale * weight + bias."""
+        groups = layout(self, x, view, batch)
         w, b = groups.affine(weight), groups.affine(bias)
-        y, mean, scale = self.xp.empty(groups.x.shape, x.dtype), groups.vector(), groups.vector()
+        left, away = groups.split(mean, scale)
+        scale = groups.narrow(scale)
+        shift = [] if left is None else [(-left * scale, w)]
+        factors = [groups.outer([(scale, w)]), groups.outer(shift + ([] if b is None else [(None, b)]))]
+        y, rows = groups.like()
         for at in groups.tiles():
-            t = groups.read(groups.x, at)
-            if centred:
-                mean[at], variance, t, left = self.row_moments(t)
-            else:
-                variance, left = self.row_dots(t, t) / t.shape[1], None
-            s = scale[at] = 1 / self.xp.sqrt(variance + eps)
-            shift = [] if left is None else groups.pairs(at, -left * s, w)
-            groups.write(y, at, [(t, groups.pairs(at, s, w)), (None, shift + groups.pairs(at, None, b))])
-        return y.reshape(x.shape), mean, scale
+            groups.write(rows, at, [groups.less(groups.read(groups.x, at), at, away), None], factors)
+        return y
 
-    def group_moments(self, x: Any, view: Any) -> tuple[Any, Any]:
-        """The means and variances of each sample's groups, (N, G)."""
-        groups = Groups(self, x, view)
-        mean, variance = groups.vector(), groups.vector()
+    def normalise_grad(self, g: Any, x: Any, weight: Any, mean: Any, scale: Any, view: Any, batch: bool) -> tuple[Any, Any, Any]:
+        """For x: scale (v - mean(v) - d scale² mean(v d)), where v = g weight and d = x - mean; for weight; for bias.
+
+        `mean` is None where none was subtracted.
+        """
+        groups = layout(self, x, view, batch)
+        w, seeds = groups.affine(weight), groups.aligned(g)
+        left, away = groups.split(mean, scale)
+        scale = groups.narrow(scale)
+
+        def pick(at: slice) -> tuple[Any, Any]:
+            return groups.read(seeds, at), groups.less(groups.read(groups.x, at), at, away)
+
+        across, along, to_weight, to_bias = groups.grad_sums(pick, w, left, scale)
+        share = -1 / max(groups.count, 1)
+        bend = groups.narrow(scale * scale * scale * along * share)
+        rest = None if mean is None else groups.narrow(scale * across * share)
+        rest = rest if left is None else rest - bend * left
+        factors = [groups.outer([(scale, w)]), groups.outer([(bend, None)]), groups.outer([] if rest is None else [(rest, None)])]
+        gx, rows = groups.like()
         for at in groups.tiles():
-            mean[at], variance[at], _, _ = self.row_moments(groups.read(groups.x, at))
-        return mean.reshape(view[:2]), variance.reshape(view[:2])
+            groups.write(rows, at, [*pick(at), None], factors)
+        return gx, to_weight, to_bias
 
-    def row_moments(self, t: Any) -> tuple[Any, Any, Any, Any]:
-        """The means and variances of rows; the rows, perhaps less their means; and the means still in them (None: 0)."""
-        size = t.shape[1]
-        ones = self.xp.ones(size, t.dtype)
-        mean = (t @ ones) / size
-        if self.looks and size <= LONG:
-            square = mean * mean
-            variance = self.row_dots(t, t) / size - square
-            if ((square <= variance) & (variance < math.inf)).all():
-                return mean, variance, t, mean
-        d = t - mean[:, None]
-        if size > LONG:                # a long sum's last digits: the mean distance is not quite 0 yet
-            rest = (d @ ones) / size
-            mean, d = mean + rest, d - rest[:, None]
-        return mean, self.row_dots(d, d) / size, d, None
 
-    def groups_grad(self, g: Any, x: Any, weight: Any, mean: Any, scale: Any, view: Any) -> tuple[Any, Any, Any]:
-        """For x: scale (v - mean(v) - d scale² mean(v d)), where v = g weight and d = x - mean, within each group."""
-        groups = Groups(self, x, view)
-        w, seeds = groups.affine(weight), g.reshape(groups.x.shape)
-        gx, share = self.xp.empty(groups.x.shape, x.dtype), -1 / max(groups.x.shape[1], 1)
-        for at in groups.tiles():
-            t, seed, s = groups.read(groups.x, at), groups.read(seeds, at), scale[at]
-            m = None if mean is None else mean[at]
-            if m is not None and self.far(m, s):
-                t, m = t - m[:, None], None
-            along, across = groups.sums(at, seed, t, m, s, w)
-            bend = s * s * s * along * share
-            terms = [(seed, groups.pairs(at, s, w)), (t, groups.pairs(at, bend, None))]
-            if mean is not None:
-                rest = s * across * share
-                terms.append((None, groups.pairs(at, rest if m is None else rest - bend * m, None)))
-            groups.write(gx, at, terms)
-        return gx.reshape(x.shape), *groups.totals()
-
-    def far(self, mean: Any, scale: Any) -> bool:
-        """Is the mean larger than the deviation anywhere?"""
-        return not self.looks or not (self.xp.abs(mean) * scale <= 1).all()
-
-    # ---------------------------------------------------------------- over the batch
-    def batch_moments(self, x: Any, view: Any) -> tuple[Any, Any]:
-        """The mean and variance of each channel."""
-        batch = Batch(self, x, view)
-
-        def around(mean: Any) -> tuple[Any, Any]:
-            def pick(at: Any) -> tuple[Any, Any]:
-                d = batch.less(batch.read(batch.x, at), at, mean)
-                return d, d
-            total, squares = batch.sums(pick)
-            return total / batch.count, squares / batch.count
-
-        mean, square = around(None)
-        variance = square - mean * mean
-        if not self.looks or not ((mean * mean <= variance) & (variance < math.inf)).all():
-            variance = around(batch.narrow(mean))[1]
-        return batch.narrow(mean), batch.narrow(variance)
-
-    def standardise(self, x: Any, mean: Any, scale: Any, weight: Any, bias: Any, view: Any) -> Any:
-        """(x - mean) * scale * weight + bias, for each channel."""
-        batch = Batch(self, x, view)
-        w, b = batch.affine(weight), batch.affine(bias)
-        factor, away = scale if w is None else scale * w, mean if self.far(mean, scale) else None
-        shift = b if away is not None else (0 if b is None else b) - mean * factor
-        y = self.xp.empty(batch.x.shape, x.dtype)
-        factor, shift = batch.along(factor), batch.along(shift)
-        for at in batch.tiles():
-            t = batch.less(batch.read(batch.x, at), at, away)
-            batch.put(y[at], [(t, batch.pairs(at, factor)), (None, batch.pairs(at, shift))])
-        return batch.back(y)
-
-    def batch_grad(self, g: Any, x: Any, weight: Any, mean: Any, scale: Any, view: Any) -> tuple[Any, Any, Any]:
-        """As groups_grad, with the means over the batch, which take a sweep of their own."""
-        batch = Batch(self, x, view)
-        seeds, w = batch.aligned(g), batch.affine(weight)
-        away = mean if self.far(mean, scale) else None
-        total, dots = batch.sums(lambda at: (batch.read(seeds, at), batch.less(batch.read(batch.x, at), at, away)))
-        dots = (dots - (total * mean if away is None else 0)) * scale
-        factor = scale if w is None else scale * w
-        bend = batch.narrow(factor * scale * dots) * (-1 / max(batch.count, 1))
-        rest = batch.narrow(factor * total) * (-1 / max(batch.count, 1)) - (bend * mean if away is None else 0)
-        gx = self.xp.empty(batch.x.shape, x.dtype)
-        factor, bend, rest = (batch.along(v) for v in (factor, bend, rest))
-        for at in batch.tiles():
-            t = batch.less(batch.read(batch.x, at), at, away)
-            batch.put(gx[at], [(batch.read(seeds, at), batch.pairs(at, factor)), (t, batch.pairs(at, bend)),
-                               (None, batch.pairs(at, rest))])
-        return batch.back(gx), dots, total
+def layout(F: Any, x: Any, view: Any, batch: bool) -> Any:
+    N, G, K, L = view
+    if not batch:
+        return Rows(F, x, view) if G == L == 1 else Pixels(F, x, view, False)
+    last = x.ndim > 2 and not x.flags.c_contiguous and x.transpose((0, *range(2, x.ndim), 1)).flags.c_contiguous
+    return Columns(F, x, view, last) if last or L < SHORT else Pixels(F, x, view, True)
 
 
 class Tiles:
     """A matrix, read and written a tile of rows at a time."""
 
+    most = 1 << 62                     # rows in a tile
+
     def __init__(self, F: Any, x: Any, shape: tuple[int, int]) -> None:
-        self.F, self.xp, self.x = F, F.xp, x.reshape(shape)
+        self.F, self.xp, self.shape, self.x = F, F.xp, x.shape, x.reshape(shape)
         self.half = is_half(x.dtype)
         self.wide = float32 if self.half else x.dtype
 
     def tiles(self) -> Iterator[slice]:
         rows, size = self.x.shape
-        step = max(1, self.F.rows // max(size, 1))
+        step = max(1, min(self.F.rows // max(size, 1), self.most))
         return (slice(i, i + step) for i in range(0, rows, step))
 
-    def vector(self) -> Any:
-        """A number a row, as yet unknown."""
-        return self.xp.empty(self.x.shape[0], self.wide)
+    def narrow(self, v: Any) -> Any:
+        """A statistic in the dtype of the arithmetic."""
+        return v.astype(self.wide)
+
+    def split(self, mean: Any, scale: Any) -> tuple[Any, Any]:
+        """The mean as what is left in x, and what is taken away from it first, where it is larger than the deviation: then
+        the mean as far as x's dtype holds it.
+        """
+        if mean is None:
+            return None, None
+        near = self.narrow(mean)
+        if self.F.looks and bool((self.xp.abs(mean) * scale <= 1).all()):
+            return near, None
+        return self.narrow(mean - near), near
 
     def affine(self, p: Any) -> Any:
         """A weight or bias as a vector; None for a number, which changes nothing."""
@@ -183,127 +131,176 @@ class Tiles:
     def read(self, a: Any, at: slice) -> Any:
         return a[at].astype(float32) if self.half else a[at]
 
-    def put(self, y: Any, terms: list[tuple[Any, Pairs]]) -> None:
-        """The blend of the terms, in y's place."""
-        terms = [(t, pairs) for t, pairs in terms if pairs]
-        if self.half:
-            z = self.xp.empty(y.shape, float32)
-            self.F.blend(z, terms)
-            y[...] = z
-        else:
-            self.F.blend(y, terms)
-
-
-class Groups(Tiles):
-    """A row for each group of each sample; to be blended as such, or as a row for each channel of each sample."""
-
-    def __init__(self, F: Any, x: Any, view: Any) -> None:
-        self.N, self.G, self.K, self.L = view
-        super().__init__(F, x, (self.N * self.G, self.K * self.L))
-        self.flat = self.G == self.L == 1                    # the numbers of weight are the columns'
-        rows = 1 if self.flat else self.N * self.G
-        self.to_weight, self.to_bias = (self.xp.zeros((rows, self.K), float64 if self.flat else self.wide) for _ in "wb")
-
-    def affine(self, p: Any) -> Any:
-        """For the columns; or for the channels of each row."""
-        p = super().affine(p)
-        return p if p is None or self.flat else self.F.expand(p.reshape((self.G, self.K)), (self.N, self.G, self.K)).reshape(
-            (self.N * self.G, self.K))
-
-    def pairs(self, at: slice, u: Any, p: Any) -> Pairs:
-        """The factor u p, for u a number a row (None: 1) and p what `affine` gave (None: 1)."""
-        if u is None and p is None:
-            return []
-        if self.flat:
-            return [(u, p)]
-        if p is None:
-            return [(u.repeat(self.K), None)]
-        return [((p[at] if u is None else u[:, None] * p[at]).reshape(-1), None)]
-
-    def write(self, y: Any, at: slice, terms: list[tuple[Any, Pairs]]) -> None:
-        shape = y[at].shape if self.flat else (y[at].shape[0] * self.K, self.L)
-        self.put(y[at].reshape(shape), [(None if t is None else t.reshape(shape), pairs) for t, pairs in terms])
-
-    def sums(self, at: slice, g: Any, t: Any, m: Any, s: Any, w: Any) -> tuple[Any, Any]:
-        """In each row the sums of g w d and of g w, where d is t - m; and what goes to weight and bias, to be added up."""
-        if self.flat:
-            p, w = g * t, self.xp.ones(self.K, g.dtype) if w is None else w
-            self.to_weight += s @ p if m is None else s @ p - (s * m) @ g
-            self.to_bias += self.xp.ones(g.shape[0], g.dtype) @ g
-            along, across = p @ w, g @ w
-            return along if m is None else along - m * across, across
-        shape = (g.shape[0] * self.K, self.L)
-        g, t = g.reshape(shape), t.reshape(shape)
-        total = (g @ self.xp.ones(self.L, g.dtype)).reshape((-1, self.K))
-        dots = self.F.row_dots(g, t).reshape((-1, self.K))
-        dots = dots if m is None else dots - m[:, None] * total
-        self.to_weight[at], self.to_bias[at] = s[:, None] * dots, total
-        return tuple(v.sum(1) if w is None else (v * w[at]).sum(1) for v in (dots, total))     # type: ignore[return-value]
-
-    def totals(self) -> tuple[Any, Any]:
-        """What goes to weight and bias."""
-        rows = (1 if self.flat else self.N, self.G * self.K)
-        return self.to_weight.reshape(rows).sum(0, dtype=float64), self.to_bias.reshape(rows).sum(0, dtype=float64)
-
-
-class Batch(Tiles):
-    """A row for each channel of each sample; or one for each sample, where those are short or the channels lie last."""
-
-    def __init__(self, F: Any, x: Any, view: Any) -> None:
-        N, self.C, _, L = view
-        self.count, self.shape = N * L, x.shape
-        self.last = x.ndim > 2 and not x.flags.c_contiguous and self.moved(x).flags.c_contiguous
-        if self.last:
-            N, L = N * L, 1
-        self.N, self.L, self.columns = N, L, L < SHORT
-        super().__init__(F, self.moved(x), (N, self.C * L) if self.columns else (N * self.C, L))
-
-    def moved(self, x: Any) -> Any:
-        """With the channels last, if they are so in memory."""
-        return x.transpose((0, *range(2, x.ndim), 1)) if not hasattr(self, "last") or self.last else x
-
     def aligned(self, g: Any) -> Any:
         """Another array of x's shape, as the same matrix."""
-        return self.moved(g).reshape(self.x.shape)
+        return g.reshape(self.x.shape)
 
-    def back(self, y: Any) -> Any:
-        """From the matrix to x's shape."""
-        if not self.last:
-            return y.reshape(self.shape)
-        n = len(self.shape)
-        return y.reshape((self.shape[0], *self.shape[2:], self.C)).transpose((0, n - 1, *range(1, n - 1)))
+    def like(self) -> tuple[Any, Any]:
+        """A new array like x, and the same as the matrix."""
+        y = self.xp.empty(self.shape, self.x.dtype)
+        return y, y.reshape(self.x.shape)
 
-    def narrow(self, v: Any) -> Any:
-        return v.astype(self.wide)
+    def product(self, pairs: list[tuple[Any, Any]]) -> Any:
+        """The sum of the outer products of one pair or two, as matrices to be multiplied, which is quicker than vectors along
+        short rows. In a pair None is a vector of ones.
+        """
+        left, right = self.xp.zeros((self.x.shape[0], 2), self.wide), self.xp.zeros((2, self.x.shape[1]), self.wide)
+        for i, (u, v) in enumerate(pairs):
+            left[:, i] = 1 if u is None else u
+            right[i] = 1 if v is None else v
+        return left, right
 
-    def along(self, v: Any) -> Any:
-        """A number a channel as one a row, or a column; None stays."""
-        if v is None:
-            return None
-        return v.repeat(self.L) if self.columns else self.F.expand(v, (self.N, self.C)).reshape(-1)
+    def write(self, y: Any, at: slice, terms: list[Any], factors: list[Any]) -> None:
+        """Into the rows `at` of y the sum of the terms (None: 1), each times its factor, that `product` made (None: 0)."""
+        done = [(t, f[0][at] @ f[1]) for t, f in zip(terms, factors, strict=True) if f is not None]
+        total: Any = None
+        for i, (t, part) in enumerate(done, 1):
+            if t is not None:
+                part *= t
+            if total is not None and i == len(done) and not self.half:
+                self.xp.add(total, part, out=y[at])
+                return
+            total = part if total is None else total + part
+        y[at] = total
 
-    def pairs(self, at: slice, v: Any) -> Pairs:
-        """The factor that `along` gave."""
-        return [] if v is None else [(None, v)] if self.columns else [(v[at], None)]
-
-    def less(self, t: Any, at: slice, mean: Any) -> Any:
-        """t less the mean of its channel, unless that is None."""
-        if mean is None:
-            return t
-        v = self.along(mean)
-        return t - (v if self.columns else v[at][:, None])
-
-    def sums(self, pick: Callable[[slice], tuple[Any, Any]]) -> tuple[Any, Any]:
-        """The sums of a and of a b in each channel, where pick(tile) gives a and b there; in float64."""
-        size = self.x.shape[self.columns]
-        total, dots = self.xp.zeros(size, float64), self.xp.zeros(size, float64)
+    def row_sums(self, pick: Callable[[slice], tuple[Any, Any]]) -> tuple[Any, Any]:
+        """The sums of a and of a b in each row, where pick(tile) gives a and b; in float64."""
+        rows, size = self.x.shape
+        total, dots = self.xp.empty(rows, float64), self.xp.empty(rows, float64)
+        ones = self.xp.ones(size, self.wide)
         for at in self.tiles():
             a, b = pick(at)
-            ones = self.xp.ones(a.shape[1 - self.columns], a.dtype)
-            if self.columns:
-                total += ones @ a
-                dots += ones @ (a * b)
-            else:
-                total[at], dots[at] = a @ ones, self.F.row_dots(a, b)
-        shape, axis = ((self.C, self.L), 1) if self.columns else ((self.N, self.C), 0)
-        return total.reshape(shape).sum(axis), dots.reshape(shape).sum(axis)
+            total[at], dots[at] = a @ ones, self.F.row_dots(a, b)
+        return total, dots
+
+
+class Rows(Tiles):
+    """Each row is a group, and has weights along it: LayerNorm."""
+
+    def __init__(self, F: Any, x: Any, view: Any) -> None:
+        super().__init__(F, x, (view[0], view[2]))
+        self.count = view[2]
+        self.sums = self.row_sums
+
+    def less(self, t: Any, at: slice, mean: Any) -> Any:
+        """t less the mean of its group, unless that is None."""
+        return t if mean is None else t - mean[at][:, None]
+
+    def outer(self, pairs: list[tuple[Any, Any]]) -> Any:
+        """The sum of the products of a statistic and a weight (None: 1), to be multiplied; None for none."""
+        return self.product(pairs) if pairs else None
+
+    def grad_sums(self, pick: Any, w: Any, left: Any, scale: Any) -> tuple[Any, ...]:
+        """The sums over each group of g w and of g w d, and over the samples what goes to weight and bias; d is x - mean,
+        and `left` of the mean is still in what pick(tile) gives with g.
+        """
+        rows, size = self.x.shape
+        across, along, to_weight = (self.xp.zeros(n, float64) for n in (rows, rows, size))
+        both = self.xp.ones((2, rows), self.wide)
+        both[1] = 0 if left is None else scale * left
+        under = self.xp.zeros((2, size), float64)
+        w = self.xp.ones(size, self.wide) if w is None else w
+        for at in self.tiles():
+            g, t = pick(at)
+            p = g * t
+            across[at], along[at] = g @ w, p @ w
+            to_weight += scale[at] @ p
+            under += both[:, at] @ g
+        return across, along if left is None else along - left * across, to_weight - under[1], under[0]
+
+
+class Pixels(Tiles):
+    """Each row is a channel of a sample; those of a sample's group, or of the batch, are joined: GroupNorm, BatchNorm."""
+
+    def __init__(self, F: Any, x: Any, view: Any, batch: bool) -> None:
+        self.N, self.G, self.K, L = view
+        super().__init__(F, x, (self.N * self.G * self.K, L))
+        self.batch, self.count = batch, (self.N if batch else self.K) * L
+
+    def fold(self, v: Any) -> Any:
+        """From a number a row to one a group: their sum."""
+        return v.reshape((self.N, self.G)).sum(0) if self.batch else v.reshape((self.N * self.G, self.K)).sum(1)
+
+    def spread(self, v: Any) -> Any:
+        """From a number a group to one a row."""
+        return self.each(v) if self.batch else v.repeat(self.K)
+
+    def each(self, p: Any) -> Any:
+        """From a number a channel to one a row."""
+        return self.F.expand(p, (self.N, self.G * self.K)).reshape(-1)
+
+    def sums(self, pick: Any) -> tuple[Any, Any]:
+        """As row_sums, of groups."""
+        total, dots = self.row_sums(pick)
+        return self.fold(total), self.fold(dots)
+
+    def less(self, t: Any, at: slice, mean: Any) -> Any:
+        """As that of Rows."""
+        return t if mean is None else t - self.spread(mean)[at][:, None]
+
+    def outer(self, pairs: list[tuple[Any, Any]]) -> Any:
+        """As that of Rows."""
+        found = [math.prod(v for v in (u if u is None else self.spread(u), p if p is None else self.each(p)) if v is not None)
+                 for u, p in pairs]
+        return self.product([(u, None) for u in found]) if found else None
+
+    def grad_sums(self, pick: Any, w: Any, left: Any, scale: Any) -> tuple[Any, ...]:
+        """As that of Rows."""
+        total, dots = self.row_sums(pick)
+        dots = dots if left is None else dots - self.spread(left) * total
+        w = 1 if w is None else self.each(w)
+        samples = (self.N, self.G * self.K)
+        return (self.fold(total * w), self.fold(dots * w), (dots * self.spread(scale)).reshape(samples).sum(0),
+                total.reshape(samples).sum(0))
+
+
+class Columns(Tiles):
+    """Each row is a sample, or a pixel where the channels lie last in memory: BatchNorm of few pixels."""
+
+    most = 1 << 10                     # a sum of many more rows in float32 loses digits
+
+    def __init__(self, F: Any, x: Any, view: Any, last: bool) -> None:
+        N, self.C, _, L = view
+        self.last, self.count = last, N * L
+        self.L = 1 if last else L
+        super().__init__(F, self.moved(x), (N * L, self.C) if last else (N, self.C * L))
+        self.shape = x.shape
+
+    def moved(self, x: Any) -> Any:
+        return x.transpose((0, *range(2, x.ndim), 1)) if self.last else x
+
+    def aligned(self, g: Any) -> Any:
+        return self.moved(g).reshape(self.x.shape)
+
+    def like(self) -> tuple[Any, Any]:
+        if not self.last:
+            return super().like()
+        n = len(self.shape)
+        y = self.xp.empty((self.shape[0], *self.shape[2:], self.C), self.x.dtype)
+        return y.transpose((0, n - 1, *range(1, n - 1))), y.reshape(self.x.shape)
+
+    def sums(self, pick: Any) -> tuple[Any, Any]:
+        """As row_sums, of channels."""
+        total, dots = (self.xp.zeros(self.x.shape[1], float64) for _ in range(2))
+        for at in self.tiles():
+            a, b = pick(at)
+            ones = self.xp.ones(a.shape[0], self.wide)
+            total += ones @ a
+            dots += ones @ (a * b)
+        return total.reshape((self.C, self.L)).sum(1), dots.reshape((self.C, self.L)).sum(1)
+
+    def less(self, t: Any, at: slice, mean: Any) -> Any:
+        """As that of Rows."""
+        return t if mean is None else t - mean.repeat(self.L)
+
+    def outer(self, pairs: list[tuple[Any, Any]]) -> Any:
+        """As that of Rows."""
+        found = [math.prod(v for v in pair if v is not None).repeat(self.L) for pair in pairs]   # type: ignore[attr-defined]
+        return self.product([(None, v) for v in found]) if found else None
+
+    def grad_sums(self, pick: Any, w: Any, left: Any, scale: Any) -> tuple[Any, ...]:
+        """As that of Rows."""
+        total, dots = self.sums(pick)
+        dots = dots if left is None else dots - left * total
+        w = 1 if w is None else w
+        return total * w, dots * w, dots * scale, total

@@ -19,11 +19,12 @@ from .registry import enter
 
 # ------------------------------------------------------------------------------------------------------- the rows
 def _normalised(F: Any, x: Any, weight: Any, bias: Any, mean: Any, scale: Any, *, view: View, eps: float) -> Any:
-    return F.standardise(x, mean, scale, weight, bias, view)
+    return F.standardise(x, mean, scale, weight, bias, view, True)
 
 
 def _normalised_back(F: Any, g: Any, x: Any, weight: Any, mean: Any, scale: Any, *, view: View, eps: float, needs: Any) -> Any:
-    grads = gradient(g, x, weight, view, eps, True, True) if F is recording else F.batch_grad(g, x, weight, mean, scale, view)
+    grads = (gradient(g, x, weight, view, eps, True, True) if F is recording else
+             F.normalise_grad(g, x, weight, mean, scale, view, True))
     return affine_grads(F, weight, grads, needs)
 
 
@@ -58,7 +59,7 @@ def _settled_for_bias(F: Any, g: Any, bias_dtype: Any, *, view: View) -> Any:
 
 # In evaluation the statistics are constants; then x is kept only for a weight that learns.
 _settled = Single("batch_norm", lambda F, x, weight, bias, mean, scale, *, view: F.standardise(
-    x, mean, scale, weight, bias, view), _settled_back, _settled_for_weight, _settled_for_bias, None, None)
+    x, mean, scale, weight, bias, view, True), _settled_back, _settled_for_weight, _settled_for_bias, None, None)
 
 
 # --------------------------------------------------------------------------------------------------------- public
@@ -97,7 +98,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     weight, bias = affine("batch_norm", x, weight, bias, (channels,), "a number a channel")
     F = namespaces[type(x.array)]
     if training:
-        mean, variance = F.batch_moments(x.array, view)
+        mean, variance = F.moments(x.array, view, True)                # in float64
         _move(running_mean, running_var, mean, variance, n * view[3], momentum)
         return _batch_norm(x, weight, bias, wrap(mean), wrap(1 / F.sqrt(variance + eps)), view=view, eps=eps)
     mean, variance = (_as_statistic(F, r, x) for r in (running_mean, running_var))
@@ -126,9 +127,9 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
     view: View = (n, channels, 1, math.prod(x.shape[2:]))
     _check_running("instance_norm", x, running_mean, running_var, False)
     weight, bias = affine("instance_norm", x, weight, bias, (channels,), "a number a channel")
-    if running_mean is not None:
-        mean, variance = (v.mean(0) for v in namespaces[type(x.array)].group_moments(x.array, view))
-        _move(running_mean, running_var, mean, variance, view[3] if n else 0, momentum)
+    if running_mean is not None and x.array.size:
+        mean, variance = (v.reshape((n, channels)).mean(0) for v in namespaces[type(x.array)].moments(x.array, view, False))
+        _move(running_mean, running_var, mean, variance, view[3], momentum)
     return _instance_norm(x, weight, bias, view=view, eps=eps)
 
 

@@ -25,7 +25,7 @@ View = tuple[int, int, int, int]
 
 # ------------------------------------------------------------------------------- the gradient, where it is recorded
 def gradient(g: Any, x: Any, weight: Any, view: View, eps: float, batch: bool, centred: bool) -> tuple[Any, Any, Any]:
-    """What the arrays' own groups_grad and batch_grad compute, of recorded ops; so the statistics are made anew of x."""
+    """What the arrays' own normalise_grad computes, of recorded ops; so the statistics are made anew of x."""
     F = recording
     dtype = dtypes.float32 if dtypes.is_half(x.dtype) else x.dtype
     along = (0, 2, 3) if batch else (2, 3)
@@ -48,21 +48,25 @@ def affine_grads(F: Any, weight: Any, grads: tuple[Any, Any, Any], needs: Any) -
 
 # ------------------------------------------------------------------------------------------------------- the rows
 def _normalised(F: Any, x: Any, weight: Any, bias: Any, *, view: View, eps: float) -> Any:
-    return F.normalise(x, weight, bias, view, eps)
+    mean, variance = F.moments(x, view, False)
+    scale = 1 / F.sqrt(variance + eps)
+    return F.standardise(x, mean, scale, weight, bias, view, False), mean, scale
 
 
 def _normalised_back(F: Any, g: Any, x: Any, weight: Any, mean: Any, scale: Any, *, view: View, eps: float, needs: Any) -> Any:
-    grads = gradient(g, x, weight, view, eps, False, True) if F is recording else F.groups_grad(g, x, weight, mean, scale, view)
+    grads = (gradient(g, x, weight, view, eps, False, True) if F is recording else
+             F.normalise_grad(g, x, weight, mean, scale, view, False))
     return affine_grads(F, weight, grads, needs)
 
 
 def _rms(F: Any, x: Any, weight: Any, *, view: View, eps: float) -> Any:
-    y, _, scale = F.normalise(x, weight, 0.0, view, eps, False)
-    return y, scale
+    scale = 1 / F.sqrt(F.moments(x, view, False, False)[1] + eps)
+    return F.standardise(x, None, scale, weight, 0.0, view, False), scale
 
 
 def _rms_back(F: Any, g: Any, x: Any, weight: Any, scale: Any, *, view: View, eps: float, needs: Any) -> Any:
-    grads = gradient(g, x, weight, view, eps, False, False) if F is recording else F.groups_grad(g, x, weight, None, scale, view)
+    grads = (gradient(g, x, weight, view, eps, False, False) if F is recording else
+             F.normalise_grad(g, x, weight, None, scale, view, False))
     return affine_grads(F, weight, grads, needs)
 
 
