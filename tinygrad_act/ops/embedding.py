@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .. import backend, dtypes
@@ -10,64 +11,80 @@ from ..errors import ArgumentError, DeviceError, DTypeError, IndexingError, Shap
 from ..graph import recording
 from ..op import Single
 from ..tensor import Tensor, wrap
+from .index import IndexOp
 from .inplace import write
 from .norms import _norm
 from .registry import enter, op
 
 # -------------------------------------------------------------------------------------------------------- the rows
-_rows = op("add_rows", lambda F, v, index, *, count, skip=-1: F.cast(F.add_rows(v, index, count, skip), v.dtype),
+_rows = op("add_rows", lambda F, v, index, *, count, skip=-1, ordered=False: F.add_rows(v, index, count, skip, None, ordered),
            lambda F, h, index, *, skip: _picked(F, h, index, skip), None)
-recording.add_rows = lambda v, index, count, skip=-1: _rows(v, index, count=count, skip=skip)
+
+
+def _add_rows(v: Any, index: Any, count: int, skip: int = -1, factor: Any = None, ordered: bool = False) -> Any:
+    """As the arrays' own add_rows, recorded."""
+    v = v if factor is None else v * factor.reshape((-1, 1))
+    return _rows(v, index, count=count, skip=skip, ordered=ordered)
+
+
+recording.add_rows = _add_rows
+
+
+def _at(index: Any) -> Any:
+    """An index as getitem takes it: an array, also where the rule is recorded."""
+    return index.array if isinstance(index, Tensor) else index
 
 
 def _picked(F: Any, table: Any, index: Any, skip: int) -> Any:
     """The rows of `table` at `index`; zeros for `skip`."""
-    rows = F.getitem(table, (index,))
+    rows = F.getitem(table, (_at(index),))
     return rows if skip < 0 else F.where(F.reshape(index != skip, (*index.shape, 1)), rows, 0)
 
 
-def _per_row(F: Any, g: Any, flat: Any, count: int) -> Any:
-    """g over how often its row was looked up."""
-    often = F.add_rows(F.cast(F.full((flat.shape[0], 1), 1, g), dtypes.float32), flat, count, -1)
-    return g / F.cast(F.getitem(often, (flat,)), g.dtype)
+def _wide(dtype: Any) -> Any:
+    return dtypes.float32 if dtypes.is_half(dtype) else dtype
+
+
+def _rarity(F: Any, index: Any, count: int, like: Any) -> Any:
+    """For each index 1 over how often it is there."""
+    one = F.cast(F.full((index.shape[0], 1), 1, like), _wide(like.dtype))
+    return 1 / F.reshape(F.getitem(F.add_rows(one, index, count), (_at(index),)), index.shape)
 
 
 def _embedding_back(F: Any, g: Any, weight_shape: Any, index: Any, *, skip: int, by_frequency: bool) -> Any:
     count, width = weight_shape
-    n = 1
-    for size in index.shape:
-        n *= size
+    n = math.prod(index.shape)
     g, flat = F.reshape(g, (n, width)), F.reshape(index, (n,))
-    return F.cast(F.add_rows(_per_row(F, g, flat, count) if by_frequency else g, flat, count, skip), g.dtype)
+    factor = F.cast(_rarity(F, flat, count, g), g.dtype) if by_frequency else None
+    return F.add_rows(g, flat, count, skip, factor)
 
 
-_embedding = enter(Single("embedding", lambda F, weight, index, *, skip=-1, by_frequency=False: F.getitem(weight, (index,)),
+_embedding = enter(IndexOp("embedding", lambda F, weight, index, *, skip=-1, by_frequency=False: F.getitem(weight, (_at(index),)),
                           _embedding_back, None))
 
 
-# `factor` is a number for each index, or 1.0. `uniform`: every bag has the same number of indices.
-def _weighed(F: Any, factor: Any, index: Any, skip: int) -> Any:
-    """The factors, 0 for what is skipped; as a column."""
-    if not isinstance(factor, float):
-        factor = factor if skip < 0 else F.where(index != skip, factor, 0)
-        return F.reshape(factor, (*index.shape, 1))
-    return factor if skip < 0 else F.reshape(F.cast(index != skip, dtypes.float32), (*index.shape, 1))
+# `factor` is a number for each index, or 1.0.
+def _factors(F: Any, factor: Any, index: Any, skip: int, dtype: Any) -> Any:
+    """The factors, 0 for what is skipped; None if all are 1."""
+    if isinstance(factor, float):
+        return None if skip < 0 else F.cast(index != skip, dtype)
+    return factor if skip < 0 else F.where(index != skip, factor, 0)
 
 
 def _bag(F: Any, weight: Any, factor: Any, index: Any, bag: Any, *, bags: int, skip: int = -1, by_frequency: bool = False) -> Any:
-    rows, factor = F.getitem(weight, (index,)), _weighed(F, factor, index, skip)
-    return F.cast(F.add_rows(rows if isinstance(factor, float) else rows * F.cast(factor, rows.dtype), bag, bags, -1), weight.dtype)
+    return F.add_rows(F.getitem(weight, (_at(index),)), bag, bags, -1, _factors(F, factor, index, skip, weight.dtype), True)
 
 
 def _bag_for_weight(F: Any, g: Any, weight_shape: Any, factor: Any, index: Any, bag: Any, *, skip: int, by_frequency: bool) -> Any:
-    rows, factor = F.getitem(g, (bag,)), _weighed(F, factor, index, skip)
-    rows = rows if isinstance(factor, float) else rows * F.cast(factor, rows.dtype)
-    rows = _per_row(F, rows, index, weight_shape[0]) if by_frequency else rows
-    return F.cast(F.add_rows(rows, index, weight_shape[0], skip), g.dtype)
+    factor = _factors(F, factor, index, skip, g.dtype)
+    if by_frequency:
+        rarity = F.cast(_rarity(F, index, weight_shape[0], g), g.dtype)
+        factor = rarity if factor is None else factor * rarity
+    return F.add_rows(F.getitem(g, (_at(bag),)), index, weight_shape[0], skip, factor)
 
 
 def _bag_for_factor(F: Any, g: Any, weight: Any, index: Any, bag: Any, *, skip: int) -> Any:
-    y = F.sum(F.getitem(g, (bag,)) * F.getitem(weight, (index,)), (1,))
+    y = F.sum(F.getitem(g, (_at(bag),)) * F.getitem(weight, (_at(index),)), (1,))
     return y if skip < 0 else F.where(index != skip, y, 0)
 
 
@@ -89,7 +106,8 @@ def _largest(F: Any, weight: Any, index: Any, places: Any) -> tuple[Any, Any]:
 
 def _largest_back(F: Any, g: Any, weight_shape: Any, chosen: Any) -> Any:
     there = chosen >= 0
-    return F.index_add_to(F.where(there, g, 0), index=(F.where(there, chosen, 0), F.arange(weight_shape[1], chosen)), shape=weight_shape)
+    rows, columns = _at(F.where(there, chosen, 0)), _at(F.arange(weight_shape[1], chosen))
+    return F.index_add_to(F.where(there, g, 0), index=(rows, columns), shape=weight_shape)
 
 
 _bag_max = Single("embedding_bag", _largest, _largest_back, None, None, aux=("chosen",))
@@ -130,7 +148,7 @@ def _renormalise(name: str, weight: Tensor, index: Any, max_norm: float, norm_ty
         return
     F = namespaces[type(index)]
     rows = F.getitem(weight.array, (index,))
-    norm = _norm(F, F.cast(rows, dtypes.float32) if dtypes.is_half(rows.dtype) else rows, p=norm_type, dim=rows.ndim - 1, keepdim=True)
+    norm = _norm(F, F.cast(rows, _wide(rows.dtype)), p=norm_type, dim=rows.ndim - 1, keepdim=True)
     write(weight, (index,), F.cast(rows * F.where(norm > max_norm, max_norm / (norm + 1e-7), 1.0), weight.dtype), name)
 
 
@@ -194,10 +212,11 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
     if bag.shape[0] < index.shape[0]:                        # what comes after the last offset is in no bag
         index = index[:bag.shape[0]]
     if mode == "max":
+        index = index if index.size else F.full((1,), -1, index)
         return _bag_max(weight, wrap(F.where(index == skip, -1, index)), wrap(_places(F, bag, bags, starts, input)))
     factor: Any = 1.0 if per_sample_weights is None else per_sample_weights.reshape((-1,))
     if mode == "mean":
-        counted = F.cast(index != skip, dtypes.float32).reshape((-1, 1))
+        counted = F.cast(index != skip, _wide(weight.dtype)).reshape((-1, 1))
         factor = wrap(F.cast((1 / F.maximum(F.add_rows(counted, bag, bags), 1))[bag][:, 0], weight.dtype))
     return _bag_sum(weight, factor, wrap(index), wrap(bag), bags=bags, skip=skip, by_frequency=scale_grad_by_freq)
 
