@@ -10,9 +10,11 @@ from .. import dtypes
 from ..activations import catalogue
 from ..activations.pade import STARTS
 from ..errors import ArgumentError
+from ..ops.linear import linear
 from ..tensor import Tensor
 from . import init as initialise
 from .module import Module
+from .normalisation import BatchNorm1d
 from .parameter import Parameter
 
 
@@ -66,14 +68,15 @@ class MetaACON(Module):
     Args:
         channels: of the input (N, C) or (N, C, ...).
         reduction: the hidden layer has channels / reduction units, 4 at least.
+        batch_norm: normalise what each of the two layers gives over the batch, as the authors' code does; later use of it
+            does without, and so can train on batches of one.
 
-    The authors' p1 and p2 start random; these start as Swish, p1 = 1 and p2 = 0. As in later use of it, there is no
-    batch normalisation between the two layers.
+    The authors' p1 and p2 start random; these start as Swish, p1 = 1 and p2 = 0.
     """
 
     record = catalogue["meta_acon"]
 
-    def __init__(self, channels: int, reduction: int = 16, device: Any = None, dtype: Any = None) -> None:
+    def __init__(self, channels: int, reduction: int = 16, batch_norm: bool = False, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
         hidden = max(4, channels // reduction)
         self.channels, self.reduction = channels, reduction
@@ -81,6 +84,7 @@ class MetaACON(Module):
         self.p1, self.p2 = Parameter(ops.ones(channels, **like)), Parameter(ops.zeros(channels, **like))
         self.w1, self.b1 = Parameter(ops.empty((hidden, channels), **like)), Parameter(ops.empty(hidden, **like))
         self.w2, self.b2 = Parameter(ops.empty((channels, hidden), **like)), Parameter(ops.empty(channels, **like))
+        self.bn1, self.bn2 = (BatchNorm1d(n, device=device, dtype=dtype) if batch_norm else None for n in (hidden, channels))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -92,7 +96,13 @@ class MetaACON(Module):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim < 2 or input.shape[1] != self.channels:
             raise ArgumentError("nn.MetaACON", f"an input of shape {input.shape}", f"axis 1 must have {self.channels} channels")
-        result: Tensor = self.record.op(input, self.p1, self.p2, self.w1, self.b1, self.w2, self.b2)
+        if self.bn1 is None or self.bn2 is None:
+            result: Tensor = self.record.op(input, self.p1, self.p2, self.w1, self.b1, self.w2, self.b2)
+            return result
+        means = input.mean(tuple(range(2, input.ndim))) if input.ndim > 2 else input
+        beta = ops.sigmoid(self.bn2(linear(self.bn1(linear(means, self.w1, self.b1)), self.w2, self.b2)))
+        p1, p2, beta = (v.reshape((-1, self.channels, *[1] * (input.ndim - 2))) for v in (self.p1, self.p2, beta))
+        result = catalogue["acon_c"].op(input, p1, p2, beta)
         return result
 
     def extra_repr(self) -> str:
