@@ -15,20 +15,21 @@ class Patches:
     xp: Any
 
     def patches(self, x: Any, windows: Sequence[Windows]) -> Any:
-        """(N, C, *sizes) to (N, C * elements of a window, number of windows), 0 in the padding."""
+        """(..., C, *sizes) to (..., C * elements of a window, number of windows), 0 in the padding."""
         kernel, outs = tuple([w.kernel for w in windows]), tuple([w.out for w in windows])
         make = self.xp.zeros if any(w.padding for w in windows) else self.xp.empty
-        y = make((*x.shape[:2], *kernel, *outs), x.dtype)
+        *lead, channels = x.shape[:-len(windows)]
+        y = make((*lead, channels, *kernel, *outs), x.dtype)
         for offset, here, there in _each(windows):
             y[(..., *offset, *here)] = x[(..., *there)]
-        return y.reshape(x.shape[0], x.shape[1] * math.prod(kernel), math.prod(outs))
+        return y.reshape(*lead, channels * math.prod(kernel), math.prod(outs))
 
     def unpatch(self, g: Any, windows: Sequence[Windows]) -> Any:
         """The adjoint of patches: every element of the image is the sum of its places in the columns."""
         kernel, outs = tuple([w.kernel for w in windows]), tuple([w.out for w in windows])
-        channels = g.shape[1] // math.prod(kernel)
-        y = self.xp.zeros((g.shape[0], channels, *[w.n for w in windows]), g.dtype)
-        g = g.reshape(g.shape[0], channels, *kernel, *outs)
+        lead = (*g.shape[:-2], g.shape[-2] // math.prod(kernel))
+        y = self.xp.zeros((*lead, *[w.n for w in windows]), g.dtype)
+        g = g.reshape(*lead, *kernel, *outs)
         for offset, here, there in _each(windows):
             y[(..., *there)] += g[(..., *offset, *here)]
         return y

@@ -53,7 +53,7 @@ def adaptive(n: int, out: int) -> Windows:
     if out and n % out == 0:
         return Windows(n, out, n // out, n // out)
     parts = Windows(n, out, 0, 0)
-    return parts._replace(kernel=max([parts.end(o) - parts.start(o) for o in range(out)], default=0))
+    return parts._replace(kernel=max([parts.end(o) - parts.start(o) for o in range(out)], default=1))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -102,5 +102,5 @@ def rows(windows: Sequence[Windows]) -> bool:
 def at(ndim: int, dim: int, where: Any) -> tuple[Any, ...]:
     """The index that selects `where` along `dim` and everything along the others; a tuple of ints picks those."""
     index: list[Any] = [slice(None)] * ndim
-    index[dim] = list(where) if type(where) is tuple else where
+    index[dim] = slice(0) if where == () else list(where) if type(where) is tuple else where
     return tuple(index)

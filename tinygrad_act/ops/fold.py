@@ -59,8 +59,6 @@ def unfold(input: Tensor, kernel_size: Ints, dilation: Ints = 1, padding: Ints =
     """
     sizes = spatial("unfold", input, 2)
     windows = _grid("unfold", sizes, kernel_size, dilation, padding, stride)
-    if input.ndim == 3:
-        return patches_op.call(input.unsqueeze(0), windows=windows).squeeze(0)
     return patches_op.call(input, windows=windows)
 
 
@@ -86,8 +84,6 @@ def fold(input: Tensor, output_size: Ints, kernel_size: Ints, dilation: Ints = 1
         raise ShapeError("fold", f"columns of shape {input.shape} for an image of {sizes} and patches of {tuple([w.kernel for w in windows])}",
                          f"they must be (N, a multiple of {elements}, {count}), or that without N",
                          f"{count} is the number of patches, {windows[0].out} * {windows[1].out}")
-    if input.ndim == 2:
-        return unpatch_op.call(input.unsqueeze(0), windows=windows).squeeze(0)
     return unpatch_op.call(input, windows=windows)
 
 

@@ -54,9 +54,14 @@ def interpolate(input: Tensor, size: Ints | None = None, scale_factor: Factor | 
     if min((*sizes, *here)) < 1:
         raise ShapeError(name, f"{input.shape} to {sizes}", "every size must be at least 1")
     given = (None,) * len(here) if factors is None or recompute_scale_factor else factors
-    maps = tuple([interpolation(kind, n, out, f, bool(align_corners), antialias)
+    maps = tuple([interpolation(kind, n, out, None if out in _exact(kind, n, len(here)) else f, bool(align_corners), antialias)
                   for n, out, f in zip(here, sizes, given, strict=True)])
     return resample_op.call(input, maps=maps)
+
+
+def _exact(kind: str, n: int, axes: int) -> tuple[int, ...]:
+    """The sizes for which PyTorch takes the ratio of the sizes, whatever scale_factor says."""
+    return (n,) if kind == "linear" else (n, 2 * n) if kind == "nearest" and axes == 2 else ()
 
 
 def _check(name: str, x: Any, mode: str, align_corners: bool | None, antialias: bool) -> str:
