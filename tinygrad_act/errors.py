@@ -11,7 +11,7 @@ import sys
 from types import FrameType
 
 __all__ = ["AnomalyError", "ArgumentError", "DTypeError", "DeviceError", "FetchError", "FileError", "GradcheckError",
-           "GraphError", "IndexingError", "InplaceError", "MissingPackageError", "ModuleError", "ShapeError", "TinygradActError",
+           "GraphError", "IndexingError", "InplaceError", "MissingKeyError", "MissingPackageError", "ModuleError", "ShapeError", "TinygradActError",
            "TrainingError", "user_line"]
 
 PACKAGE = os.path.dirname(__file__)                      # noqa: PTH120   (pathlib would cost every import 5 ms)
@@ -46,6 +46,12 @@ class ArgumentError(TinygradActError, TypeError, ValueError):
 
 class IndexingError(TinygradActError, IndexError):
     """An index out of range or of the wrong kind."""
+
+
+class MissingKeyError(ArgumentError, KeyError):
+    """A dict without an entry that is needed."""
+
+    __str__ = Exception.__str__            # KeyError's shows the text quoted
 
 
 class DeviceError(TinygradActError):

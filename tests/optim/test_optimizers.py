@@ -130,6 +130,29 @@ def test_what_the_user_changes_in_between_counts() -> None:
         assert [p.tolist() for p in ps] == [q.tolist() for q in qs], step
 
 
+def test_an_update_may_put_new_arrays_into_the_state_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(optim.Optimizer):
+        elementwise = True
+
+        def __init__(self, params: Any, foreach: Any) -> None:
+            super().__init__(params, {"lr": 0.1, "foreach": foreach})
+
+        def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float) -> None:
+            state["mean"] = 0.9 * state["mean"] + g if state else F.copy(g)
+            x -= lr * state["mean"]
+    monkeypatch.setattr(backend.resolve()[0].F, "tile", 8)
+    found = []
+    for foreach in (None, False):
+        ps = [ta.ones(n, dtype=ta.float64, requires_grad=True) for n in (1, 2, 3, 30)]
+        optimizer = Own(ps, foreach)
+        for t in range(4):
+            for p in ps:
+                p.grad = ta.arange(float(p.size(0)), dtype=ta.float64) + t
+            optimizer.step()
+        found.append([[p.tolist() for p in ps], [s["mean"].tolist() for s in optimizer.state.values()]])
+    assert found[0] == found[1]
+
+
 def test_memory_in_common_and_memory_out_of_order() -> None:
     base = ta.arange(6.0, dtype=ta.float64)
     for kind in ("shared", "turned"):

@@ -2,8 +2,8 @@
 
 `Optimizer.update` is written for one parameter. Where it works number by number (`Optimizer.elementwise`), small
 parameters need not come one by one: those that have made as many steps are laid end to end and move as one, their state
-kept that way, each parameter's own a view. And a large one comes in tiles, whose temporaries stay in the cache. Either
-way every number meets the same operations in the same order, so the results are the same to the last bit;
+kept that way, each parameter's own a view. A large one comes in tiles, whose temporaries stay in the cache. Either way every
+number meets the same operations in the same order, so the results are the same to the last bit;
 `foreach=False` switches it off.
 """
 
@@ -108,7 +108,7 @@ class Run:
         out = {}
         for name, vector in self.numbers.items():
             values = vector.tolist()
-            if values.count(values[0]) != len(values):
+            if len(values) > 1 and values.count(values[0]) != len(values):
                 return None
             out[name] = values[0]
         return out
@@ -122,14 +122,8 @@ class Run:
             g = F.cat([p._grad.array.reshape(-1) for p in self.params])      # type: ignore[union-attr]
         else:
             x, g = self.seen[0], self.params[0]._grad.array                  # type: ignore[union-attr]
-        made: dict[str, Any] = {}
         if self.tiled:
-            x, g, known = x.reshape(-1), g.reshape(-1), dict(self.arrays)
-            for start in range(0, self.size, F.tile):
-                place = slice(start, start + F.tile)
-                state = {k: a[place] for k, a in known.items()}
-                for name, value in self.update(x[place], g[place], state, numbers, options).items():
-                    made[name] = self.put(name, value, place, x)
+            made = self.move_tiles(x.reshape(-1), g.reshape(-1), numbers, options)
         else:
             made = self.update(x, g, self.arrays, numbers, options)
         if several:
@@ -137,6 +131,21 @@ class Run:
                 array[...] = x[place].reshape(array.shape)
         if made:
             self.keep(made)
+
+    def move_tiles(self, x: Any, g: Any, numbers: dict[str, float], options: dict[str, Any]) -> dict[str, Any]:
+        """Update x, a tile after another; returns what is new in the state, put together again."""
+        made: dict[str, Any] = {}
+        for start in range(0, self.size, self.F.tile):
+            place = slice(start, start + self.F.tile)
+            arrays = {k: a[place] for k, a in self.arrays.items()}
+            for name, value in self.update(x[place], g[place], arrays, numbers, options).items():
+                if not backend.is_array(value):
+                    made[name] = value
+                    continue
+                if name not in made:
+                    made[name] = self.arrays[name] if name in self.arrays else self.F.zeros_like(x)
+                made[name][place] = value
+        return made
 
     def update(self, x: Any, g: Any, arrays: dict[str, Any], numbers: dict[str, float],
                options: dict[str, Any]) -> dict[str, Any]:
@@ -154,15 +163,6 @@ class Run:
                 array[...] = state[name]
         return {k: F.cast(v, x.dtype) if half and backend.is_array(v) else v for k, v in state.items()
                 if v is not given.get(k) and not (half and k in arrays)}
-
-    def put(self, name: str, value: Any, place: slice, x: Any) -> Any:
-        """The whole of what `update` has put into the state for the tile at `place`."""
-        if not backend.is_array(value):
-            return value
-        if name not in self.arrays:
-            self.arrays[name] = self.F.zeros_like(x)
-        self.arrays[name][place] = value
-        return self.arrays[name]
 
     def keep(self, made: dict[str, Any]) -> None:
         """Enter new values into the optimizer's state, as Tensors where they are arrays or its numbers."""

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, MissingKeyError
 from ...tensor import Tensor
 from ..optimizer import Optimizer
 
@@ -44,9 +44,9 @@ class LRScheduler:
             if last_epoch == -1:
                 group.setdefault("initial_lr", copied(group["lr"]))
             elif "initial_lr" not in group:
-                raise MissingRateError(type(self).__name__, f"last_epoch={last_epoch}",
-                                       f'group {i} has no "initial_lr", from which the schedule goes on',
-                                       "load the optimizer's state_dict first, or start with last_epoch=-1")
+                raise MissingKeyError(type(self).__name__, f"last_epoch={last_epoch}",
+                                      f'group {i} has no "initial_lr", from which the schedule goes on',
+                                      "load the optimizer's state_dict first, or start with last_epoch=-1")
         self.base_lrs: list[Any] = rates(optimizer, "initial_lr")
         self.last_epoch = last_epoch
         self._initial_step()
@@ -110,12 +110,6 @@ class LRScheduler:
             raise ArgumentError(f"{type(self).__name__}.load_state_dict", type(state_dict).__name__,
                                 "it takes what state_dict() returned")
         self.__dict__.update(state_dict)
-
-
-class MissingRateError(ArgumentError, KeyError):
-    """A group without the rate to go on from; a KeyError too, as in PyTorch."""
-
-    __str__ = Exception.__str__
 
 
 def an_optimizer(optimizer: Any, name: str) -> Optimizer:
