@@ -51,6 +51,25 @@ class NumpyNamespace(Namespace):
     def amin(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return _min(x, dim, None, None, keepdim)
 
+    scores_at_once = 1 << 18                             # in float32 a megabyte: the cache of a core holds a few
+
+    def exponentials(self, x: Any) -> tuple[Any, Any, Any]:
+        """Without looking for the largest numbers, which takes longer than all the rest, if the sums show they did not matter."""
+        e: Any = np.exp(x)
+        total = np.matmul(e, np.ones((x.shape[-1], 1), x.dtype))
+        return (e, total, 0.0) if self.within(total, 1e-16, 1e16) else super().exponentials(x)
+
+    def together(self, work: Any, parts: Any, size: int) -> None:
+        """Among threads, if there is enough to do: to start one takes as long as some passes over 10,000 numbers."""
+        count, serial = min(threads.available(), len(parts)) if size > 1 << 17 else 1, super().together
+        if count < 2:
+            serial(work, parts, size)
+        else:
+            threads.run([functools.partial(serial, work, parts[i::count], 0) for i in range(count)])
+
+    def vecdot(self, a: Any, b: Any) -> Any:
+        return np.vecdot(a, b)[..., None]
+
     def share(self, compute: Compute, blocks: Sequence[Sequence[Block]], size: int) -> list[Room]:
         """Among threads, if there is enough to do for two: blocks of the same images stay together, as some write to the same places."""
         count, serial = min(threads.available(), len(blocks)) if size > 2 * self.span else 1, super().share

@@ -89,7 +89,7 @@ def multi_head_attention_forward(
         raise ShapeError(NAME, f"a query of shape {query.shape}", f"its last size must be {embed_dim_to_check}")
     separate = q_proj_weight, k_proj_weight, v_proj_weight
     projection: Any = separate if use_separate_proj_weight else in_proj_weight
-    if projection is None or (use_separate_proj_weight and None in separate):
+    if projection is None or (use_separate_proj_weight and any(w is None for w in separate)):
         raise ArgumentError(NAME, f"use_separate_proj_weight={use_separate_proj_weight}", "a weight of the projection is None",
                             "pass q_proj_weight, k_proj_weight and v_proj_weight" if use_separate_proj_weight else
                             "pass in_proj_weight")
@@ -133,6 +133,7 @@ def attend(inputs: tuple[Tensor, Tensor, Tensor], weights: Weights, masks: Masks
 def _projected(inputs: tuple[Tensor, Tensor, Tensor], weights: Weights) -> tuple[Tensor, ...]:
     """Query, key and value, each times its matrix; in one product where they are the same."""
     q, k, v = inputs
+    biases: tuple[Any, ...]
     if isinstance(weights.projection, tuple):
         biases = (None,) * 3 if weights.bias is None else weights.bias.chunk(3)
         return tuple([linear(x, w, b) for x, w, b in zip(inputs, weights.projection, biases, strict=True)])
@@ -159,7 +160,7 @@ def _static(given: Tensor | None, x: Tensor) -> Tensor:
 
 # -------------------------------------------------------------------------------------------------- masks
 def _mask(masks: Masks, q: Tensor, k: Tensor, need_weights: bool) -> Any:
-    """One mask, as scaled_dot_product_attention takes it, of both; True for the causal one, None for none."""
+    """One mask of both, as scaled_dot_product_attention takes it, or with weights as numbers; True for the causal one."""
     if masks.causal and masks.padding is None and not need_weights:
         return True
     batch, heads, length, keys = *q.shape[:3], k.shape[2]
@@ -173,8 +174,10 @@ def _mask(masks: Masks, q: Tensor, k: Tensor, need_weights: bool) -> Any:
         if lead or mask.ndim == 3:
             mask = mask.reshape(*(lead or (batch, heads, length)), keys)
         found.append(mask)
-    if all(mask.dtype == dtypes.bool_ for mask in found):
-        return ~(found[0] | found[1] if len(found) == 2 else found[0]) if found else None
+    if not found:
+        return None
+    if not need_weights and all(mask.dtype == dtypes.bool_ for mask in found):
+        return ~(found[0] | found[1] if len(found) == 2 else found[0])
     added = [mask if dtypes.is_floating(mask.dtype) else _as_numbers(mask, q.dtype) for mask in found]
     return ops.add(*added) if len(added) == 2 else added[0]
 
@@ -187,9 +190,7 @@ def _as_numbers(mask: Tensor, dtype: Any) -> Tensor:
 def _with_weights(q: Tensor, k: Tensor, v: Tensor, mask: Any, dropout_p: float) -> tuple[Tensor, Tensor]:
     """The same in several ops, for those who want to see the weights."""
     scores = (q * (1 / math.sqrt(q.shape[-1] or 1))) @ k.mT
-    if isinstance(mask, Tensor):
-        scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == dtypes.bool_ else scores + mask
-    p = dropout(softmax(scores, dim=-1), dropout_p)
+    p = dropout(softmax(scores if mask is None else scores + mask, dim=-1), dropout_p)
     return p @ v, p
 
 

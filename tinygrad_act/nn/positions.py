@@ -68,7 +68,7 @@ class SinusoidalPositionalEncoding(_Added):
 
     >>> ta.nn.SinusoidalPositionalEncoding(4)(ta.zeros(2, 4))
     tensor([[0.0000, 1.0000, 0.0000, 1.0000],
-            [0.8415, 0.5403, 0.0100, 1.0000]])
+            [0.8415, 0.5403, 0.0100, 0.9999]])
     """
 
     weight: Tensor

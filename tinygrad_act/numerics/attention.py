@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ..dtypes import bool_, float32, is_half
@@ -33,6 +33,7 @@ class Attention:
     """
 
     xp: Any
+    sum_to: Any
 
     scores_at_once = 1 << 26             # about how many weights to have at a time
 
@@ -42,16 +43,31 @@ class Attention:
         logs = self.xp.zeros((*q.shape[:-1], 1), float32 if is_half(q.dtype) else q.dtype)
         if not k.shape[-2]:
             y[...] = 0
-        for at in tiles(q.shape[:-1], k.shape[-2], causal, self.scores_at_once):
-            y[at.queries], logs[at.queries] = self._attend(at, q, k, v, mask, keep, scale, causal, gain)
+
+        def work(part: list[Tile]) -> None:
+            for at in part:
+                y[at.queries], logs[at.queries] = self._attend(at, q, k, v, mask, keep, scale, causal, gain)
+
+        self._in_parts(work, q, k, causal)
         return y, logs
+
+    def _in_parts(self, work: Callable[[list[Tile]], None], q: Any, k: Any, causal: bool,
+                  in_order: bool = False) -> None:
+        """Do the work for each part of the batch; they have nothing to do with one another, unless they add to one mask."""
+        parts = tiles(q.shape[:-1], k.shape[-2], causal, self.scores_at_once)
+        self.together(work, parts, 0 if in_order else math.prod(q.shape[:-1]) * k.shape[-2])
+
+    def together(self, work: Callable[[Any], None], parts: list[Any], size: int) -> None:
+        """Do the work for each of the parts, which have to do with `size` numbers in all, in any order."""
+        for part in parts:
+            work(part)
 
     def _attend(self, at: Tile, q: Any, k: Any, v: Any, mask: Any, keep: Any, scale: float, causal: bool, gain: float
                 ) -> tuple[Any, Any]:
-        e, total, peak = self.exponentials(self._scores(at, part(q, at.queries), part(k, at.keys), mask, scale, causal))
+        e, total, peak = self.exponentials(self._scores(at, piece(q, at.queries), piece(k, at.keys), mask, scale, causal))
         if not isinstance(keep, float):
-            e *= part(keep, at.pairs)
-        y = self.xp.matmul(e, part(v, at.keys))
+            e *= piece(keep, at.pairs)
+        y = self.xp.matmul(e, piece(v, at.keys))
         y *= gain / total
         return y, self.xp.log(total) + peak
 
@@ -59,26 +75,32 @@ class Attention:
                     causal: bool, gain: float, for_mask: bool) -> list[Any]:
         """The gradients for q, k, v and, if wanted, the mask, with their axes in memory as those have them."""
         found = [self.xp.empty_like(x) for x in (q, k, v)]
-        places = list(tiles(q.shape[:-1], k.shape[-2], causal, self.scores_at_once))
-        several = not all(at.queries[-2].start == 0 and at.keys[-2].stop == k.shape[-2] for at in places)
-        for x in found if several or not places else ():
-            x[...] = 0
-        found.append(self.xp.zeros(mask.shape, mask.dtype) if for_mask else None)
-        for at in places:
-            *parts, gs = self._attend_grad(at, g, q, k, v, mask, keep, y, logs, scale, causal, gain)
-            for x, place, gx in zip(found[:3], (at.queries, at.keys, at.keys), parts, strict=True):
-                x[place] = x[place] + gx if several else gx
-            if for_mask:
-                m = found[3][within(found[3], at.pairs)]
-                m += self.sum_to(gs, m.shape)
-            del gs
-        return found
+        gm = self.xp.zeros(mask.shape, mask.dtype) if for_mask else None
+
+        def work(part: list[Tile]) -> None:
+            several = len(part) > 1 or part[0].keys[-2].stop < k.shape[-2]
+            for x in found[1:] if several else ():
+                x[part[0].keys[:-2]] = 0
+            for at in part:
+                *three, gs = self._attend_grad(at, g, q, k, v, mask, keep, y, logs, scale, causal, gain)
+                for x, place, gx in zip(found, (at.queries, at.keys, at.keys), three, strict=True):
+                    x[place] = x[place] + gx if several and x is not found[0] else gx
+                if for_mask:
+                    m = gm[within(gm, at.pairs)]
+                    m += self.sum_to(gs, m.shape)
+                del gs
+
+        if not q.shape[-2] or not k.shape[-2]:
+            for x in found:
+                x[...] = 0
+        self._in_parts(work, q, k, causal, in_order=for_mask)
+        return [*found, gm]
 
     def _attend_grad(self, at: Tile, g: Any, q: Any, k: Any, v: Any, mask: Any, keep: Any, y: Any, logs: Any, scale: float,
                      causal: bool, gain: float) -> tuple[Any, Any, Any, Any]:
         """For q, k, v and the scores of a part."""
-        g, q, y = [part(x, at.queries) for x in (g, q, y)]
-        k, v = part(k, at.keys), part(v, at.keys)
+        g, q, y = [piece(x, at.queries) for x in (g, q, y)]
+        k, v = piece(k, at.keys), piece(v, at.keys)
         p = self._scores(at, q, k, mask, scale, causal)
         p -= logs[at.queries]
         self.xp.exp(p, out=p)
@@ -86,7 +108,7 @@ class Attention:
         if isinstance(keep, float):
             gv = self.xp.matmul(p.swapaxes(-1, -2), g)
         else:
-            left = part(keep, at.pairs)
+            left = piece(keep, at.pairs)
             gv = self.xp.matmul((p * left).swapaxes(-1, -2), g * gain)
             gs *= left
             gs *= gain
@@ -98,11 +120,11 @@ class Attention:
         """q kᵀ · scale of a part, plus a mask's numbers, or -inf where it is False."""
         scores = self.xp.matmul(q * scale, k.swapaxes(-1, -2))
         if causal:
-            queries, keys = at.pairs[-2:]
-            mask = self.xp.arange(keys.stop)[None, :] <= self.xp.arange(queries.start, queries.stop)[:, None]
-        else:
-            mask = part(mask, at.pairs)
-        if not isinstance(mask, float):
+            rows, keys = at.pairs[-2:]
+            ahead = scores[..., rows.start:]             # before it, all are seen
+            ahead += self.xp.log(self.xp.tri(rows.stop - rows.start, max(keys.stop - rows.start, 0), dtype=scores.dtype))
+        elif not isinstance(mask, float):
+            mask = piece(mask, at.pairs)
             scores += self.xp.log(mask.astype(scores.dtype)) if mask.dtype == bool_ else mask        # log: 0 and -inf
         return scores
 
@@ -124,33 +146,34 @@ class Attention:
         return self.xp.sum(a * b, axis=-1, keepdims=True)
 
 
-def tiles(rows: tuple[int, ...], keys: int, causal: bool, limit: int) -> Iterator[Tile]:
-    """Parts of at most about `limit` weights.
+def tiles(rows: tuple[int, ...], keys: int, causal: bool, limit: int) -> list[list[Tile]]:
+    """Parts of at most about `limit` weights: for each part of the batch, those one after the other in queries.
 
     `rows` are q's dims without the features. The heads of a part are neighbours; a head of more weights is cut by
     queries, into parts of 128 or more, and each is given the keys that it can see.
     """
     *batch, queries = rows
     step = max(128, limit // max(keys, 1))
-    for start in range(0, queries if keys else 0, step):
-        stop = min(start + step, queries)
-        seen = min(stop, keys) if causal else keys
-        for some in pieces(batch, (stop - start) * seen, limit):
-            ours, theirs = slice(start, stop), slice(0, seen)
-            yield Tile((*some, ours, ALL), (*some, theirs, ALL), (*some, ours, theirs))
+    cuts = [slice(i, min(i + step, queries)) for i in range(0, queries if keys else 0, step)]
+    found = []
+    for some in pieces(batch, min(step, queries) * keys, limit) if cuts else ():
+        seen = [slice(0, min(cut.stop, keys) if causal else keys) for cut in cuts]
+        found.append([Tile((*some, cut, ALL), (*some, s, ALL), (*some, cut, s)) for cut, s in zip(cuts, seen, strict=True)])
+    return found
 
 
 def pieces(batch: list[int], each: int, limit: int) -> Iterator[Index]:
     """Slices of the batch's axes, the last ones whole as far as `limit` goes, for `each` numbers an element."""
     cuts = []
     for n in reversed(batch):
-        step = max(1, min(n, limit // each))
-        each *= step
-        cuts.append([slice(i, i + step) for i in range(0, n, step)])
+        count = -(-n // max(1, min(n, limit // each)))   # of equal slices, for threads to share
+        step = -(-n // max(count, 1))
+        each *= max(step, 1)
+        cuts.append([slice(i, i + step) for i in range(0, n, step or 1)])
     return itertools.product(*reversed(cuts))
 
 
-def part(x: Any, index: Index) -> Any:
+def piece(x: Any, index: Index) -> Any:
     """A part of an array that broadcasts, halves as float32; a number is its own part."""
     if isinstance(x, float):
         return x

@@ -19,7 +19,6 @@ from .random import uniform
 from .reduce import operand
 from .registry import op
 
-
 NAME = "scaled_dot_product_attention"
 
 
