@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -77,12 +78,13 @@ def test_output_sizes_that_cannot_be() -> None:
 def test_they_start_as_pytorchs() -> None:
     t = pytorch()
     ta.manual_seed(0)
+    t.torch.manual_seed(0)
     for name, args in (("Conv2d", (16, 64, 3)), ("ConvTranspose2d", (64, 16, 3)), ("Conv1d", (32, 64, 5, 1, 0, 1, 4))):
         ours, theirs = getattr(nn, name)(*args), getattr(t.torch.nn, name)(*args)
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
             mine, other = np.array(a.tolist()), b.detach().numpy()
             assert a.shape == tuple(b.shape)
-            assert abs(mine).max() == pytest.approx(abs(other).max(), rel=0.15) and abs(mine.mean()) < 0.2 * other.std() + 1e-2
+            assert abs(mine).max() == pytest.approx(abs(other).max(), rel=0.3) and abs(mine.mean()) < 4 * other.std() / math.sqrt(mine.size)
 
 
 @pytest.mark.parametrize("wrong", [
