@@ -10,7 +10,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-TILE = 1 << 16                            # how many numbers at a time; so many are small
+TILE = 1 << 16                            # how many numbers at a time
+SMALL = 1 << 18                           # so many, or fewer, keep their exponentials
 
 
 class Logits:
@@ -21,11 +22,11 @@ class Logits:
     def totals(self, x: Any, dim: int) -> tuple[Any, Any, Any]:
         """(peak, total, exp(x - peak) of a small x, else 0.0). The peaks are the rows' largest numbers."""
         peak = self.xp.max(x, axis=dim, keepdims=True)
-        if x.size > TILE and dim == x.ndim - 1:
+        if x.size > SMALL and dim == x.ndim - 1:
             return peak, self._tiled(x, peak), 0.0
         e = x - peak
         self.xp.exp(e, out=e)
-        return peak, self.xp.sum(e, axis=dim, keepdims=True), e if x.size <= TILE else 0.0
+        return peak, self.xp.sum(e, axis=dim, keepdims=True), e if x.size <= SMALL else 0.0
 
     def shares(self, x: Any, peak: Any, kept: Any, scale: Any, dim: int) -> Any:
         """exp(x - peak) * scale as a new array; `scale` has the peaks' shape, or dim's axis is all it lacks."""
@@ -59,6 +60,12 @@ class Logits:
 
     def at(self, x: Any, places: Any) -> Any:
         return x.reshape(-1)[places]
+
+    def placed(self, v: Any, places: Any, shape: tuple[int, ...]) -> Any:
+        """Zeros of `shape`, with v at those places of flat memory: the adjoint of `at`."""
+        y = self.xp.zeros(math.prod(shape), v.dtype)
+        y[places] = v
+        return y.reshape(shape)
 
     def subtract_at(self, y: Any, places: Any, v: Any) -> Any:
         """y less v at those places, in y's memory: for an array a rule has just made."""

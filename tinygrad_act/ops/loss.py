@@ -31,12 +31,12 @@ def _wide(F: Any, x: Any) -> Any:
     return x if x.dtype.char in "fd" or not dtypes.is_half(x.dtype) else F.cast(x, dtypes.float32)
 
 
-def _places(F: Any, x: Any, target: Any, dim: int, ignore_index: int, every: bool) -> tuple[Any, Any, Any]:
+def _places(F: Any, classes: int, target: Any, ignore_index: int, every: bool) -> tuple[Any, Any, Any]:
     """Where to look in x for each target; whether the target counts; and whether its class is there (else NaN follows)."""
     if every:
         return target, None, None
     kept = target != ignore_index
-    there = F.logical_and(target >= 0, target < x.shape[dim])
+    there = F.logical_and(target >= 0, target < classes)
     return F.where(F.logical_and(there, kept), target, 0), kept, there
 
 
@@ -78,7 +78,7 @@ def _cross_entropy(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ig
                    label_smoothing: float = 0.0, every: bool = False) -> Any:
     wide = _wide(F, x)
     peak, total, e = F.totals(wide, dim)
-    index, kept, there = _places(F, x, target, dim, ignore_index, every)
+    index, kept, there = _places(F, x.shape[dim], target, ignore_index, every)
     places = F.places(index, x.shape, dim)
     logs = F.reshape(F.log(total), target.shape)
     if isinstance(peak, float):
@@ -101,7 +101,7 @@ def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, tot
                 ignore_index: int, reduction: str, label_smoothing: float, every: bool) -> Any:
     """p - onehot, weighted; smoothing adds (p sum(w) - w) of the even distribution."""
     wide = _wide(F, x)
-    index, kept, _ = _places(F, x, target, dim, ignore_index, every)
+    index, kept, _ = _places(F, x.shape[dim], target, ignore_index, every)
     w = _counts(F, wide, index, kept, weight)
     g = _each(F, _wide(F, g), _total(F, w, index), reduction)
     hit = spread = _for_each(F, g, w, kept)
@@ -188,7 +188,7 @@ _by_distribution = Single("cross_entropy", _soft, _soft_for_logits, _soft_for_ta
 def _nll(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ignore_index: int = -100, reduction: str = "mean",
          every: bool = False) -> Any:
     wide = _wide(F, x)
-    index, kept, there = _places(F, x, target, dim, ignore_index, every)
+    index, kept, there = _places(F, x.shape[dim], target, ignore_index, every)
     w = _counts(F, wide, index, kept, weight)
     loss = _weighed(F, -F.at(wide, F.places(index, x.shape, dim)), w, kept, there)
     return F.cast(_reduced(F, loss, _total(F, w, index), reduction), x.dtype)
@@ -197,16 +197,29 @@ def _nll(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ignore_index
 def _nll_backward(F: Any, g: Any, x_shape: Any, x_dtype: Any, target: Any, weight: Any, *, dim: int, ignore_index: int,
                   reduction: str, every: bool) -> Any:
     g = _wide(F, g)
-    zeros = F.full(x_shape, 0, g)
-    index, kept, _ = _places(F, zeros, target, dim, ignore_index, every)
-    w = _counts(F, zeros, index, kept, weight)
-    g = _each(F, g, _total(F, w, index), reduction)
-    g = _axis(F, F.expand(_for_each(F, g, w, kept), target.shape), dim)
-    return F.cast(F.scatter_add(zeros, dim, _axis(F, index, dim), -g), x_dtype)
+    index, kept, _ = _places(F, x_shape[dim], target, ignore_index, every)
+    w = _counts(F, g, index, kept, weight)
+    g = _for_each(F, _each(F, g, _total(F, w, index), reduction), w, kept)
+    gx = F.placed(F.expand(-g, target.shape), F.places(index, shape=x_shape, dim=dim), shape=x_shape)
+    return gx if gx.dtype == x_dtype else F.cast(gx, x_dtype)
 
 
-_nll_loss = op("nll_loss", _nll, _nll_backward, None, None)
-_nll_loss.free = 2
+op("places", lambda F, index, *, shape, dim: F.places(index, shape, dim))
+op("placed", lambda F, v, places, *, shape: F.placed(v, places, shape),
+   lambda F, h, v_shape, places: F.reshape(F.gather(F.reshape(h, (-1,)), 0, F.reshape(places, (-1,))), v_shape), None)
+def _plain_nll(F: Any, x: Any, target: Any, *, dim: int = 1, ignore_index: int = -100, reduction: str = "mean",
+               every: bool = False) -> Any:
+    return _nll(F, x, target, 1.0, dim=dim, ignore_index=ignore_index, reduction=reduction, every=every)
+
+
+def _plain_nll_backward(F: Any, g: Any, x_shape: Any, x_dtype: Any, target: Any, *, dim: int, ignore_index: int, reduction: str,
+                        every: bool) -> Any:
+    return _nll_backward(F, g, x_shape, x_dtype, target, 1.0, dim=dim, ignore_index=ignore_index, reduction=reduction, every=every)
+
+
+_weighted_nll = op("nll_loss_weighted", _nll, _nll_backward, None, None)
+_nll_loss = op("nll_loss", _plain_nll, _plain_nll_backward, None)
+_nll_loss.free = _weighted_nll.free = 2
 
 
 # --------------------------------------------------------------------------------------- over classes: public
@@ -265,7 +278,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
         raise ShapeError("nll_loss", f"targets of shape {target.shape}", "targets are class numbers, without the "
                          "classes' axis", "use cross_entropy for distributions")
     every = _seen("nll_loss", input, target, dim, ignore_index)
-    return _nll_loss(input, target, given, dim=dim, ignore_index=ignore_index, reduction=reduction, every=every)
+    settings = {"dim": dim, "ignore_index": ignore_index, "reduction": reduction, "every": every}
+    return _nll_loss(input, target, **settings) if weight is None else _weighted_nll(input, target, given, **settings)
 
 
 def _check_classes(name: str, x: Tensor, target: Tensor, weight: Tensor | None) -> tuple[int, Any]:

@@ -35,8 +35,7 @@ def _soft_margin(F: Any, x: Any, target: Any) -> Any:
 
 def _soft_margin_slope(F: Any, g: Any, x: Any, target: Any) -> Any:
     z = target * x
-    e = F.exp(-F.abs(z))
-    return -(g * target) * (F.where(z >= 0, e, 1.0) / (1 + e))
+    return -(g * target) * (F.exp(-F.maximum(z, 0)) / (1 + F.exp(-F.abs(z))))
 
 
 def _ranking(F: Any, x1: Any, x2: Any, target: Any, *, margin: float = 0.0) -> Any:

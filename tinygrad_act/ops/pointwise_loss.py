@@ -28,24 +28,23 @@ absolute_error = pointwise(
     lambda F, g, x, target: g * F.sign(x - target), lambda F, g, x, target: g * F.sign(target - x), kinds="f")
 
 
-def _smooth(F: Any, x: Any, target: Any, *, beta: float = 1.0) -> Any:
-    d = F.abs(x - target)
-    return F.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta)
-
-
-def _smooth_slope(F: Any, g: Any, x: Any, target: Any, *, beta: float) -> Any:
-    d = x - target
-    return F.where(F.abs(d) < beta, g * (d / beta), g * F.sign(d))
-
-
 def _huber(F: Any, x: Any, target: Any, *, delta: float = 1.0) -> Any:
+    """Both branches in one: d² / 2 up to delta, delta (d - delta / 2) beyond."""
     d = F.abs(x - target)
-    return F.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+    near = F.minimum(d, delta)
+    return near * (d - 0.5 * near)
 
 
 def _huber_slope(F: Any, g: Any, x: Any, target: Any, *, delta: float) -> Any:
-    d = x - target
-    return F.where(F.abs(d) < delta, g * d, delta * g * F.sign(d))
+    return F.maximum(F.minimum(x - target, delta), -delta) * g
+
+
+def _smooth(F: Any, x: Any, target: Any, *, beta: float = 1.0) -> Any:
+    return _huber(F, x, target, delta=beta) * (1 / beta)
+
+
+def _smooth_slope(F: Any, g: Any, x: Any, target: Any, *, beta: float) -> Any:
+    return _huber_slope(F, g * (1 / beta), x, target, delta=beta)
 
 
 _smooth_error = pointwise("smooth_error", _smooth, _smooth_slope,
@@ -143,10 +142,9 @@ def _like_input(name: str, weight: Tensor, input: Tensor) -> None:
 # ---------------------------------------------------------------------------------------------- yes or no
 def _sigmoids(F: Any, x: Any) -> tuple[Any, Any]:
     """sigmoid(x) and sigmoid(-x), each to the last digit."""
-    e = F.exp(-F.abs(x))
-    large = 1 / (1 + e)
-    small = e * large
-    return F.where(x >= 0, large, small), F.where(x >= 0, small, large)
+    up, down = F.exp(F.minimum(x, 0)), F.exp(-F.maximum(x, 0))           # one of them is 1
+    share = 1 / (1 + up * down)
+    return up * share, down * share
 
 
 def _rest(F: Any, x: Any) -> Any:
