@@ -13,6 +13,7 @@ from .against_torch import array, check, refuses, torch
 
 ours, theirs = ta.nn.functional, torch.nn.functional
 inf = float("inf")
+pytestmark = pytest.mark.filterwarnings("ignore:Default grid_sample", "ignore:Since version 1.3.0")         # PyTorch's, of its past
 
 
 def both(name: str, *inputs: Any, order: int = 2, **keywords: Any) -> Any:
@@ -223,3 +224,48 @@ def test_shuffles() -> None:
     for shape, groups in (((2, 6, 3), 3), ((2, 6, 2, 2), 2), ((1, 4, 2, 2, 2), 4)):
         both("channel_shuffle", array(*shape), groups)
     both("pixel_shuffle", np.arange(8, dtype="int64").reshape(8, 1, 1), 2)
+
+
+# --------------------------------------------------------------------------------------------------- sampling
+@pytest.mark.parametrize("align", [False, True])
+@pytest.mark.parametrize("border", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+def test_reading_at_positions(mode: str, border: str, align: bool) -> None:
+    grid = array(2, 3, 4, 2, low=-2.5, high=2.5)
+    both("grid_sample", array(2, 3, 5, 4), grid, mode, border, align, order=1 if mode == "bicubic" else 2)
+    both("grid_sample", array(1, 2, 1, 3), array(1, 2, 2, 2), mode, border, align, order=1)
+    both("grid_sample", array(0, 2, 3, 3), array(0, 2, 2, 2), mode, border, align, order=0)
+    if mode != "bicubic":
+        both("grid_sample", array(1, 2, 3, 5, 4), array(1, 2, 2, 3, 3, low=-1.5, high=1.5), mode, border, align, order=1)
+
+
+@pytest.mark.parametrize("border", ["zeros", "border", "reflection"])
+def test_reading_at_the_edges(border: str) -> None:
+    line = np.array([-3.0, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0])
+    grid = np.stack(np.meshgrid(line, line), -1)[None]
+    for mode, align in (("bilinear", False), ("bilinear", True), ("nearest", True), ("bicubic", False)):
+        both("grid_sample", array(1, 2, 4, 5), grid, mode, border, align, order=1)
+        both("grid_sample", array(1, 2, 4, 5, dtype="float32"), grid.astype("float32"), mode, border, align, order=1)
+
+
+@pytest.mark.parametrize("align", [False, True])
+def test_turned_and_moved_grids(align: bool) -> None:
+    both("affine_grid", array(2, 2, 3), (2, 5, 3, 4), align)
+    both("affine_grid", array(2, 3, 4), (2, 1, 2, 3, 4), align)
+    both("affine_grid", array(1, 2, 3, dtype="float32"), (1, 1, 1, 1), align)
+
+
+@pytest.mark.parametrize(("name", "x", "more", "says"), [
+    ("grid_sample", IMAGE, (np.zeros((1, 2, 2, 3)),), "they must be \\(N, C, H, W\\) and"),
+    ("grid_sample", IMAGE, (np.zeros((2, 2, 2, 2)),), "they must be"),
+    ("grid_sample", IMAGE, (np.zeros((1, 2, 2, 2)), "best"), "choose from"),
+    ("grid_sample", IMAGE, (np.zeros((1, 2, 2, 2)), "nearest", "wrap"), "choose from"),
+    ("grid_sample", np.zeros((1, 2, 0, 5)), (np.zeros((1, 2, 2, 2)),), "nothing to read"),
+    ("grid_sample", np.zeros((1, 2, 3, 4, 5)), (np.zeros((1, 2, 2, 2, 3)), "bicubic"), "it is for images"),
+    ("grid_sample", IMAGE, (np.zeros((1, 2, 2, 2), "float32"),), "dtypes differ"),
+    ("affine_grid", np.zeros((2, 2, 3)), ((3, 1, 4, 4),), "they must be"),
+    ("affine_grid", np.zeros((2, 3, 4)), ((2, 1, 4, 4),), "they must be"),
+    ("affine_grid", np.zeros((2, 2, 3), "int64"), ((2, 1, 4, 4),), "floating"),
+])
+def test_misused_sampling(name: str, x: np.ndarray, more: tuple[Any, ...], says: str) -> None:
+    refuses(getattr(ours, name), getattr(theirs, name), x, *more, says=says)

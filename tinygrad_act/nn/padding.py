@@ -22,7 +22,7 @@ class _Pad(Module):
 
     def __init__(self, padding: Amounts) -> None:
         super().__init__()
-        self.padding = tuple(padding) if isinstance(padding, (tuple, list)) else (padding,) * (2 * self.axes)
+        self.padding = (padding,) * (2 * self.axes) if isinstance(padding, int) else tuple(padding)
         if len(self.padding) != 2 * self.axes:
             raise ArgumentError(type(self).__name__, f"padding={padding}", f"it is an int, or {2 * self.axes} of them: "
                                 "(before, after) of the last axis, then of the one before it")

@@ -92,10 +92,10 @@ def _planes(name: str, x: Any, factor: Any, what: str) -> int:
     if not isinstance(x, Tensor) or x.ndim < 3:
         raise ShapeError(name, f"an input of shape {x.shape}" if isinstance(x, Tensor) else type(x).__name__,
                          "it must be (*, C, H, W)", "add axes with unsqueeze")
-    factor = whole(factor, name, what)
-    if factor < 1:
-        raise ArgumentError(name, f"{what}={factor}", "it must be at least 1")
-    return factor
+    count = whole(factor, name, what)
+    if count < 1:
+        raise ArgumentError(name, f"{what}={count}", "it must be at least 1")
+    return count
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:

@@ -50,7 +50,7 @@ def interpolate(input: Tensor, size: Ints | None = None, scale_factor: Factor | 
     if recompute_scale_factor and size is not None:
         raise ArgumentError(name, "recompute_scale_factor=True and size", "there is no scale_factor to compute again", "leave one out")
     if mode == "area":
-        return AREA[len(here) - 1](input, sizes)  # type: ignore[no-any-return, operator]
+        return AREA[len(here) - 1](input, sizes)
     if min((*sizes, *here)) < 1:
         raise ShapeError(name, f"{input.shape} to {sizes}", "every size must be at least 1")
     given = (None,) * len(here) if factors is None or recompute_scale_factor else factors
