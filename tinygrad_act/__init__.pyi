@@ -14,6 +14,7 @@ from . import backend as backend
 from .dtypes import bool_ as _bool
 bool = _bool
 from . import cuda as cuda
+from . import datasets as datasets
 from tinygrad_act.backend import Device as _device
 device = _device
 from .dtypes import double as double
@@ -50,6 +51,7 @@ from tinygrad_act.dtypes import set_default_dtype as set_default_dtype
 from tinygrad_act.grad_mode import set_grad_enabled as set_grad_enabled
 from .dtypes import short as short
 from . import study as study
+from . import train as train
 from .dtypes import uint8 as uint8
 from . import utils as utils
 
