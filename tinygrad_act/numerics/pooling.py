@@ -79,16 +79,23 @@ class Pooling(Blocks):
         for k, (outs, ins) in enumerate(taps(w)[1:], 1):
             here, there = at(x.ndim, dim, outs), at(x.ndim, dim, ins)
             s = self._solid(x[there])
-            best = y[here]
+            best, view = y[here], type(outs) is slice
             if which is not None:
                 new = s > best
                 if careful:
                     new |= s != s
                 # The numbers go up from tap to tap, so the larger of two is the newer.
                 number = new * which.dtype.type(k * unit) if inner is None else (inner[there] + k * unit) * new
-                _update(self.xp.maximum, which, here, which[here], number)
-            _update(self.xp.maximum, y, here, best, s)
+                self._raise(which, here, which[here], number, view)
+            self._raise(y, here, best, s, view)
         return y, which
+
+    def _raise(self, y: Any, here: Any, part: Any, other: Any, view: bool) -> None:
+        """y[here] = the larger of part, which is y[here], and other."""
+        if view:
+            self.xp.maximum(part, other, out=part)
+        else:
+            y[here] = self.xp.maximum(part, other)
 
     def _solid(self, x: Any) -> Any:
         """x with neighbours side by side in memory, as what reads it several times wants it."""
@@ -170,14 +177,6 @@ class Pooling(Blocks):
         planes = math.prod(which.shape[:-len(windows)])
         places = self.xp.minimum(self.pool_positions(which, windows), area - 1).reshape(planes, -1)
         return (places + self.xp.arange(planes).reshape(-1, 1) * area).reshape(-1)
-
-
-def _update(f: Any, y: Any, here: Any, part: Any, other: Any) -> None:
-    """y[here] = f(part, other), where part is y[here]: a view of it if the index is made of slices."""
-    if any(type(i) is list for i in here):
-        y[here] = f(part, other)
-    else:
-        f(part, other, out=part)
 
 
 def lowest(xp: Any, dtype: Any) -> Any:
