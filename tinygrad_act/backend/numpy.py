@@ -57,7 +57,8 @@ class NumpyNamespace(Namespace):
         """Without looking for the largest numbers, which takes longer than all the rest, if the sums show they did not matter."""
         e: Any = np.exp(x)
         total = np.matmul(e, np.ones((x.shape[-1], 1), x.dtype))
-        return (e, total, 0.0) if self.within(total, 1e-16, 1e16) else super().exponentials(x)
+        safe = _min(total, None) >= 1e-16 and _max(total, None) <= 1e16              # not so for NaN
+        return (e, total, 0.0) if safe else super().exponentials(x)
 
     def together(self, work: Any, parts: Any, size: int) -> None:
         """Among threads, if there is enough to do: to start one takes as long as some passes over 10,000 numbers."""

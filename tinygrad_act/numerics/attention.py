@@ -75,7 +75,7 @@ class Attention:
                     causal: bool, gain: float, for_mask: bool) -> list[Any]:
         """The gradients for q, k, v and, if wanted, the mask, with their axes in memory as those have them."""
         found = [self.xp.empty_like(x) for x in (q, k, v)]
-        gm = self.xp.zeros(mask.shape, mask.dtype) if for_mask else None
+        gm: Any = self.xp.zeros(mask.shape, mask.dtype) if for_mask else None
 
         def work(part: list[Tile]) -> None:
             several = len(part) > 1 or part[0].keys[-2].stop < k.shape[-2]
