@@ -21,23 +21,23 @@ Cost = Callable[[Sequence[Any], Any, dict[str, Any]], int]
 
 
 def _numel(x: Any) -> int:
-    return math.prod(x.shape)
+    return int(math.prod(x.shape))
 
 
 def _window(inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> int:
     """A convolution: each output takes its group's channels times the window."""
-    return _numel(output) * _numel(inputs[1]) // max(inputs[1].shape[0], 1)
+    return _numel(output) * _numel(inputs[1]) // max(int(inputs[1].shape[0]), 1)
 
 
 def _window_back(inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> int:
     """A transposed one: each input is spread over as much."""
-    return _numel(inputs[0]) * _numel(inputs[1]) // max(inputs[1].shape[0], 1)
+    return _numel(inputs[0]) * _numel(inputs[1]) // max(int(inputs[1].shape[0]), 1)
 
 
 def _sequence(inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> int:
     """A recurrent layer: each of its matrices once a step and sequence."""
     x = inputs[0]
-    steps = _numel(x) // max(x.shape[-1], 1)
+    steps = _numel(x) // max(int(x.shape[-1]), 1)
     return steps * sum(_numel(w) for w in inputs[1:] if isinstance(w, Parameter) and w.ndim == 2)
 
 
@@ -52,7 +52,7 @@ def _einsum(inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> int:
 def _attention(inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> int:
     """The products of queries and keys, and of their weights and the values."""
     query, key = inputs[0], inputs[1]
-    return _numel(query) * key.shape[-2] + _numel(output) * key.shape[-2]
+    return (_numel(query) + _numel(output)) * int(key.shape[-2])
 
 
 # How many multiply-adds the forward rule of an op takes, from its inputs and its (first) output. Products only: what is

@@ -143,7 +143,7 @@ class WandB(Callback):
     Raises: MissingPackageError without it.
     """
 
-    def __init__(self, project: str, folder: str | os.PathLike[str] = ".", *, mode: str = "offline", **settings: Any) -> None:
+    def __init__(self, project: str, folder: str | os.PathLike[str] = ".", *, mode: Any = "offline", **settings: Any) -> None:
         try:
             import wandb
         except ImportError:
