@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -138,12 +139,12 @@ def test_refusals() -> None:
     for name in NAMES:
         x = array(*CHANNELS.get(name, (5,)))
         for p in (-0.1, 1.5):
-            refuses(*[lambda x, m=m: getattr(m, name)(x, p, True) for m in (F, theirs)], x, says="probability")
+            refuses(*[functools.partial(getattr(m, name), p=p, training=True) for m in (F, theirs)], x, says="probability")
             with pytest.raises(ArgumentError, match="probability"):
                 getattr(nn, MODULES[name])(p)
     refuses(lambda x: F.dropout(x), lambda x: theirs.dropout(x), np.ones(3, "int64"), says="float")
     for name, shape in (("dropout1d", (4,)), ("dropout1d", (2, 3, 4, 5)), ("dropout2d", (4,)), ("feature_alpha_dropout", (4,))):
-        refuses(*[lambda x, m=m: getattr(m, name)(x, 0.5, True) for m in (F, theirs)], array(*shape))
+        refuses(*[functools.partial(getattr(m, name), training=True) for m in (F, theirs)], array(*shape))
     with pytest.raises(ShapeError, match="two axes"):
         F.feature_alpha_dropout(ta.ones(4), training=True)
     with pytest.raises(DTypeError):

@@ -128,7 +128,7 @@ def test_embedding_bag_by_hand() -> None:
 def test_refusals() -> None:
     w = array(5, 3)
     for name in ("embedding", "embedding_bag"):
-        mine, other = (lambda i, t, f=getattr(m, name): f(i.reshape(1, -1), t) for m in (F, theirs))
+        mine, other = (lambda i, t, m=m, name=name: getattr(m, name)(i.reshape(1, -1), t) for m in (F, theirs))
         if LOOKS:
             refuses(mine, other, np.array([0, 7]), w, says="the index 7.*5 rows")
             refuses(mine, other, np.array([-1, 0]), w, says="the index -1")

@@ -238,7 +238,7 @@ def test_normalize_of_nothing_is_nothing() -> None:
 def test_refusals() -> None:
     x = array(4, 3)
     for shape in ((4,), (2, 3), ()):
-        refuses(lambda x, f=F: f.layer_norm(x, shape), lambda x: theirs.layer_norm(x, shape), x, says="normalized_shape")
+        refuses(*[lambda x, m=m, shape=shape: m.layer_norm(x, shape) for m in (F, theirs)], x, says="normalized_shape")
     refuses(lambda x: F.layer_norm(x, 3), lambda x: theirs.layer_norm(x, 3), x, says=r"write \(3,\)")
     refuses(lambda x, w: F.layer_norm(x, (3,), w), lambda x, w: theirs.layer_norm(x, (3,), w), x, array(4), says=r"weight of shape \(4,\)")
     refuses(lambda x, w: F.layer_norm(x, (3,), w), lambda x, w: theirs.layer_norm(x, (3,), w), x, array(3, dtype="float32"), says="dtypes differ")

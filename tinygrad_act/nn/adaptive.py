@@ -102,8 +102,7 @@ class MetaACON(Module):
         means = input.mean(tuple(range(2, input.ndim))) if input.ndim > 2 else input
         beta = ops.sigmoid(self.bn2(linear(self.bn1(linear(means, self.w1, self.b1)), self.w2, self.b2)))
         p1, p2, beta = (v.reshape((-1, self.channels, *[1] * (input.ndim - 2))) for v in (self.p1, self.p2, beta))
-        result = catalogue["acon_c"].op(input, p1, p2, beta)
-        return result
+        return catalogue["acon_c"].op(input, p1, p2, beta)
 
     def extra_repr(self) -> str:
         return f"{self.channels}, reduction={self.reduction}"

@@ -7,7 +7,7 @@ from typing import Any, Self
 from .. import _functions as ops
 from ..errors import ArgumentError, ShapeError
 from ..grad_mode import no_grad
-from ..ops.embedding import _padding, embedding, embedding_bag
+from ..ops.embedding import embedding, embedding_bag, padding_row
 from ..tensor import Tensor
 from . import init
 from .module import Module
@@ -24,7 +24,7 @@ class _Table(Module):
         super().__init__()
         name = type(self).__name__
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = None if padding_idx is None else _padding(name, padding_idx, num_embeddings)
+        self.padding_idx = None if padding_idx is None else padding_row(name, padding_idx, num_embeddings)
         self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse = max_norm, norm_type, scale_grad_by_freq, sparse
         if table is None:
             self.weight = Parameter(ops.empty((num_embeddings, embedding_dim), device=device, dtype=dtype), requires_grad=not freeze)
@@ -42,12 +42,13 @@ class _Table(Module):
                 self.weight[self.padding_idx].fill_(0)
 
     @classmethod
-    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **settings: Any) -> Self:
-        """One whose table is `embeddings` (the same memory), and does not learn unless freeze=False."""
+    def _of(cls, embeddings: Tensor, freeze: bool, **settings: Any) -> Self:
+        """One whose table is `embeddings`."""
         if not isinstance(embeddings, Tensor) or embeddings.ndim != 2:
             raise ArgumentError(f"{cls.__name__}.from_pretrained", f"{getattr(embeddings, 'shape', type(embeddings).__name__)}",
                                 "it takes a table: a Tensor with two axes")
-        made = cls(*embeddings.shape, _weight=embeddings, **settings)  # type: ignore[call-arg]
+        make: Any = cls                                      # a subclass, which takes these
+        made: Self = make(*embeddings.shape, _weight=embeddings, **settings)
         made.weight.requires_grad = not freeze
         return made
 
@@ -75,8 +76,8 @@ class Embedding(_Table):
         >>> ta.nn.Embedding.from_pretrained(ta.tensor([[1.0, 2.0], [3.0, 4.0]]))(ta.tensor(1))
         tensor([3., 4.])
         """
-        return super().from_pretrained(embeddings, freeze, padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type,
-                                       scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
+        return cls._of(embeddings, freeze, padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type,
+                       scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
 
     def forward(self, input: Tensor) -> Tensor:
         return embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse)
@@ -112,8 +113,8 @@ class EmbeddingBag(_Table):
         >>> ta.nn.EmbeddingBag.from_pretrained(ta.tensor([[1.0], [3.0]]))(ta.tensor([[0, 1]]))
         tensor([[2.]])
         """
-        return super().from_pretrained(embeddings, freeze, max_norm=max_norm, norm_type=norm_type, scale_grad_by_freq=scale_grad_by_freq,
-                                       mode=mode, sparse=sparse, include_last_offset=include_last_offset, padding_idx=padding_idx)
+        return cls._of(embeddings, freeze, max_norm=max_norm, norm_type=norm_type, scale_grad_by_freq=scale_grad_by_freq,
+                       mode=mode, sparse=sparse, include_last_offset=include_last_offset, padding_idx=padding_idx)
 
     def forward(self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None) -> Tensor:
         return embedding_bag(input, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.mode,

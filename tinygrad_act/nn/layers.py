@@ -1,4 +1,4 @@
-"""Layers without an activation: Linear, Dropout, shapes."""
+"""Layers without an activation: Linear, shapes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from .. import _functions as ops
 from ..errors import ArgumentError
 from ..ops.linear import linear
 from ..tensor import Tensor
-from . import functional as F
 from . import init
 from .module import Module
 from .parameter import Parameter
@@ -88,23 +87,3 @@ class Unflatten(Module):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
-
-
-class Dropout(Module):
-    """In training, each element is zero with probability p, the others are divided by 1 - p; nothing in evaluation.
-
-    >>> ta.nn.Dropout(0.5).eval()(ta.ones(3))
-    tensor([1., 1., 1.])
-    """
-
-    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        super().__init__()
-        if not 0 <= p <= 1:
-            raise ArgumentError("Dropout", f"p={p}", "it is a probability: 0 to 1")
-        self.p, self.inplace = p, inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.dropout(input, self.p, self.training, self.inplace)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"

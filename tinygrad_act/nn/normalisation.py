@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import _functions as ops
 from ..errors import ArgumentError, ShapeError
@@ -37,7 +37,7 @@ class _Norm(Module):
 class _Running(_Norm):
     """What batch and instance norms have in common. `ranks` says how many axes an input has."""
 
-    ranks: dict[int, str]
+    ranks: ClassVar[dict[int, str]]
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -108,7 +108,7 @@ class BatchNorm1d(_BatchNorm):
             [ 1.0000]], grad_fn=<batch_normBackward>)
     """
 
-    ranks = {2: "(N, C)", 3: "(N, C, L)"}
+    ranks: ClassVar = {2: "(N, C)", 3: "(N, C, L)"}
 
 
 class BatchNorm2d(_BatchNorm):
@@ -118,7 +118,7 @@ class BatchNorm2d(_BatchNorm):
     BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
     """
 
-    ranks = {4: "(N, C, H, W)"}
+    ranks: ClassVar = {4: "(N, C, H, W)"}
 
 
 class BatchNorm3d(_BatchNorm):
@@ -128,7 +128,7 @@ class BatchNorm3d(_BatchNorm):
     ['bias', 'num_batches_tracked', 'running_mean', 'running_var', 'weight']
     """
 
-    ranks = {5: "(N, C, D, H, W)"}
+    ranks: ClassVar = {5: "(N, C, D, H, W)"}
 
 
 class _InstanceNorm(_Running):
@@ -156,7 +156,7 @@ class InstanceNorm1d(_InstanceNorm):
     tensor([[-1.0000,  1.0000]])
     """
 
-    ranks = {2: "(C, L)", 3: "(N, C, L)"}
+    ranks: ClassVar = {2: "(C, L)", 3: "(N, C, L)"}
 
 
 class InstanceNorm2d(_InstanceNorm):
@@ -166,7 +166,7 @@ class InstanceNorm2d(_InstanceNorm):
     InstanceNorm2d(3, eps=1e-05, momentum=0.1, affine=False, bias=False, track_running_stats=False)
     """
 
-    ranks = {3: "(C, H, W)", 4: "(N, C, H, W)"}
+    ranks: ClassVar = {3: "(C, H, W)", 4: "(N, C, H, W)"}
 
 
 class InstanceNorm3d(_InstanceNorm):
@@ -176,7 +176,7 @@ class InstanceNorm3d(_InstanceNorm):
     (1, 2, 1, 1, 2)
     """
 
-    ranks = {4: "(C, D, H, W)", 5: "(N, C, D, H, W)"}
+    ranks: ClassVar = {4: "(C, D, H, W)", 5: "(N, C, D, H, W)"}
 
 
 # ----------------------------------------------------------------------------------------- within each sample

@@ -11,12 +11,13 @@ than the deviation: elsewhere x * scale - mean * scale loses no digits, and is q
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..dtypes import float32, float64, is_half
 
 SHORT = 24                             # a channel of fewer pixels is no row by itself: a sample is
+RUNS = 8                               # parts that threads may share
 LONG = 4096                            # the mean of more numbers is computed twice
 
 
@@ -57,8 +58,7 @@ class Normalising:
         shift = [] if left is None else [(-left * scale, w)]
         factors = [groups.outer([(scale, w)]), groups.outer(shift + ([] if b is None else [(None, b)]))]
         y, rows = groups.like()
-        for at in groups.tiles():
-            groups.write(rows, at, [groups.less(groups.read(groups.x, at), at, away), None], factors)
+        groups.sweep(lambda at: groups.write(rows, at, [groups.less(groups.read(groups.x, at), at, away), None], factors))
         return y
 
     def normalise_grad(self, g: Any, x: Any, weight: Any, mean: Any, scale: Any, view: Any, batch: bool) -> tuple[Any, Any, Any]:
@@ -81,13 +81,12 @@ class Normalising:
         rest = rest if left is None else rest - bend * left
         factors = [groups.outer([(scale, w)]), groups.outer([(bend, None)]), groups.outer([] if rest is None else [(rest, None)])]
         gx, rows = groups.like()
-        for at in groups.tiles():
-            groups.write(rows, at, [*pick(at), None], factors)
+        groups.sweep(lambda at: groups.write(rows, at, [*pick(at), None], factors))
         return gx, to_weight, to_bias
 
 
 def layout(F: Any, x: Any, view: Any, batch: bool) -> Any:
-    N, G, K, L = view
+    _, G, _, L = view
     if not batch:
         return Rows(F, x, view) if G == L == 1 else Pixels(F, x, view, False)
     last = x.ndim > 2 and not x.flags.c_contiguous and x.transpose((0, *range(2, x.ndim), 1)).flags.c_contiguous
@@ -108,6 +107,28 @@ class Tiles:
         rows, size = self.x.shape
         step = max(1, min(self.F.rows // max(size, 1), self.most))
         return (slice(i, i + step) for i in range(0, rows, step))
+
+    def sweep(self, work: Callable[[slice], Any], sums: Sequence[Any] = ()) -> None:
+        """Do the work for each tile. What it returns is added to `sums`, in an order that does not depend on how many threads
+        there are.
+        """
+        tiles = list(self.tiles())
+        runs = min(len(tiles), RUNS)
+        found: list[Any] = [None] * runs
+
+        def run(i: int) -> None:
+            for at in tiles[i * len(tiles) // runs:(i + 1) * len(tiles) // runs]:
+                parts = work(at)
+                if sums and found[i] is None:
+                    found[i] = [part.astype(float64) for part in parts]
+                elif sums:
+                    for total, part in zip(found[i], parts, strict=True):
+                        total += part
+
+        self.F.together(run, list(range(runs)), self.x.size)
+        for parts in found if sums else ():
+            for total, part in zip(sums, parts, strict=True):
+                total += part
 
     def narrow(self, v: Any) -> Any:
         """A statistic in the dtype of the arithmetic."""
@@ -160,7 +181,10 @@ class Tiles:
             if total is not None and i == len(done) and not self.half:
                 self.xp.add(total, part, out=y[at])
                 return
-            total = part if total is None else total + part
+            if total is not None:
+                total += part
+            else:
+                total = part
         y[at] = total
 
     def row_sums(self, pick: Callable[[slice], tuple[Any, Any]]) -> tuple[Any, Any]:
@@ -168,9 +192,12 @@ class Tiles:
         rows, size = self.x.shape
         total, dots = self.xp.empty(rows, float64), self.xp.empty(rows, float64)
         ones = self.xp.ones(size, self.wide)
-        for at in self.tiles():
+
+        def work(at: slice) -> None:
             a, b = pick(at)
             total[at], dots[at] = a @ ones, self.F.row_dots(a, b)
+
+        self.sweep(work)
         return total, dots
 
 
@@ -200,12 +227,14 @@ class Rows(Tiles):
         both[1] = 0 if left is None else scale * left
         under = self.xp.zeros((2, size), float64)
         w = self.xp.ones(size, self.wide) if w is None else w
-        for at in self.tiles():
+
+        def work(at: slice) -> Any:
             g, t = pick(at)
             p = g * t
             across[at], along[at] = g @ w, p @ w
-            to_weight += scale[at] @ p
-            under += both[:, at] @ g
+            return scale[at] @ p, both[:, at] @ g
+
+        self.sweep(work, (to_weight, under))
         return across, along if left is None else along - left * across, to_weight - under[1], under[0]
 
 
@@ -282,11 +311,13 @@ class Columns(Tiles):
     def sums(self, pick: Any) -> tuple[Any, Any]:
         """As row_sums, of channels."""
         total, dots = (self.xp.zeros(self.x.shape[1], float64) for _ in range(2))
-        for at in self.tiles():
+
+        def work(at: slice) -> Any:
             a, b = pick(at)
             ones = self.xp.ones(a.shape[0], self.wide)
-            total += ones @ a
-            dots += ones @ (a * b)
+            return ones @ a, ones @ (a * b)
+
+        self.sweep(work, (total, dots))
         return total.reshape((self.C, self.L)).sum(1), dots.reshape((self.C, self.L)).sum(1)
 
     def less(self, t: Any, at: slice, mean: Any) -> Any:
@@ -295,7 +326,7 @@ class Columns(Tiles):
 
     def outer(self, pairs: list[tuple[Any, Any]]) -> Any:
         """As that of Rows."""
-        found = [math.prod(v for v in pair if v is not None).repeat(self.L) for pair in pairs]   # type: ignore[attr-defined]
+        found = [math.prod(v for v in pair if v is not None).repeat(self.L) for pair in pairs]
         return self.product([(None, v) for v in found]) if found else None
 
     def grad_sums(self, pick: Any, w: Any, left: Any, scale: Any) -> tuple[Any, ...]:

@@ -133,7 +133,7 @@ def _check(name: str, input: Any, weight: Any) -> None:
                             f"indices are 0 to {weight.shape[0] - 1}: make num_embeddings larger than the largest")
 
 
-def _padding(name: str, padding_idx: int | None, count: int) -> int:
+def padding_row(name: str, padding_idx: int | None, count: int) -> int:
     """The row that gets no gradient, from the front; -1 for none."""
     if padding_idx is None:
         return -1
@@ -176,7 +176,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
             [0.0000, 0.5000]])
     """
     _check("embedding", input, weight)
-    skip = _padding("embedding", padding_idx, weight.shape[0])
+    skip = padding_row("embedding", padding_idx, weight.shape[0])
     if max_norm is not None:
         _renormalise("embedding", weight, input.array, max_norm, norm_type)
     return _embedding(weight, input, skip=skip, by_frequency=scale_grad_by_freq)
@@ -204,7 +204,7 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
     """
     _check("embedding_bag", input, weight)
     _check_bags(input, weight, offsets, per_sample_weights, mode, scale_grad_by_freq, sparse)
-    skip = _padding("embedding_bag", padding_idx, weight.shape[0])
+    skip = padding_row("embedding_bag", padding_idx, weight.shape[0])
     F, index = namespaces[type(input.array)], input.array.reshape(-1)
     if max_norm is not None:
         _renormalise("embedding_bag", weight, index, max_norm, norm_type)

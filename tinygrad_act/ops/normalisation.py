@@ -17,7 +17,7 @@ from ..graph import recording
 from ..op import Single
 from ..tensor import Tensor, wrap
 from .norms import _norm, _norm_rule
-from .reduce import axes, only_floats, reduction, wide
+from .reduce import axes, cast, only_floats, reduction, wide
 from .registry import enter
 
 View = tuple[int, int, int, int]
@@ -143,9 +143,10 @@ def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | No
     tensor([1.2000, 1.6000, 0.0000, 0.0000])
     """
     shape, view = _rows_of("rms_norm", input, normalized_shape)
-    if weight is not None and isinstance(weight, Tensor) and weight.dtype != input.dtype:
+    if isinstance(weight, Tensor) and weight.dtype != input.dtype:
         wider = dtypes.promote_types(weight.dtype, input.dtype)
-        return recording.cast(rms_norm(recording.cast(input, dtype=wider), shape, recording.cast(weight, dtype=wider), eps), dtype=input.dtype)  # type: ignore[no-any-return]
+        y = rms_norm(cast(input, wider), shape, cast(weight, wider), eps)
+        return cast(y, input.dtype)
     if eps is None:
         eps = float(dtypes.finfo(dtypes.float32 if dtypes.is_half(input.dtype) else input.dtype).eps)
     weight, _ = affine("rms_norm", input, weight, None, shape, "normalized_shape")

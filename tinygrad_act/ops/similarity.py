@@ -34,7 +34,7 @@ def _cosine(F: Any, x1: Any, x2: Any, *, dim: int, eps: float = 1e-8) -> Any:
 def _cosine_back(F: Any, g: Any, x: Any, other: Any, y: Any, dim: int, eps: float) -> Any:
     """As in PyTorch, the slope of the length is its own also where eps stands in for it."""
     length, bound = _lengths(F, x, dim, eps)
-    g, y = (keep(F, v, y.shape[:dim] + (1,) + y.shape[dim:], dim, False) for v in (g, y))
+    g, y = (keep(F, v, (*y.shape[:dim], 1, *y.shape[dim:]), dim, False) for v in (g, y))
     return F.sum_to(g * (other / _lengths(F, other, dim, eps)[1] - y * _unit(F, x, length)) / bound, x.shape)
 
 
