@@ -11,6 +11,7 @@ import numpy as np
 
 from ..numerics import special
 from ..numerics.convolve import Block, Compute, Room
+from ..numerics.logits import SMALL
 from . import threads
 from .namespace import Namespace, _narrow, _wide, numel
 
@@ -18,6 +19,7 @@ Array = np.ndarray
 _add: Any = np.add.reduce
 _max: Any = np.maximum.reduce
 _min: Any = np.minimum.reduce
+UNSIGNED = np.dtype("uint64")
 
 
 def _dividing(function: Any) -> Any:
@@ -71,6 +73,11 @@ class NumpyNamespace(Namespace):
     def vecdot(self, a: Any, b: Any) -> Any:
         return np.vecdot(a, b)[..., None]
 
+    looks, rows = True, 1 << 16
+
+    def row_dots(self, a: Any, b: Any) -> Any:
+        return np.vecdot(a, b)
+
     def share(self, compute: Compute, blocks: Sequence[Sequence[Block]], size: int) -> list[Room]:
         """Among threads, if there is enough to do for two: blocks of the same images stay together, as some write to the same places."""
         count, serial = min(threads.available(), len(blocks)) if size > 2 * self.span else 1, super().share
@@ -92,8 +99,46 @@ class NumpyNamespace(Namespace):
         else:
             np.add.at(y.reshape(-1), places.ravel(), np.broadcast_to(v, places.shape).ravel())
 
+    def _add_rows(self, y: Any, v: Any, index: Any, factor: Any, ordered: bool) -> None:
+        """A product of a vector and the rows of each place; few numbers, and short rows of many places, one by one."""
+        order = np.arange(index.size) if ordered else np.argsort(index.astype(np.uint16) if len(y) <= 1 << 16 else index, kind="stable")
+        place = index[order]
+        starts = np.flatnonzero(np.concatenate(((True,), place[1:] != place[:-1])))
+        several = np.diff(starts, append=index.size) > 1
+        if v.size <= 1 << 12 or 300 * np.count_nonzero(several) > v.size:
+            flat = index[:, None] * v.shape[1] + np.arange(v.shape[1])
+            np.add.at(y.reshape(-1), flat.ravel(), (v if factor is None else v * factor[:, None]).ravel())
+            return
+        v = v if ordered else v[order]
+        factor = np.ones(index.size, v.dtype) if factor is None else factor[order]
+        single = starts[~several]
+        y[place[single]] = v[single] * factor[single, None]
+        ends = np.append(starts[1:], index.size)[several]
+        starts = starts[several]
+        for start, end, row in zip(starts.tolist(), ends.tolist(), place[starts].tolist(), strict=True):
+            np.dot(factor[start:end], v[start:end], out=y[row])
+
     def within(self, index: Any, low: int, high: int) -> bool:
+        if low == 0 and index.dtype.char == "l":             # as unsigned numbers the negative ones are too large: one look
+            return index.size == 0 or bool(_max(index.view(UNSIGNED), None) <= high)
         return index.size == 0 or bool(index.min() >= low and index.max() <= high)
+
+    def totals(self, x: Any, dim: int) -> Any:
+        """Of short rows without looking for the largest numbers, which takes longer than all the rest, if the sums show that it
+        does not matter: their logarithms are then less than 8.
+        """
+        if dim != x.ndim - 1 or not 0 < x.shape[-1] <= 1500 or not x.size:
+            return super().totals(x, dim)
+        if x.size > SMALL:
+            e, total = 0.0, self._tiled(x, 0.0)
+        else:
+            e = np.exp(x)
+            total = _add(e, dim, None, None, True)
+        return (0.0, total, e) if _min(total, None) >= 4e-4 and _max(total, None) <= 2900 else super().totals(x, dim)
+
+    def without_nan(self, x: Any) -> bool:
+        top = _max(x, None) if x.size else 0
+        return bool(top == top)
 
     def expand(self, x: Any, shape: Any) -> Any:
         """As np.broadcast_to, in two thirds of the time; for x in one piece that is a buffer (bfloat16 is none)."""

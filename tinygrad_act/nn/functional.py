@@ -10,41 +10,72 @@ from typing import Any
 from .. import _functions as ops
 from ..activations import functional as _activations
 from ..activations import shares as _shares
-from ..elementwise import Elementwise
-from ..errors import ArgumentError
 from ..op import Op
+from ..ops.adaptive_pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
+from ..ops.attention import scaled_dot_product_attention
+from ..ops.batch_norm import batch_norm, instance_norm
+from ..ops.bilinear import bilinear
+from ..ops.class_margin_loss import multi_margin_loss, multilabel_margin_loss
 from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..ops.ctc import ctc_loss
+from ..ops.fold import channel_shuffle, fold, pixel_shuffle, pixel_unshuffle, unfold
+from ..ops.grid_sample import affine_grid, grid_sample
+from ..ops.interpolate import interpolate, upsample, upsample_bilinear, upsample_nearest
+from ..ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
+from ..ops.embedding import embedding, embedding_bag
+from ..ops.likelihood_loss import gaussian_nll_loss, kl_div, poisson_nll_loss
 from ..ops.linear import linear
 from ..ops.loss import cross_entropy, nll_loss
+from ..ops.lp_pool import lp_pool1d, lp_pool2d, lp_pool3d
+from ..ops.margin_loss import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from ..ops.normalisation import group_norm, layer_norm, local_response_norm, normalize, rms_norm
 from ..ops.pad import pad
-from ..ops.pointwise_loss import binary_cross_entropy, binary_cross_entropy_with_logits, l1_loss, mse_loss
-from ..ops.registry import enter
+from ..ops.pointwise_loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    multilabel_soft_margin_loss,
+    smooth_l1_loss,
+)
+from ..ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from ..ops.scatter import one_hot
+from ..ops.similarity import cosine_similarity, pairwise_distance
+from ..ops.unpool import max_unpool1d, max_unpool2d, max_unpool3d
 from ..tensor import Tensor
+from .multihead import multi_head_attention_forward
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "dropout", "l1_loss", "linear",
            "mse_loss", "nll_loss", "one_hot", "pad"]
+__all__ += ["cosine_embedding_loss", "ctc_loss", "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "margin_ranking_loss",
+            "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss", "smooth_l1_loss",
+            "soft_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss"]
+__all__ += ["adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+            "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d",
+            "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d"]
+__all__ += ["affine_grid", "channel_shuffle", "fold", "grid_sample", "interpolate", "pixel_shuffle", "pixel_unshuffle", "unfold", "upsample", "upsample_bilinear",
+            "upsample_nearest"]
 __all__ += ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
+__all__ += ["alpha_dropout", "batch_norm", "bilinear", "cosine_similarity", "dropout1d", "dropout2d", "dropout3d", "embedding",
+            "embedding_bag", "feature_alpha_dropout", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize",
+            "pairwise_distance", "rms_norm"]
+__all__ += ["multi_head_attention_forward", "scaled_dot_product_attention"]
 
-# The mask is drawn outside the rule, which so stays pure. What is dropped is 0 even where x is infinite.
-_dropout = enter(Elementwise(
-    "dropout", lambda F, x, mask, *, scale: F.where(mask, x * scale, 0), lambda F, g, mask, *, scale: F.where(mask, g * scale, 0),
-    mixes=(0,)))
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """In training, zero each element with probability p and divide the others by 1 - p, which keeps the mean.
-
-    >>> ta.nn.functional.dropout(ta.ones(3), p=0.25, training=False)
-    tensor([1., 1., 1.])
-    """
-    if not 0 <= p <= 1:
-        raise ArgumentError("dropout", f"p={p}", "it is a probability: 0 to 1")
-    if not training or p == 0:
-        return input
-    mask = ops.rand(input.shape, device=input.device) >= p
-    out: Tensor = _dropout(input, mask, scale=1 / (1 - p) if p < 1 else 0.0)
-    return input.copy_(out) if inplace else out
 
 
 def _activation_functions() -> dict[str, Any]:
