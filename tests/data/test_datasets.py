@@ -11,6 +11,7 @@ import pytest
 
 import tinygrad_act as ta
 from tinygrad_act.datasets import (
+    CIFAR10,
     IMDB,
     MNIST,
     SOURCES,
@@ -28,7 +29,7 @@ from tinygrad_act.datasets.base import split
 from tinygrad_act.errors import ArgumentError, FetchError, FileError
 from tinygrad_act.utils.data import DataLoader, Subset
 
-from .archive_makers import idx
+from .archive_makers import idx, tar
 
 
 def had(make: Callable[..., Any], fetched: bool = True) -> tuple[Any, Any]:
@@ -186,6 +187,53 @@ def test_images_of_another_form_are_told(tmp_path: Path, monkeypatch: pytest.Mon
         lay(tmp_path, monkeypatch, "mnist", {start + "images-idx3-ubyte": images, start + "labels-idx1-ubyte": labels})
         with pytest.raises(FileError):
             MNIST(tmp_path)
+
+
+def photographs(n: int = 3) -> dict[str, bytes]:
+    """The files of CIFAR-10's binary version, n records each: the class, then red, green and blue pixels that say where they are."""
+    names = [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]
+    return {name: b"".join(bytes([(part + i) % 10]) + bytes([part]) * 1024 + bytes([i]) * 1024 + bytes(range(256)) * 4 for i in range(n))
+            for part, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("form", ["archive", "folder", "inside"])
+def test_photographs(tmp_path: Path, form: str) -> None:
+    folder = tmp_path / "cifar-10-batches-bin"
+    if form == "archive":
+        (tmp_path / "cifar-10-binary.tar.gz").write_bytes(tar({f"{folder.name}/{k}": v for k, v in photographs().items()}))
+    else:
+        folder.mkdir()
+        for name, content in photographs().items():
+            (folder / name).write_bytes(content)
+    train, test = (CIFAR10(folder if form == "inside" else tmp_path, train=part) for part in (True, False))
+    assert train.data.shape == (15, 3, 32, 32) and test.data.shape == (3, 3, 32, 32) and train.data.dtype == ta.uint8
+    assert train.targets.tolist() == [(part + i) % 10 for part in range(5) for i in range(3)] and train.targets.dtype == ta.int64
+    image, label = train[7]
+    assert image.dtype == ta.float32 and label == 3 == train.class_to_idx["cat"]
+    assert image[0].unique().tolist() == pytest.approx([2 / 255]) and image[1].unique().tolist() == pytest.approx([1 / 255])
+    assert image[2, 1].tolist() == pytest.approx([i / 255 for i in range(32, 64)]), "row by row"
+    same_either_way(train)
+
+
+def test_photographs_that_are_not_there_or_of_another_form_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="binary version.*cs.toronto.edu"):
+        CIFAR10(tmp_path, download=True)
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"")
+    with pytest.raises(FileError, match="a pickle, which is not read"):
+        CIFAR10(tmp_path)
+    archive, whole = tmp_path / "cifar-10-binary.tar.gz", photographs()
+    name = "test_batch.bin"
+    for wrong, said in ((b"", "0 bytes"), (whole[name][:-1], "no whole number"), (b"\12" + whole[name][1:], "class 10")):
+        archive.write_bytes(tar({f"cifar-10-batches-bin/{k}": v for k, v in (whole | {name: wrong}).items()}))
+        assert len(CIFAR10(tmp_path)) == 15
+        with pytest.raises(FileError, match=said):
+            CIFAR10(tmp_path, train=False)
+    archive.write_bytes(archive.read_bytes()[:-40])
+    with pytest.raises(FileError, match="cut short"):
+        CIFAR10(tmp_path, train=False)
+    (tmp_path / "cifar-10-batches-bin").mkdir()
+    with pytest.raises(FileError, match="no data_batch_1.bin and no"):
+        CIFAR10(tmp_path)
 
 
 # ---------------------------------------------------------------------------------------------- the real ones, fetched

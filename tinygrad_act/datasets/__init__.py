@@ -6,7 +6,7 @@ says where it is from and what its licence allows.
 """
 
 from .fetch import cache_folder, fetch
-from .images import MNIST, Digits, FashionMNIST
+from .images import CIFAR10, MNIST, Digits, FashionMNIST
 from .ratings import MovieLens100k
 from .sequences import SpokenDigits
 from .sources import SOURCES, Source
@@ -14,5 +14,5 @@ from .texts import IMDB, FilmSnippets, HelpTopics
 from .toys import Points, spirals, two_moons
 from .vocabulary import Vocabulary, pad_collate, words
 
-__all__ = ["IMDB", "MNIST", "SOURCES", "Digits", "FashionMNIST", "FilmSnippets", "HelpTopics", "MovieLens100k", "Points", "Source",
+__all__ = ["CIFAR10", "IMDB", "MNIST", "SOURCES", "Digits", "FashionMNIST", "FilmSnippets", "HelpTopics", "MovieLens100k", "Points", "Source",
            "SpokenDigits", "Vocabulary", "cache_folder", "fetch", "pad_collate", "spirals", "two_moons", "words"]

@@ -1,9 +1,10 @@
-"""Images: handwritten digits, small and large, and articles of clothing."""
+"""Images: handwritten digits, small and large, articles of clothing, and small photographs."""
 
 from __future__ import annotations
 
 import gzip
 import importlib.util
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from .. import _functions as ops
 from .. import dtypes
 from ..errors import FileError, MissingPackageError
 from ..tensor import Tensor
+from .archives import copy_members
 from .base import Gathered, split
-from .readers import read_idx, reading
+from .readers import read_idx, reading, tensor
 
 
 class Images(Gathered):
@@ -107,3 +109,67 @@ class FashionMNIST(MNIST):
     source = "fashion-mnist"
     folder, ending = "usr/share/datasets/fashion-mnist/", ".gz"
     classes = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
+
+class CIFAR10(Gathered):
+    """60,000 colour photographs of 32 x 32 pixels in ten classes: 50,000 to train on and 10,000 to test on.
+
+    `data` is uint8 of shape (N, 3, 32, 32); a sample is a float32 tensor of shape (3, 32, 32) from 0 to 1, with its class.
+    No package registry has them, so nothing is fetched, whatever `download` says: put the archive's binary version,
+    cifar-10-binary.tar.gz, or the folder cifar-10-batches-bin that it unpacks to, into `root`. The version for Python is
+    not read: it is a pickle, and reading one can run anything.
+
+    Source: A. Krizhevsky, Learning multiple layers of features from tiny images, 2009;
+    https://www.cs.toronto.edu/~kriz/cifar.html. Licence: none is given; for research, with that report cited.
+
+    Raises:
+        FileError: neither is there, or one is cut short, damaged or not of this form.
+
+    >>> CIFAR10.classes[3]
+    'cat'
+    """
+
+    archive, folder = "cifar-10-binary.tar.gz", "cifar-10-batches-bin"
+    shape = (3, 32, 32)
+    classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+    def _load(self) -> tuple[Tensor, Tensor]:
+        names = [f"data_batch_{i}.bin" for i in range(1, 6)] if self.train else ["test_batch.bin"]
+        parts = [self._records(name, content) for name, content in self._contents(names).items()]
+        images, labels = (ops.cat(of_each) for of_each in zip(*parts, strict=True))
+        return images, labels
+
+    def _contents(self, names: list[str]) -> dict[str, bytes]:
+        """The bytes of these files: of the folder, or else of the archive."""
+        folder = self.root if self.root.name == self.folder else self.root / self.folder
+        archive = self.root / self.archive
+        if folder.is_dir():
+            missing = [name for name in names if not (folder / name).is_file()]
+            if missing:
+                raise FileError("CIFAR10", str(folder), f"it has no {' and no '.join(missing)}", f"unpack {self.archive} anew")
+            return {name: (folder / name).read_bytes() for name in names}
+        if archive.is_file():
+            members = {f"{self.folder}/{name}": io.BytesIO() for name in names}
+            copy_members(archive, members)
+            return {name: members[f"{self.folder}/{name}"].getvalue() for name in names}
+        pickled = any(self.root.glob("cifar-10-*py*"))
+        raise FileError("CIFAR10", str(self.root), f"neither {self.archive} nor the folder {self.folder} is there"
+                        + (" (what is there is the version for Python, a pickle, which is not read)" if pickled else ""),
+                        'get the "CIFAR-10 binary version" (162 MB) from https://www.cs.toronto.edu/~kriz/cifar.html, put it '
+                        "there, or pass root=, the folder that has it")
+
+    def _records(self, name: str, content: bytes) -> tuple[Tensor, Tensor]:
+        """The images and classes of a file: records of one byte, the class, and 3072, the red, green and blue pixels."""
+        size = 1 + 3 * 32 * 32
+        if not content or len(content) % size:
+            raise FileError("CIFAR10", name, f"it has {len(content):,} bytes: that is no whole number of records of {size:,}",
+                            f"it is cut short or another file: get {self.archive} anew")
+        records = tensor(bytearray(content), "uint8", (-1, size))
+        labels = records[:, 0].long()
+        if (labels >= len(self.classes)).any().item():
+            raise FileError("CIFAR10", name, f"a record is of class {labels.max().item()}, and there are {len(self.classes)}",
+                            f"it is damaged or another file (CIFAR-100 has two classes a record): get {self.archive} anew")
+        return records[:, 1:].reshape(-1, *self.shape), labels
+
+    def _batch(self, data: Tensor) -> Tensor:
+        return data.float() / 255
