@@ -18,7 +18,13 @@ from tinygrad_act.errors import FetchError
 ROOT = Path(__file__).parents[1]
 # example -> (the source of its data, if they are fetched; its arguments)
 EXAMPLES: dict[str, tuple[str | None, tuple[str, ...]]] = {
+    "char_gpt": (None, ("--short",)),
     "digits": (None, ("--epochs", "2")),
+    "imdb": ("imdb", ("--short",)),
+    "movielens": ("movielens-100k", ("--short",)),
+    "regression": (None, ("--short",)),
+    "snippets_lstm": ("film-snippets", ("--short",)),
+    "spoken_digits": ("spoken-digits", ("--short",)),
 }
 
 
