@@ -19,12 +19,16 @@ ROOT = Path(__file__).parents[1]
 # example -> (the source of its data, if they are fetched; its arguments)
 EXAMPLES: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "char_gpt": (None, ("--short",)),
+    "cifar10": (None, ("--short",)),
     "digits": (None, ("--epochs", "2")),
+    "fashion_mnist": ("fashion-mnist", ("--short",)),
     "imdb": ("imdb", ("--short",)),
+    "mnist": ("mnist", ("--short",)),
     "movielens": ("movielens-100k", ("--short",)),
     "regression": (None, ("--short",)),
     "snippets_lstm": ("film-snippets", ("--short",)),
     "spoken_digits": ("spoken-digits", ("--short",)),
+    "toys": (None, ("--short",)),
 }
 
 
