@@ -5,14 +5,17 @@ All study tools read a tape. Training without one costs nothing.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, NamedTuple
 
 from ..backend import namespaces
 from ..errors import user_line
-from ..graph import PICK, Node, Watcher, watchers
+from ..graph import PICK, Node, Watcher, walk, watchers
+from ..op import NUMBERS
 from ..tensor import Tensor
 
 
@@ -27,6 +30,9 @@ class Result(NamedTuple):
     module: tuple[str, ...] = ()                 # the modules that were running, outermost first, by dotted name
     call: int = 0                                # which call of the innermost of them: 0, 1, ... (an RNN cell is called often)
     seconds: float = 0.0                         # since the op before it ended: the op's own time, and Python's between
+    calls: tuple[int, ...] = ()                  # which call of each of `module`
+    numbers: tuple[Any, ...] = ()                # the inputs that are Python numbers; None for the others
+    rule: Any = None                             # the node whose backward rule is at work (under create_graph)
 
 
 @dataclass
@@ -37,6 +43,16 @@ class Sweep:
     gradients: tuple[Any, ...]                   # for each input, None where there is none
     seconds: float = 0.0
     order: int = 0                               # 0 for the node that was visited first
+
+
+def running_rule() -> Node | None:
+    """The node that a backward pass is at, None outside of one: the stack knows, so `walk` need not say."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is walk.__code__:
+            return frame.f_locals["node"]  # type: ignore[no-any-return]
+        frame = frame.f_back
+    return None
 
 
 class Tape(Watcher):
@@ -61,6 +77,7 @@ class Tape(Watcher):
         self.running: list[str] = []
         self.calls: dict[str, int] = {}
         self.handles: list[Any] = []
+        self.given: list[Tensor] = []            # what the model was called with
         self._last = 0.0
 
     def __enter__(self) -> Tape:
@@ -81,6 +98,8 @@ class Tape(Watcher):
 
     def _entering(self, name: str) -> Any:
         def enter(module: Any, inputs: Any) -> None:
+            if not self.running:
+                self.given += [x for x in inputs if isinstance(x, Tensor)]
             self.running.append(name)
             self.calls[name] = self.calls.get(name, -1) + 1
         return enter
@@ -94,14 +113,17 @@ class Tape(Watcher):
         line, several = user_line(), isinstance(output, tuple)
         constants = tuple(x if isinstance(x, Tensor) and not x.requires_grad else None for x in inputs)
         module = tuple(self.running)
-        call = self.calls.get(module[-1], 0) if module else 0
+        calls = tuple(self.calls.get(name, 0) for name in module)
+        call = calls[-1] if calls else 0
+        numbers, rule = tuple(x if type(x) in NUMBERS else None for x in inputs), running_rule()
         outs = [out for out in (output if several else (output,)) if isinstance(out, Tensor) and out.node is not None]
         for out in outs:
             self.results[out.node] = Result(out.shape, str(out.dtype), line, constants, self._kept(out),
-                                            module, call, now - self._last)
+                                            module, call, now - self._last, calls, numbers, rule)
         if several and outs and outs[0].node.op is PICK:           # the op itself, behind the picks
             self.results[outs[0].node.edges[0]] = Result(outs[0].shape, str(outs[0].dtype), line, constants,
-                                                         tuple(map(self._kept, output)), module, call, now - self._last)
+                                                         tuple(map(self._kept, output)), module, call, now - self._last,
+                                                         calls, numbers, rule)
         self._last = time.perf_counter()
 
     def _kept(self, out: Tensor) -> Any:
