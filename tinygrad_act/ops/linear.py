@@ -47,7 +47,9 @@ def _biased(F: Any, x: Any, weight: Any, bias: Any) -> Any:
     if bias.shape not in ((weight.shape[0],), (1,), ()):
         raise ShapeError("linear", f"a bias of shape {bias.shape} with a weight of shape {weight.shape}",
                          f"the bias must have out_features, {weight.shape[0]}, elements")
-    return _shaped(F, _product(F, x, weight) + bias, (*x.shape[:-1], weight.shape[0]))
+    y = _product(F, x, weight)
+    y += bias                                        # the product is ours, so nobody sees it change
+    return _shaped(F, y, (*x.shape[:-1], weight.shape[0]))
 
 
 def _unbiased(F: Any, x: Any, weight: Any) -> Any:
