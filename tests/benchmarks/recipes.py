@@ -408,7 +408,7 @@ def write(rows: dict[str, str], threads: int) -> None:
     kept = {line.split("`")[1]: line for line in old.splitlines() if line.startswith("| `")} | rows
     torch = importlib.import_module("torch")
     said = (f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__} (CPU, eager), "
-            f"{threads} threads; seconds of training and testing, below 1.00 is faster than PyTorch.")
+            f"{threads} thread{'' if threads == 1 else 's'}; seconds of training and testing, below 1.00 is faster than PyTorch.")
     columns = "| example | figure | wanted | ours | PyTorch | ours, s | PyTorch, s | ratio |\n|---|---|---|--:|--:|--:|--:|--:|"
     body = "\n".join(kept[name] for name in RECIPES if name in kept)
     PAGE.write_text(f"{head}{MARK[0]}\n{said}\n\n{columns}\n{body}\n{MARK[1]}{tail}")
