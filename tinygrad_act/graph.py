@@ -35,6 +35,10 @@ recording: Any = Recording()
 class Watcher:
     """What a recording context (anomaly detection, the study tools) may override; put it into `watchers`."""
 
+    def instead(self, op: Any) -> Any:
+        """Before each op on Tensors: the op to run in its place."""
+        return op
+
     def forward(self, op: Any, inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> None:
         """After each op on Tensors. `output` is a Tensor, or a tuple of them."""
 

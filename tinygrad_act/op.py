@@ -44,6 +44,7 @@ class Op:
     elementwise = False
     free = 0                             # bits of the inputs whose dtype is their own (a mask): see Elementwise.mixes
     gradient: Op | None = None           # see Elementwise.set_second
+    variant = ""                         # the name of the backward rule that stands in for its own: see ops/choice.py
     rules: tuple[Rule | None, ...]
 
     def __init__(self, name: str, forward: Callable[..., Any], *rules: Callable[..., Any] | None,
@@ -85,6 +86,10 @@ class Op:
 
     def general(self, *inputs: Any, **params: Any) -> Any:
         """The long way, for all inputs: bind the settings, look at the inputs, run the rule, record a node."""
+        for watcher in watchers:
+            other = watcher.instead(self)
+            if other is not self:
+                return other.general(*inputs, **params)
         if params or self.defaults or len(inputs) != self.arity:
             if len(inputs) != self.arity or self.incomplete or not params.keys() <= self.defaults.keys():
                 inputs, params = self.bind(inputs, params)

@@ -14,7 +14,6 @@ Everything else is derived from it: the function, the `nn` module, the kernel, t
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
@@ -23,6 +22,7 @@ from ..backend.namespace import ELEMENTWISE
 from ..elementwise import Elementwise
 from ..errors import ArgumentError
 from ..op import Op, Single
+from ..ops.choice import choice, using
 from ..ops.registry import enter, table
 from ..tensor import Tensor
 
@@ -69,7 +69,6 @@ class Activation:
         self.rules: dict[str, Callable[..., Any]] = {}              # input name, or "joint" -> its backward rule
         self.alternatives: dict[str, tuple[str, Callable[..., Any]]] = {}     # name -> (the key in rules, another rule)
         self.second_rule: Callable[..., Any] | None = None
-        self._using: dict[str, Op] = {}
         self.__doc__ = op.__doc__ = inspect.getdoc(forward)
 
     def __call__(self, *inputs: Any, **settings: Any) -> Tensor:
@@ -126,31 +125,26 @@ class Activation:
         return rule
 
     def alternative(self, name: str, of: str = "") -> Callable[[Rule], Rule]:
-        """Another backward rule, chosen by name with `record.using(name)`: for the input `of`, by default the first
-        (of all inputs, where the record has a joint rule).
+        """Another backward rule, as right as the first, chosen by name with `record.using(name)`: for the input `of`, by
+        default the first (of all inputs, where the record has a joint rule).
         """
         def add(rule: Rule) -> Rule:
             self.alternatives[name] = (of or ("joint" if "joint" in self.rules else self.op.inputs[0]), rule)
-            return rule
+            return choice(self.name, name, of=self.alternatives[name][0])(rule)
         return add
 
-    def using(self, name: str) -> Op:
-        """The op with the alternative backward rule of that name; settings and other inputs are as before.
+    def stand_in(self, *names: str) -> Callable[[Rule], Rule]:
+        """A backward rule of the first input that is not the derivative, chosen likewise: a surrogate, or a mistake to find."""
+        return choice(self.name, *names, of=self.op.inputs[0])
+
+    def using(self, name: str | Callable[..., Any]) -> Op:
+        """The op with the backward rule of that name, or with one of your own; settings and other inputs are as before.
 
         >>> x = ta.tensor([20.5], requires_grad=True)
         >>> ta.activations.catalogue["sigmoid"].using("output")(x).backward(); x.grad
         tensor([0.])
         """
-        if name not in self.alternatives:
-            raise ArgumentError(self.name, f"rule {name!r}", f"it has {sorted(self.alternatives) or 'one rule only'}")
-        if name not in self._using:
-            key, rule = self.alternatives[name]
-            op = copy.copy(self.op)
-            op.gradient, op.plans = None, {}
-            op.settle()
-            op.set_rules(*_ordered({**self.rules, key: rule}, op))
-            self._using[name] = op
-        return self._using[name]
+        return using(self.op, name)
 
     def _add(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if name not in self.op.inputs:

@@ -25,6 +25,31 @@ def relu_backward(F: Any, g: Any, y: Any) -> Any:
 relu.second(flat)
 
 
+@relu.stand_in("straight_through")
+def relu_straight_through(F: Any, g: Any) -> Any:
+    """The gradient as it came, also where the unit is off."""
+    return g
+
+
+@relu.stand_in("surrogate", "sigmoid")
+def relu_surrogate(F: Any, g: Any, x: Any) -> Any:
+    """The slope of softplus, sigmoid(4 x): a unit that is off still learns."""
+    z = F.exp(-F.abs(4 * x))
+    return g * (F.where(x < 0, z, 1) / (1 + z))
+
+
+@relu.stand_in("deconvnet")
+def relu_deconvnet(F: Any, g: Any) -> Any:
+    """ReLU of the gradient (Zeiler and Fergus 2014, arXiv:1311.2901), for pictures of what a unit looks for."""
+    return F.maximum(g, 0)
+
+
+@relu.stand_in("guided")
+def relu_guided(F: Any, g: Any, y: Any) -> Any:
+    """Both: where the input and the gradient are positive (Springenberg et al. 2015, arXiv:1412.6806)."""
+    return F.where(y <= 0, 0, F.maximum(g, 0))
+
+
 @activation(formula=r"\min(\max(0, x), 6)", derivative=r"[0 < x < 6]",
             paper="https://www.cs.toronto.edu/~kriz/conv-cifar10-aug2010.pdf", kinks={0: 0, 6: 0}, range=(0, 6),
             monotonic=True, smooth="C0", zero_centred=False, saturates={"left": 0, "right": 6}, lipschitz=1,
@@ -40,6 +65,12 @@ def relu6_backward(F: Any, g: Any, y: Any) -> Any:
 
 
 relu6.second(flat)
+
+
+@relu6.stand_in("straight_through", "surrogate")
+def relu6_straight_through(F: Any, g: Any) -> Any:
+    """The gradient as it came, also where the unit is off or has stopped."""
+    return g
 
 
 @activation(formula=r"x \text{ if } x > 0 \text{ else } s x", derivative=r"1 \text{ if } x > 0 \text{ else } s",

@@ -41,6 +41,12 @@ def sigmoid_backward_output(F: Any, g: Any, y: Any) -> Any:
     return g * (y * (1 - y))
 
 
+@sigmoid.stand_in("missing_factor")
+def sigmoid_missing_factor(F: Any, g: Any, y: Any) -> Any:
+    """A mistake often made: 1 - y is forgotten."""
+    return g * y
+
+
 @activation(formula=r"\ln \sigma(x) = -\ln(1 + e^{-x})", derivative=r"\sigma(-x)", paper="arXiv:1310.4546",
             range=(-inf, 0), monotonic=True, smooth="analytic", zero_centred=False, saturates={"right": 0}, lipschitz=1,
             module="LogSigmoid", torch="logsigmoid")
@@ -142,6 +148,12 @@ def tanh_backward_output(F: Any, g: Any, y: Any) -> Any:
     return g * (1 - y * y)
 
 
+@tanh.stand_in("missing_factor")
+def tanh_missing_factor(F: Any, g: Any, y: Any) -> Any:
+    """A mistake often made: y is not squared."""
+    return g * (1 - y)
+
+
 @activation(formula=r"\min(\max(x, a), b)", derivative=r"[a < x < b]",
             paper="Collobert, Large Scale Machine Learning, thesis, Paris 6, 2004",
             kinks=lambda min_val, max_val: {min_val: 0, max_val: 0}, range=(-1, 1), monotonic=True, smooth="C0",
@@ -158,6 +170,12 @@ def hard_tanh_backward(F: Any, g: Any, x: Any, *, min_val: float, max_val: float
 
 
 hard_tanh.second(flat)
+
+
+@hard_tanh.stand_in("straight_through", "surrogate")
+def hard_tanh_straight_through(F: Any, g: Any) -> Any:
+    """The gradient as it came, also where the unit is saturated."""
+    return g
 
 
 @activation(formula=r"\frac{x}{1 + |x|}", derivative=r"\frac{1}{(1 + |x|)^2}",

@@ -32,5 +32,6 @@ from . import (
     sorting,
     special,
     spread,
+    surrogate,
     trigonometric,
 )

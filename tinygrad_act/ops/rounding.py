@@ -71,13 +71,13 @@ copysign = elementwise(
     lambda F, g, a, y: F.where(a == 0, 0, F.where(F.signbit(a) == F.signbit(y), g, -g)), flat, result="float",
     doc="|a| with the sign of b.")
 heaviside_row = enter(Elementwise(
-    "heaviside", lambda F, input, values: F.where(input == 0, values, F.where(input > 0, F.ones_like(input), F.zeros_like(input))),
+    "heaviside", lambda F, x, values: F.where(x == 0, values, F.where(x > 0, F.ones_like(x), F.zeros_like(x))),
     same_dtype=True))
 
 
 @public()
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
-    """0 below 0, 1 above, `values` at 0. Not differentiable.
+    """0 below 0, 1 above, `values` at 0. Not differentiable, but by a surrogate: see `study.rules`.
 
     >>> ta.heaviside(ta.tensor([-2., 0., 3.]), ta.tensor([0.5]))
     tensor([0.0000, 0.5000, 1.0000])

@@ -81,6 +81,14 @@ def short(x: Any) -> str:
     return f"{good.min():.3g} … {good.max():.3g}, mean {good.mean():.3g}{bad}" if good.size else f"{a.size:,}, none finite"
 
 
+def uniform(x: Any) -> str:
+    """`all 1` of numbers that are all the same; short ones in full; "" of others."""
+    a = numbers(x).reshape(-1)
+    if a.size > 1 and (a == a[0]).all():
+        return f"all {a[0]:.4g}"
+    return short(x) if 0 < a.size <= 4 else ""
+
+
 def norm(x: Any) -> str:
     """The Euclidean length."""
     a = numbers(x).reshape(-1)
@@ -156,11 +164,8 @@ def derivative_of(node: Node) -> str:
 
 
 def alternative_of(node: Node) -> str:
-    """The name of the rule that `record.using` chose, "" for the record's own."""
-    record = catalogue.get(node.op.name)
-    if record is None or not formula_of(node) or node.op is record.op:
-        return ""
-    return next((name for name in record.alternatives if record._using.get(name) is node.op), "another")
+    """The name of the rule that stands in for the op's own (see `study.rules`), "" for its own."""
+    return getattr(node.op, "variant", "")
 
 
 def rules_text(node: Node) -> list[str]:
@@ -171,7 +176,8 @@ def rules_text(node: Node) -> list[str]:
     inputs = getattr(node.op, "inputs", ())
     lines = []
     for i, rule, _, names in calls:
-        to = ", ".join(inputs) if i is None else inputs[i] if i < len(inputs) else inputs[-1]
+        live = [name for name, edge in zip(inputs, node.edges, strict=False) if edge is not None] or list(inputs)
+        to = ", ".join(live) if i is None else inputs[i] if i < len(inputs) else inputs[-1]
         text = rule_formula(rule, {k: v for k, v in (node.params or {}).items() if k in names})
         if not text:
             reads = [n for n in parameters(rule)[0][2:] if not n.endswith(("_shape", "_dtype"))]
@@ -193,10 +199,10 @@ def rule_formula(rule: Callable[..., Any], settings: Mapping[str, Any]) -> str:
 
 # ------------------------------------------------------------------------------------------------- of the gradients
 class Gradients:
-    """What is known of the gradients in a picture, and a sentence that says from where."""
+    """What is known of the gradients in a picture."""
 
-    def __init__(self, sweeps: Mapping[Node, Sweep], story: str) -> None:
-        self.sweeps, self.story = sweeps, story
+    def __init__(self, sweeps: Mapping[Node, Sweep]) -> None:
+        self.sweeps = sweeps
         self.leaves: dict[int, Any] = {}
         for node, done in sweeps.items():
             for edge, g in zip(node.edges, done.gradients, strict=False):
