@@ -91,6 +91,7 @@ def retain_grad(self: Tensor) -> None:
         if t is not None:
             t._grad = g if t._grad is None else t._grad + g
 
+    keep.tensor = reference  # type: ignore[attr-defined]   # so that study.Stepper can tell it from the user's hooks
     self.__dict__["retained"] = keep
     if self.node.hooks is None:
         self.node.hooks = []
