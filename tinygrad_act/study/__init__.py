@@ -6,10 +6,12 @@ Nothing here is imported by training; what it needs beyond the graph it gathers 
 from .breakpoints import norm_above, norm_below, not_finite
 from .choose import kinks, rules_of, using
 from .draw import draw, to_dot
+from .explain import Explanation, explain
+from .paths import Path, Paths, paths
 from .picture import Picture
 from .statistics import LayerStatistics, watch
 from .stepper import Stepper, Stop
 from .tape import Tape
 from .choose import rules                                 # last: there is a module of that name too
 
-__all__ = ["LayerStatistics", "Picture", "Stepper", "Stop", "Tape", "draw", "kinks", "norm_above", "norm_below", "not_finite", "rules", "rules_of", "to_dot", "using", "watch"]
+__all__ = ["Explanation", "LayerStatistics", "Path", "Paths", "Picture", "Stepper", "Stop", "Tape", "draw", "explain", "kinks", "norm_above", "norm_below", "not_finite", "paths", "rules", "rules_of", "to_dot", "using", "watch"]
