@@ -1,6 +1,6 @@
-"""Which article of clothing is it? The network of mnist.py on harder images: 20,000 of them, gone through three times.
+"""Which article of clothing is it? The network of mnist.py on harder images: 60,000 to learn from, gone through once.
 
-    python examples/fashion_mnist.py               # --images 60000 for all of them: 91 % instead of 89 %
+    python examples/fashion_mnist.py
 
 Leaves in out/: fashion_mnist_curves.png, and fashion_mnist.png with what is taken for what.
 """
@@ -21,15 +21,13 @@ from tinygrad_act.utils.data import DataLoader, Subset
 
 # ---- settings ------------------------------------------------------------------------------------------------
 SEED = 0
-IMAGES = 20_000                     # of 60,000
-EPOCHS = 3
-BATCH = 64
+EPOCHS = 1
+BATCH = 32
 LEARNING_RATE = 5e-3                # the highest: it rises to this, and falls to nothing
 TARGET = 0.88
 OUT = Path("out")
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--images", type=int, default=IMAGES)
 parser.add_argument("--epochs", type=int, default=EPOCHS)
 parser.add_argument("--seed", type=int, default=SEED)
 parser.add_argument("--out", type=Path, default=OUT)
@@ -42,8 +40,7 @@ ta.manual_seed(settings.seed)
 train, test = (ta.datasets.FashionMNIST(train=part) for part in (True, False))
 classes = test.classes
 if settings.short:
-    settings.images, settings.epochs, test = 2_000, 1, Subset(test, range(500))
-train = Subset(train, range(min(settings.images, len(train))))
+    train, test, settings.epochs = Subset(train, range(2_000)), Subset(test, range(500)), 1
 batches = DataLoader(train, BATCH, shuffle=True)
 test_batches = DataLoader(test, 500)
 
@@ -56,11 +53,32 @@ model = nn.Sequential(                                                 # (N, 1, 
 )
 optimizer = optim.Adam(model.parameters())
 scheduler = optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, epochs=settings.epochs, steps_per_epoch=len(batches))
+
+
+class EachStep(ta.train.Callback):
+    """Keeps the loss of every step."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+
+    def on_step(self, run: ta.train.Run) -> None:
+        self.losses.append(run.last_loss.item())
+
+
+steps = EachStep()
 history = ta.train.fit(model, batches, nn.CrossEntropyLoss(), optimizer, epochs=settings.epochs, validation=test_batches,
-                       metrics=["accuracy"], scheduler=scheduler, scheduler_every="step")
+                       metrics=["accuracy"], scheduler=scheduler, scheduler_every="step", callbacks=[steps])
 
 # ---- pictures ------------------------------------------------------------------------------------------------
-history.plot(settings.out / "fashion_mnist_curves.png", title="Fashion-MNIST: a CNN with two convolutions")
+figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
+smooth = [sum(part) / len(part) for part in (steps.losses[max(0, i - 25):i + 25] for i in range(len(steps.losses)))]
+axes.plot(range(1, len(smooth) + 1), steps.losses, color="#4269d0", alpha=0.3, linewidth=0.5)
+axes.plot(range(1, len(smooth) + 1), smooth, color="#4269d0", label="training, the mean of 50 steps")
+axes.plot(history["step"], history["val_loss"], "o--", color="#c1602c", label="test, after each epoch")
+axes.set(title="Fashion-MNIST: a CNN with two convolutions", xlabel="step", ylabel="cross-entropy", ylim=(0, 1.5))
+axes.legend()
+figure.savefig(settings.out / "fashion_mnist_curves.png", dpi=110)
+
 confusion = ta.zeros(10, 10, dtype=ta.int64)                           # what it is, what it is taken for
 mistakes = []                                                          # (certainty, image, class, taken for)
 model.eval()
