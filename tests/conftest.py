@@ -32,6 +32,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+def pytest_collection_finish() -> None:
+    """PyTorch, where tests compare with it, computes in one thread: the tensors are small, and handing over takes longer."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     return f"tinygrad_act on {config.getoption('--backend')}"
 

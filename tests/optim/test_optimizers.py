@@ -361,7 +361,7 @@ def test_group_without_gradients_and_groups_added_later() -> None:
 @pytest.mark.parametrize("search", [None, "strong_wolfe"])
 def test_lbfgs_finds_a_minimum(search: Any) -> None:
     x = ta.tensor([-1.2, 1.0], dtype=ta.float64, requires_grad=True)
-    optimizer = optim.LBFGS([x], lr=1 if search else 1e-3, max_iter=100 if search else 3000, line_search_fn=search)
+    optimizer = optim.LBFGS([x], lr=1 if search else 1e-3, max_iter=100 if search else 300, line_search_fn=search)
 
     def closure() -> Any:
         optimizer.zero_grad()
