@@ -1,12 +1,15 @@
-"""The picture of the graph: it shows every node, tells kinds apart, carries shapes, and always comes out or says why."""
+"""Pictures of graphs: every node is there, kinds are told apart, figures are right, what is folded is said, and it always comes out or says why."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +18,13 @@ from tinygrad_act import nn
 from tinygrad_act.errors import ArgumentError, FileError, GraphError, MissingPackageError
 
 pytest.importorskip("graphviz")
-from tinygrad_act.study import Tape, draw, layout, to_dot
+from tinygrad_act.activations import catalogue
+from tinygrad_act.study import Picture, Tape, draw, layout, to_dot
+from tinygrad_act.study.plain import readable
+from tinygrad_act.study.theme import SHAPES, THEMES
 
 can_lay_out = pytest.mark.skipif(layout.find_program() is None, reason="neither dot nor graphviz-pure is installed")
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def small_network() -> tuple[nn.Module, ta.Tensor]:
@@ -26,60 +33,328 @@ def small_network() -> tuple[nn.Module, ta.Tensor]:
     return model, ta.ones(5, 3)
 
 
-def test_every_op_and_leaf_is_there_with_its_shape() -> None:
+class Block(nn.Module):
+    """A residual block: what repeats in a network."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.inner, self.act = nn.Linear(size, size), nn.GELU()
+
+    def forward(self, x: ta.Tensor) -> ta.Tensor:
+        return x + self.act(self.inner(x))
+
+
+class Shared(nn.Module):
+    """One encoder, called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.head = nn.Sequential(nn.Linear(4, 4), nn.Tanh()), nn.Linear(8, 1)
+
+    def forward(self, a: ta.Tensor, b: ta.Tensor) -> ta.Tensor:
+        return self.head(ta.cat([self.encoder(a), self.encoder(b)], -1))
+
+
+def nodes(dot: str) -> dict[str, dict[str, str]]:
+    """{key: {attribute: value}} of the nodes in a DOT text; the label as plain lines."""
+    found = {}
+    for key, body in re.findall(r"^\s*(n\d+) \[(.*)\]$", dot, re.M):
+        label = re.search(r"label=<(.*?)> \w+=|label=<(.*)>$", body)
+        text = (label[1] or label[2]) if label else ""
+        plain = re.sub(r"<[^>]+>", "", text.replace('<br align="center"/>', "\n")).strip()
+        found[key] = {**dict(re.findall(r"(shape|fillcolor|style)=\"?([^\" ]+)", body)), "label": plain}
+    return found
+
+
+def names(picture: Picture) -> list[str]:
+    return [n["label"].split("\n")[0] for n in nodes(picture.dot).values()]
+
+
+def edges(picture: Picture) -> list[tuple[str, str, str]]:
+    labels = {k: n["label"].split("\n")[0] for k, n in nodes(picture.dot).items()}
+    return [(labels[a], labels[b], text.strip()) for a, b, text in re.findall(r"(n\d+) -> (n\d+) \[label=\"([^\"]*)\"", picture.dot)]
+
+
+# ----------------------------------------------------------------------------------------------------- what is shown
+def test_every_op_and_leaf_is_there_and_edges_carry_shapes_and_dtypes() -> None:
     model, x = small_network()
+    picture = draw(model, x)
+    assert sorted(names(picture)) == ["bias", "bias", "input", "linear", "linear", "relu", "result", "tanh", "weight", "weight"]
+    assert ("linear", "tanh", "5×4 float32") in edges(picture)
+    assert ("relu", "result", "5×2 float32") in edges(picture)
+    for box in ("Sequential", "0: Linear", "2: Linear"):
+        assert f">{box}<" in picture.dot
+    assert "1: Tanh" in picture.dot                             # a module of one op is a line in its node
+
+
+def test_half_precision_shows_on_the_edges() -> None:
+    x = ta.ones(2, 3, dtype=ta.float16, requires_grad=True)
+    assert ("x", "exp", "2×3 float16") in edges(draw(x.exp(), names={"x": x}))
+
+
+def test_kinds_differ_in_shape_as_well_as_colour() -> None:
+    model, x = small_network()
+    picture = draw(lambda x: model(x) * ta.tensor([1.0, 2.0]), x, names=model)
+    looks = {n["label"].split("\n")[0]: n["shape"] for n in nodes(picture.dot).values()}
+    assert {"0.weight": "cylinder", "x": "ellipse", "linear": "box", "tanh": "box", "constant": "note", "result": "doubleoctagon"}.items() <= looks.items()
+    assert "bold" in picture.dot[picture.dot.index("<b>tanh</b>"):].split("\n")[0]
+    kinds = [(SHAPES[k]["shape"], SHAPES[k].get("style")) for k in SHAPES]
+    assert len(set(kinds)) == len(kinds)
+    for theme in THEMES.values():
+        assert set(theme.fills) == set(SHAPES)
+
+
+def test_constants_are_named_by_what_they_are_for_and_show_what_is_in_them() -> None:
+    x = ta.tensor([1.0, 2.0, 3.0], requires_grad=True)
     with Tape() as tape:
-        loss = model(x).sum()
-    dot = to_dot(loss, names=model, tape=tape)
-    for text in ("0.weight\\n4×3", "2.bias\\n2", "input\\n5×3", "linear", "tanh", "relu", "label=\"5×4\"", "result\\nscalar"):
-        assert text in dot, text
-    assert dot.count("linear") == 2
+        (g,) = ta.autograd.grad((x * x).sum(), x, create_graph=True)
+    text = nodes(draw(g, tape=tape).dot).values()
+    assert any(n["shape"] == "note" and "all 1" in n["label"] for n in text)
 
 
-def test_without_a_tape_the_shapes_come_from_a_sweep_that_keeps_the_graph() -> None:
+def test_activations_carry_their_formula_and_settings() -> None:
+    picture = draw(nn.Sequential(nn.ELU(0.5), nn.Softplus()), ta.ones(3))
+    labels = [n["label"] for n in nodes(picture.dot).values()]
+    assert any("x if x &gt; 0 else α (eˣ − 1)" in text and "alpha=0.5" in text for text in labels)
+    assert any("ln(1 + e" in text for text in labels)
+
+
+@pytest.mark.parametrize("name", sorted(catalogue))
+def test_every_formula_reads_without_latex(name: str) -> None:
+    for text in (readable(catalogue[name].formula), readable(catalogue[name].derivative)):
+        assert text and not re.search(r"[\\{}$]", text), text
+        assert text.count("(") == text.count(")")
+
+
+def test_python_numbers_in_an_op_are_shown() -> None:
+    x = ta.ones(2, requires_grad=True)
+    with Tape() as tape:
+        y = 3.0 - x
+    assert "b = 3" in to_dot(y, tape=tape)
+
+
+def test_several_results_of_one_op_show_as_one_node_with_each_edge_its_shape() -> None:
+    x = ta.ones(6, 2, requires_grad=True)
+    a, b = ta.split(x, [2, 4])
+    picture = draw(a.sum() + b.sum(), names={"x": x})
+    assert len([n for n in names(picture) if n.startswith("split")]) == 1 and "pick" not in picture.dot
+    assert {text for _, end, text in edges(picture) if end == "sum"} == {"2×2 float32", "4×2 float32"}
+
+
+def test_show_says_values_gradients_norms_bytes_times_and_lines() -> None:
+    w = ta.tensor([3.0, 4.0], requires_grad=True)
+    picture = draw(lambda w: (w * w).sum(), w, show="all")
+    text = "\n".join(n["label"] for n in nodes(picture.dot).values())
+    for said in ("value [3, 4]", "value [9, 16]", "value 25", "gradient [6, 8]", "‖gradient‖ 10", "keeps a 2, b 2 (16 B)", "test_draw.py:", "µs"):
+        assert said in text, said
+    assert any("backward() has not run" in note for note in picture.notes)
+    assert w.grad is None
+
+
+def test_gradients_come_from_the_tape_where_backward_ran_under_it() -> None:
+    w = ta.tensor([3.0, 4.0], requires_grad=True)
+    with Tape(gradients=True) as tape:
+        loss = (w * w).sum()
+        (10 * loss).backward()
+    picture = draw(loss, show="gradients", tape=tape, names={"w": w})
+    assert "gradient [60, 80]" in picture.dot                  # those of what was differentiated
+    assert not any("has not run" in note for note in picture.notes)
+
+
+def test_gradients_that_are_zero_or_unknown_are_explained() -> None:
+    w = ta.tensor([3.0, 4.0], requires_grad=True)
+    (w * w).sum().backward()
+    assert w.grad is not None
+    w.grad.zero_()
+    loss = (w * w).sum()
+    assert any("every .grad is zero" in note for note in draw(loss, show="gradients").notes)
+    loss.backward()
+    freed = draw(loss, show="gradients")                       # the structure is drawn all the same
+    assert any("freed" in note for note in freed.notes) and "mul" in names(freed)
+
+
+def test_drawing_frees_nothing_runs_no_hook_and_changes_no_gradient() -> None:
     model, x = small_network()
     loss = model(x).sum()
-    assert 'label="5×4"' in to_dot(loss, names=model)
-    loss.backward()                                            # the sweep freed nothing
-    with pytest.raises(GraphError, match="freed"):
-        to_dot(loss)
+    called: list[Any] = []
+    loss.register_hook(called.append)
+    draw(loss, names=model, show="norms", backward=True)
+    assert not called and all(p.grad is None for p in model.parameters())
+    loss.backward()
+    assert len(called) == 1
 
 
-def test_activations_parameters_inputs_and_results_differ_in_shape_as_well_as_colour() -> None:
+def test_drawing_a_model_leaves_its_buffers_and_the_random_numbers_alone() -> None:
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout())
+    ta.manual_seed(0)
+    expected = ta.rand(1).item()
+    ta.manual_seed(0)
+    draw(model, ta.randn(4, 3).detach())
+    ta.manual_seed(0)
+    before = {k: v.tolist() for k, v in model.named_buffers()}
+    draw(model, ta.ones(4, 3))
+    assert {k: v.tolist() for k, v in model.named_buffers()} == before
+    assert ta.rand(1).item() == expected
+
+
+# --------------------------------------------------------------------------------------------- backward, higher orders
+def test_the_way_back_shows_the_rules_and_what_flows() -> None:
+    x = ta.tensor([0.5], requires_grad=True)
+    picture = draw(lambda x: (x * x.sigmoid()).sum(), x, backward=True, show="norms")
+    labels = {n["label"].split("\n")[0]: n["label"] for n in nodes(picture.dot).values()}
+    assert set(labels) == {"gradient of result", "sum backward", "mul backward", "sigmoid backward", "x.grad"}
+    assert "a ← g·b" in labels["mul backward"] and "b ← g·a" in labels["mul backward"]
+    assert "f′ = σ(x) σ(−x)" in labels["sigmoid backward"]
+    flows = [(a, b) for a, b, _ in edges(picture)]
+    assert ("gradient of result", "sum backward") in flows and ("sigmoid backward", "x.grad") in flows
+    expected = 1 / (1 + 2.718281828 ** -0.5)
+    assert any(b == "x.grad" and f"{expected:.3g}" in text for a, b, text in edges(picture))
+
+
+def test_inputs_without_a_gradient_are_not_on_the_way_back() -> None:
     model, x = small_network()
-    with Tape() as tape:
-        loss = model(x).sum()
-    dot = to_dot(loss, names=model, tape=tape)
-    looks = {name: re.search(rf"label=\"?{name}.*?shape=(\w+)", dot) for name in ("tanh", r"0\.weight", "input", "result")}
-    assert {k: m and m[1] for k, m in looks.items()} == {
-        "tanh": "box", r"0\.weight": "cylinder", "input": "ellipse", "result": "doubleoctagon"}
-    assert "bold" in dot[dot.index("tanh"):dot.index("tanh") + 200]
+    assert "input" not in names(draw(model, x, backward=True))
 
 
-def test_the_graph_of_a_gradient_draws() -> None:
+def test_the_graph_of_a_third_derivative_says_whose_rule_each_op_is_of() -> None:
     x = ta.tensor([0.5, 1.0], requires_grad=True)
-    (g,) = ta.autograd.grad(ta.tanh(x).sum(), x, create_graph=True)
-    assert "tanh" in to_dot(g.sum())
+    with Tape() as tape:
+        g = x * x.tanh()
+        for _ in range(3):
+            (g,) = ta.autograd.grad(g.sum(), x, create_graph=True)
+    picture = draw(g, tape=tape, names={"x": x})
+    for said in ("first derivative, rule of mul", "second derivative, rule of", "third derivative, rule of", "third derivative, sum of parts"):
+        assert said in picture.dot, said
+    assert "tanh" in to_dot(g)                                 # without a tape too
 
 
-def test_several_results_of_one_op_show_as_one_node() -> None:
-    x = ta.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
-    values, _ = x.max(dim=1)
-    assert "pick" not in to_dot(values.sum())
+# ------------------------------------------------------------------------------------------------------------ folding
+def test_a_module_folds_to_one_node_by_name_class_or_depth() -> None:
+    model, x = small_network()
+    assert names(draw(model, x, fold="0")).count("linear") == 1
+    by_class = names(draw(model, x, fold=["Linear"]))
+    assert {"0: Linear", "2: Linear", "tanh"} <= set(by_class) and "linear" not in by_class
+    assert sorted(names(draw(model, x, depth=0))) == ["Sequential", "input", "result"]
+    assert "4 ops, 4 parameters (26 numbers)" in draw(model, x, depth=0).dot
+    with pytest.raises(ArgumentError, match="those that did: 0, 1"):
+        draw(model, x, fold="conv*")
 
 
+def test_blocks_that_repeat_are_drawn_once_and_counted() -> None:
+    model = nn.Sequential(nn.Linear(3, 5), *[Block(5) for _ in range(6)], nn.Linear(5, 1))
+    picture = draw(model, ta.ones(2, 3))
+    assert names(picture).count("gelu") == 1 and "×6, one after another" in picture.dot
+    assert any("1 … 6: Block: 6 alike" in note for note in picture.notes)
+    flows = [(a, b) for a, b, _ in edges(picture)]
+    assert flows.count(("linear", "gelu")) == 1 and flows.count(("gelu", "add")) == 1 and ("add", "linear") in flows
+    assert names(draw(model, ta.ones(2, 3), repeats=False)).count("gelu") == 6
+    assert names(draw(nn.Sequential(Block(5), Block(5)), ta.ones(2, 5))).count("gelu") == 2
+    assert names(draw(nn.Sequential(Block(5), Block(5)), ta.ones(2, 5), repeats=2)).count("gelu") == 1
+    assert "Block  ×6" in draw(model, ta.ones(2, 3), depth=1).dot
+
+
+def test_blocks_that_differ_are_all_drawn() -> None:
+    model = nn.Sequential(*[nn.Sequential(nn.Linear(n, n + 1), nn.ReLU()) for n in range(2, 7)])
+    assert names(draw(model, ta.ones(1, 2))).count("relu") == 5
+    blocks = [Block(4) for _ in range(5)]
+    dense = draw(lambda x: sum_of_all(blocks, x), ta.ones(1, 4), limit=10)        # each reads all before: no simple chain
+    assert len(names(dense)) <= 10
+
+
+def sum_of_all(blocks: list[Block], x: ta.Tensor) -> ta.Tensor:
+    seen = [x]
+    for block in blocks:
+        seen.append(block(sum(seen[1:], seen[0])))
+    return seen[-1]
+
+
+def test_calls_of_a_shared_module_are_two_boxes_and_share_the_parameters() -> None:
+    picture = draw(Shared(), ta.ones(2, 4), ta.ones(2, 4))
+    assert "encoder: Sequential<" in picture.dot and "encoder: Sequential, call 2<" in picture.dot
+    assert names(picture).count("encoder.0.weight") == 1 and {"a", "b"} <= set(names(picture))
+    folded = draw(Shared(), ta.ones(2, 4), ta.ones(2, 4), fold="encoder")
+    assert [n for n in names(folded) if n.startswith("encoder: ")] == ["encoder: Sequential", "encoder: Sequential, call 2"]
+
+
+def test_an_unrolled_cell_is_drawn_as_its_first_steps() -> None:
+    cell = nn.RNNCell(3, 4)
+
+    def unroll(x: ta.Tensor) -> ta.Tensor:
+        h = ta.zeros(2, 4)
+        for t in range(len(x)):
+            h = cell(x[t], h)
+        return h
+
+    with Tape(cell) as tape:
+        h = unroll(ta.ones(20, 2, 3))
+    picture = draw(h, tape=tape, names=cell)
+    assert "RNNCell  ×20, one after another" in picture.dot and len(names(picture)) == 8
+
+
+@pytest.mark.parametrize("kind", ["chain", "loop", "mixed", "leaves", "modules"])
+def test_ten_thousand_nodes_draw_in_seconds_and_the_picture_says_what_was_folded(kind: str) -> None:
+    x = w = ta.tensor([0.5, 1.5], requires_grad=True)
+    y, tape = x, None
+    if kind == "modules":
+        model = nn.Sequential(*[nn.Sequential(nn.Linear(2 + i * i % 7, 2 + (i + 1) * (i + 1) % 7), nn.SiLU()) for i in range(3334)])
+        with Tape(model) as tape:
+            y = model(ta.ones(1, 2))
+    for i in range(0 if kind == "modules" else 10_000 if kind == "chain" else 5_000):
+        if kind == "chain":
+            y = y.sin()
+        elif kind == "loop":
+            y = (y * w).tanh()
+        elif kind == "leaves":
+            y = y * ta.ones(2, requires_grad=True) + 1.0
+        else:                                                  # no pattern: bits of a quadratic residue
+            y = y * w if i * i % 1009 % 2 else y.sin().tanh()
+    begin = time.perf_counter()
+    picture = draw(y.sum(), tape=tape)
+    assert time.perf_counter() - begin < 8
+    assert len(names(picture)) <= 150
+    assert any("too many to read" in note or "alike" in note for note in picture.notes)
+    assert all(note.split(";")[0].replace("&", "&amp;") in picture.dot for note in picture.notes)
+
+
+# ------------------------------------------------------------------------------------------------------------- formats
 @can_lay_out
-@pytest.mark.parametrize("kind", ["svg", "png"])
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf", "dot"])
 def test_a_picture_comes_out(kind: str, tmp_path: Path) -> None:
+    if kind == "pdf":
+        pytest.importorskip("matplotlib")
     model, x = small_network()
     path = draw(model(x).sum(), tmp_path / "new" / f"graph.{kind}", names=model)
     content = path.read_bytes()
-    if kind == "png":
-        assert content.startswith(b"\x89PNG")
-    else:
-        texts = [t.text for t in ET.fromstring(content).iter("{http://www.w3.org/2000/svg}text")]
-        assert {"tanh", "0.weight", "5×4"} <= set(texts)
+    assert content.startswith({"png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "svg": b"<svg"}[kind])
+    if kind == "svg":
+        texts = {t.text for t in ET.fromstring(content).iter(f"{SVG}text")}
+        assert {"tanh", "0.weight", "tanh x"} <= texts and any(t and t.strip() == "5×4 float32" for t in texts)
     assert [p.name for p in path.parent.iterdir()] == [path.name]                  # nothing half-written is left
+
+
+@can_lay_out
+@pytest.mark.parametrize("theme", sorted(THEMES))
+def test_an_svg_has_a_title_and_a_sentence_for_each_node(theme: str) -> None:
+    model, x = small_network()
+    picture = draw(model, x, theme=theme, title='A & "B"')
+    root = ET.fromstring(picture.svg)
+    assert root.get("role") == "img"
+    title = root.find(f"{SVG}title")
+    assert title is not None and title.text and title.text.startswith('A & "B"')
+    said = [g.get("aria-label") or "" for g in root.iter(f"{SVG}g") if g.get("class") == "node"]
+    assert len(said) == 10 and all(said)
+    assert "activation tanh, 1: Tanh, tanh x; in 1: Tanh in Sequential" in said
+    assert "parameter weight, 4×3 float32; in 0: Linear in Sequential" in said
+
+
+@can_lay_out
+def test_a_picture_shows_itself_in_a_notebook() -> None:
+    picture = draw(ta.ones(2, requires_grad=True).tanh())
+    assert isinstance(picture, Picture)
+    bundle = picture._repr_mimebundle_()
+    assert bundle["image/svg+xml"] == picture._repr_svg_() == picture.svg
+    assert picture.svg.startswith("<svg") and json.dumps(bundle)
+    assert picture.png.startswith(b"\x89PNG")
 
 
 def test_without_a_layout_program_the_dot_text_is_saved_and_the_error_says_what_to_install(
@@ -89,6 +364,8 @@ def test_without_a_layout_program_the_dot_text_is_saved_and_the_error_says_what_
     with pytest.raises(MissingPackageError, match="graphviz-pure"):
         draw(x.exp(), tmp_path / "graph.svg")
     assert "exp" in (tmp_path / "graph.dot").read_text()
+    picture = draw(x.exp())
+    assert picture._repr_svg_() is None and "digraph" in picture._repr_mimebundle_()["text/plain"]
 
 
 def test_graphviz_pure_stands_in_where_dot_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -108,13 +385,32 @@ def test_a_program_that_fails_leaves_the_dot_text_and_its_own_words(tmp_path: Pa
     assert (tmp_path / "graph.dot").is_file()
 
 
-def test_misuse_is_told() -> None:
-    with pytest.raises(GraphError, match="no graph"):
-        draw(ta.ones(2), "out.svg")
-    with pytest.raises(ArgumentError, match="jpg"):
-        draw(ta.tensor(1.0, requires_grad=True).exp(), "out.jpg")
-    y = x = ta.tensor(1.0, requires_grad=True)
-    for _ in range(2001):
-        y = y + x
-    with pytest.raises(GraphError, match="2,001"):
-        to_dot(y)
+@pytest.mark.parametrize(("problem", "kind", "said"), [
+    (lambda x: draw(ta.ones(2), "out.svg"), GraphError, "no graph"),
+    (lambda x: draw([]), GraphError, "no graph"),
+    (lambda x: draw(x.exp(), "out.jpg"), ArgumentError, "jpg"),
+    (lambda x: draw(x.exp(), show="colour"), ArgumentError, "values"),
+    (lambda x: draw(x.exp(), theme="blue"), ArgumentError, "dark"),
+    (lambda x: draw(x.exp(), direction="up"), ArgumentError, "right"),
+    (lambda x: draw(x.exp(), limit=2), ArgumentError, "limit"),
+    (lambda x: draw(x.exp(), depth=-1), ArgumentError, "depth"),
+    (lambda x: draw(x.exp(), x), ArgumentError, "model"),
+    (lambda x: draw(3), ArgumentError, "neither a tensor nor a model"),
+])
+def test_misuse_is_told(problem: Any, kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match=said):
+        problem(ta.tensor(1.0, requires_grad=True))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1,)])
+def test_scalars_and_empty_tensors_draw(shape: tuple[int, ...]) -> None:
+    x = ta.ones(shape, requires_grad=True)
+    assert len(names(draw((x * 2).sum(), show=("values", "gradients", "norms", "saved")))) == 4
+
+
+def test_changes_in_place_draw_as_the_ops_they_are() -> None:
+    x = ta.ones(3, requires_grad=True)
+    y = x * 2
+    y[0] = 5.0
+    y.add_(1)
+    assert {"mul", "add"} <= set(names(draw(y.sum())))

@@ -12,10 +12,11 @@ from ..errors import MissingPackageError
 from ..tensor import Tensor
 from . import facts
 from .facts import Gradients, shape_text
-from .scene import Item, Link, Place, Scene, settings_text
+from .scene import Item, Link, Place, Scene, order_of, settings_text, slot_name
 from .theme import SHAPES, Theme
 
 FONT = "Helvetica"
+ORDERS = {1: "first", 2: "second", 3: "third"}
 COMMUTE = {"add", "mul", "maximum", "minimum", "eq", "ne"}
 SMALL = ("op", "activation")
 
@@ -53,16 +54,21 @@ class Wording:
         used = facts.alternative_of(node)
         out = [("name", f"{node.op.name}{' backward' if self.backward else ''}")]
         if self.single and item.place in self.single:
-            out.append(("fact", self.scene.frames[item.place[-1]]))
+            out.append(("fact", inner_name(self.scene, item.place)))
         if self.backward:
             out += [("formula", line) for line in facts.rules_text(node)]
             if derivative := facts.derivative_of(node):
                 out.append(("formula", f"f′ = {facts.cut(derivative)}"))
         elif text := facts.formula_of(node):
             out.append(("formula", facts.cut(text)))
-        numbers = [f"{v:.6g}" for v in result.numbers if v is not None] if result else []
-        if said := ", ".join(filter(None, [settings_text(node), *(f"with {n}" for n in numbers)])):
+        numbers = [f"{slot_name(node, i)} = {v:.6g}" for i, v in enumerate(result.numbers) if v is not None
+                   ] if result and getattr(node.op, "elementwise", False) else []
+        if said := ", ".join(filter(None, [*numbers, settings_text(node)])):
             out.append(("fact", facts.cut(said)))
+        if result is not None and result.rule is not None:
+            order = order_of(self.scene.results, node)
+            what = "sum of parts" if result.sums else f"rule of {result.rule.op.name}"
+            out.append(("fact", f"{ORDERS.get(order, f'{order}th')} derivative, {what}"))
         if used:
             out.append(("fact", f"its rule: {used}"))
         return out + [("fact", line) for line in self.shown(item)]
@@ -96,8 +102,10 @@ class Wording:
         leaf = item.leaf
         assert leaf is not None
         name = item.name
-        for frame in item.place:                               # in the box of `layers.0`, `layers.0.weight` is `weight`
-            name = name.removeprefix(f"{frame[0]}.") if not item.name.startswith("repeat ") else name
+        for frame in reversed(item.place):                     # in the box of `layers.0`, `layers.0.weight` is `weight`
+            if name.startswith(f"{frame[0]}."):
+                name = name.removeprefix(f"{frame[0]}.")
+                break
         if self.backward and item.kind == "result":
             out = [("name", f"gradient of {name}"), ("formula", "where backward starts: 1")]
         elif self.backward:
@@ -107,6 +115,8 @@ class Wording:
         else:
             out = [("name", name)]
         out.append(("fact", f"{shape_text(leaf.shape)} {leaf.dtype}"))
+        if item.kind == "constant" and "values" not in self.show and (text := facts.uniform(leaf)):
+            out.append(("fact", text))
         if "values" in self.show and not (self.backward and item.kind != "result"):
             out.append(("fact", f"value {facts.short(leaf)}"))
         out += [("fact", line) for line in self.gradient_lines(leaf)]
@@ -198,7 +208,7 @@ def dot_text(scene: Scene, wording: Wording, theme: Theme, title: str, direction
     for number, place in enumerate(sorted(groups, key=len)):
         if place:
             boxes[place] = graphviz.Digraph(f"cluster_{number}", graph_attr={
-                "label": f"<{label_line('fact', scene.frames[place[-1]], theme, 'left')}>", "labeljust": "l", "color": theme.line,
+                "label": f"<{label_line('fact', inner_name(scene, place), theme, 'left')}>", "labeljust": "l", "color": theme.line,
                 "bgcolor": theme.cluster if len(place) % 2 else theme.background, "style": "rounded,dashed" if place[-1] in scene.repeated else "rounded",
                 "penwidth": "2" if place[-1] in scene.repeated else "0.8"})
         for item in groups[place]:
@@ -211,6 +221,15 @@ def dot_text(scene: Scene, wording: Wording, theme: Theme, title: str, direction
         text = wording.of_link(link)
         dot.edge(*ends, label="\n".join(f" {line} " for line in text.split("\n")) if text else "")
     return str(dot.source), {short[k]: wording.alt(item) for k, item in scene.items.items()}
+
+
+def inner_name(scene: Scene, place: Place) -> str:
+    """What a box is called in the box around it: `norm1: LayerNorm` in `layers.0`."""
+    label = scene.frames[place[-1]]
+    for name, _ in reversed(place[:-1]):
+        if label.startswith(f"{name}."):
+            return label.replace(f"{name}.", "")
+    return label
 
 
 def html(lines: Iterable[tuple[str, str]], theme: Theme) -> str:

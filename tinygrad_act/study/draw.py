@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import ops
+from ..dtypes import is_floating
 from ..errors import ArgumentError, GraphError
 from ..grad_mode import enable_grad
 from ..graph import Node, reachable
 from ..ops.random import fork_rng
 from ..tensor import Tensor
+from . import facts
 from .dot import SMALL, Wording, dot_text
 from .facts import Gradients, any_kept, chosen, sweep
 from .fold import fold
@@ -73,7 +75,9 @@ def draw(what: Any, *inputs: Any, path: str | os.PathLike[str] | None = None, ba
         outputs = tensors_of(what, "result")
     elif callable(what):
         tape = Tape(what if hasattr(what, "named_modules") else None, values="values" in wanted)
-        outputs, names = run(what, inputs, tape), what if names is None else names
+        given = inputs_of(what, inputs)
+        outputs = run(what, given, tape)
+        names = {**argument_names(what, given), **named(what), **named(names)}
         title = title or getattr(what, "__name__", type(what).__name__)
     else:
         raise ArgumentError("draw", type(what).__name__, "neither a tensor nor a model", "pass a result, or a model and its inputs")
@@ -94,19 +98,32 @@ def to_dot(result: Tensor, *, names: Any = None, tape: Tape | None = None) -> st
 fold_scene = fold
 
 
+def inputs_of(model: Callable[..., Any], inputs: Sequence[Any]) -> list[Any]:
+    """The inputs as they are; where neither they nor parameters want a gradient, handles that do, so that ops are recorded."""
+    parameters = list(model.parameters()) if hasattr(model, "parameters") else []
+    if any(t.requires_grad for t in [*parameters, *tensors_of(list(inputs), "").values()]):
+        return list(inputs)
+    return [x.detach().requires_grad_() if isinstance(x, Tensor) and is_floating(x.dtype) else x for x in inputs]
+
+
+def argument_names(model: Callable[..., Any], inputs: Sequence[Any]) -> dict[int, tuple[str, str]]:
+    """What the model's forward, or the function, calls its inputs."""
+    try:
+        names = list(inspect.signature(getattr(model, "forward", model)).parameters)
+    except (TypeError, ValueError):
+        return {}
+    return {id(x): (name, "input") for name, x in zip(names, inputs, strict=False) if isinstance(x, Tensor)}
+
+
 def run(model: Callable[..., Any], inputs: Sequence[Any], tape: Tape) -> dict[str, Tensor]:
     """Call the model under the tape. Its buffers, and the random numbers, are afterwards what they were."""
-    given = list(inputs)
-    parameters = list(model.parameters()) if hasattr(model, "parameters") else []
-    if not any(t.requires_grad for t in [*parameters, *tensors_of(given, "").values()]):      # nothing would be recorded
-        given = [x.detach().requires_grad_() if isinstance(x, Tensor) and x.dtype.kind not in "biu" else x for x in given]
-    tape.given += tensors_of(given, "").values()
+    tape.given += tensors_of(list(inputs), "").values()
     buffers = [(b, b.array) for b in model.buffers()] if hasattr(model, "buffers") else []
     for b, _ in buffers:
-        b.array = ops.clone(b.detach()).array             # what forward changes in place is the copy
+        b.array = b.detach().clone().array             # what forward changes in place is the copy
     try:
         with enable_grad(), fork_rng(), tape:
-            return tensors_of(model(*given), "result")
+            return tensors_of(model(*inputs), "result")
     finally:
         for b, array in buffers:
             b.array = array
@@ -180,14 +197,18 @@ def known(outputs: Mapping[str, Tensor], nodes: Sequence[Node], tape: Tape | Non
     if not wanted:
         return results, None, notes
     if not (tape and tape.sweeps) and taped:
-        whole = "the result" if all(t.numel() == 1 for t in outputs.values()) and len(outputs) == 1 else "the sum of all results"
+        single = len(outputs) == 1 and all(t.numel() == 1 for t in outputs.values())
+        whole = "the result" if single else "the sum of all numbers in the results"
         notes.append(f"gradients are those of {whole}, from a sweep for this picture; backward() has not run under a Tape(gradients=True)")
     leaves = [e for n in nodes for e in n.edges if isinstance(e, Tensor)]
     if leaves and all(leaf.grad is None for leaf in leaves):
         notes.append("no .grad is set: backward() has not run, or zero_grad() has")
     elif leaves and not any(leaf.grad is not None and leaf.grad.any().item() for leaf in leaves):
         notes.append("every .grad is zero: backward() has not run since zero_grad()")
-    return results, Gradients(taped, ""), notes
+    found = Gradients(taped)
+    if found.leaves and all(facts.norm(g) == "0" or float(facts.norm(g)) < 1e-6 for g in found.leaves.values()):
+        notes.append("all gradients of leaves are zero, or nearly: what is drawn does not depend on them; draw a loss")
+    return results, found, notes
 
 
 def modules_of(tape: Tape | None) -> list[tuple[str, Any]]:
@@ -198,11 +219,11 @@ def modules_of(tape: Tape | None) -> list[tuple[str, Any]]:
 
 def named(names: Any) -> dict[int, tuple[str, str]]:
     """{id of a tensor: (its name, the kind of thing it is)} of a module's parameters and buffers, or of a mapping."""
-    if names is None:
-        return {}
     if hasattr(names, "named_parameters"):
         return ({id(t): (name, "parameter") for name, t in names.named_parameters()}
                 | {id(t): (name, "constant") for name, t in names.named_buffers()})
-    if not isinstance(names, Mapping):
+    if names is None or not isinstance(names, Mapping):
         return {}
+    if names and isinstance(next(iter(names)), int):
+        return dict(names)
     return {id(t): (name, "parameter" if t.requires_grad else "input") for name, t in names.items()}

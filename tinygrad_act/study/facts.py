@@ -76,6 +76,8 @@ def short(x: Any) -> str:
     if a.size <= 4:
         inner = ", ".join(f"{v:.4g}" for v in a.tolist())
         return "empty" if not a.size else inner if a.size == 1 else f"[{inner}]"
+    if (a == a[0]).all():
+        return f"all {a[0]:.4g}"
     good = a[abs(a) < math.inf]
     bad = f", {a.size - good.size:,} not finite" if good.size < a.size else ""
     return f"{good.min():.3g} … {good.max():.3g}, mean {good.mean():.3g}{bad}" if good.size else f"{a.size:,}, none finite"

@@ -31,6 +31,11 @@ def fold(scene: Scene, patterns: Sequence[str], depth: int | None, repeats: bool
         roll_up(scene, least, False)
     if len(scene.items) > limit:
         squeeze(scene, least, limit)
+    drawn = {frame for item in scene.items.values() for frame in item.place}
+    once = [text for frame, text in scene.repeated.items() if frame in drawn]
+    if once:
+        more = f"; and {len(once) - 4} more" if len(once) > 4 else ""
+        scene.notes.append(f"drawn once, with the figures of the first: {'; '.join(once[:4])}{more}")
 
 
 def asked(scene: Scene, patterns: Sequence[str], kinds: Mapping[str, str]) -> None:
@@ -89,7 +94,7 @@ def structure(members: Iterable[Item]) -> tuple[object, ...]:
 def bundle(scene: Scene, limit: int) -> None:
     """Fold stretches of time to one node each, and then leaves that the same nodes read."""
     ops = [item for item in scene.items.values() if item.leaf is None]
-    stretches = max(1, limit // 3)
+    stretches = max(1, limit // 6)                # they have leaves and many links, too
     size = -(-len(ops) // stretches)
     replaced: dict[str, str] = {}
     for start in range(0, len(ops), size):

@@ -15,7 +15,7 @@ WORDS = {"max", "min", "exp", "log", "ln", "tanh", "sin", "cos", "arctan", "arg"
 RAISED = dict(zip("0123456789+-−=()ijknx", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁱʲᵏⁿˣ", strict=True))
 LOWERED = dict(zip("0123456789+-−=()ijknxrlp", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ᵢⱼₖₙₓᵣₗₚ", strict=True))
 FRACTIONS = {("1", "2"): "½", ("1", "4"): "¼", ("3", "4"): "¾", ("1", "3"): "⅓", ("1", "8"): "⅛"}
-TIGHT = re.compile(r"√?[\w.′]+|√?\w*\([^()]*\)")                 # needs no parentheses around it
+TIGHT = re.compile(r"√?[\w.′]+|\w\^\w+|√?\w*\([^()]*\)")                 # needs no parentheses around it
 
 
 def readable(latex: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -97,7 +98,11 @@ class Roller:
             def source(k: str) -> Hashable:
                 if k in where and i - where[k][0] <= LONGEST:
                     return i - where[k][0], where[k][1]
-                return self.leaf(k, {child})
+                readers = self.only.get(k, set())
+                near = [where[r][0] - i for r in readers if r in where] if len(readers) <= 4 else []
+                if len(near) == len(readers) > 0 and max(map(abs, near)) <= LONGEST:
+                    return self.scene.items[k].structure, tuple(sorted(near))       # as in another unit, whose own it is
+                return self.leaf(k, {child}) if k in self.only else k
             return self.scene.items[child].structure, tuple(source(link.source) for link in self.scene.into[child])
         keys = child.keys()
         at = {k: j for j, k in enumerate(keys)}
@@ -106,24 +111,34 @@ class Roller:
             at[link.source] if link.source in at else self.leaf(link.source, inside) for link in self.scene.into[k])) for k in keys)
 
     def leaf(self, k: str, inside: set[str]) -> Hashable:
-        """A leaf that only these read by what it looks like, another by what it is; what comes from elsewhere is anything."""
+        """A leaf that only these read by what it looks like, a shared parameter by which it is; what comes from elsewhere
+        is anything.
+        """
         if k not in self.only:
             return "elsewhere"
-        return self.scene.items[k].structure if self.only[k] <= inside or self.scene.items[k].kind == "constant" else k
+        item = self.scene.items[k]
+        if item.kind == "input":
+            return "elsewhere"
+        return item.structure if self.only[k] <= inside or item.kind == "constant" else k
 
     def wired_alike(self, units: Sequence[Sequence[str | Box]]) -> int:
         """How many units, from the first, get from outside what the second gets: the same things, or the previous one's."""
         keys = [flat(unit) for unit in units]
         patterns = []
         for previous, own in zip(keys, keys[1:], strict=False):
-            before, at, inside = {k: j for j, k in enumerate(previous)}, set(own), set(own)
-            pattern = [before.get(link.source, "") if link.source in before else self.leaf(link.source, inside)
-                       if link.source in self.only else link.source for k in own for link in self.scene.into[k]
-                       if link.source not in at]
+            before, inside = {k: j for j, k in enumerate(previous)}, set(own)
+            pattern = [self.source(link.source, before, inside) for k in own for link in self.scene.into[k] if link.source not in inside]
             if patterns and pattern != patterns[0]:
                 break
             patterns.append(pattern)
         return len(patterns) + 1
+
+    def source(self, k: str, before: dict[str, int], inside: set[str]) -> Hashable:
+        """What comes from outside: the place in the previous unit, a leaf of the unit's own, or the very thing."""
+        if k in before:
+            return before[k]
+        item = self.scene.items[k]
+        return item.structure if k in self.only and (self.only[k] <= inside or item.kind == "constant") else k
 
     # ---------------------------------------------------------------------------------------------- drawing once
     def collapse(self, box: Box, units: Sequence[Sequence[str | Box]]) -> Box:
@@ -150,19 +165,17 @@ class Roller:
         single = first[0] if len(first) == 1 and isinstance(first[0], Box) else None
         words = self.describe(units)
         frame: Frame = (f"repeat {keys[0][0]}", len(units))
-        label = f"{words}  ×{len(units)}" + (", one after another" if chained else "")
+        label = f"{words}  ×{len(units):,}" + (", one after another" if chained else "")
         if single is not None:
             self.scene.frames[single.place[-1]] = label
-            self.scene.repeated.add(single.place[-1])
-            self.note(words, len(units))
+            self.scene.repeated[single.place[-1]] = f"{words}: {len(units):,} alike"
             return single
         place = (*box.place, frame)
         self.scene.frames[frame] = label
-        self.scene.repeated.add(frame)
+        self.scene.repeated[frame] = f"{words}: {len(units):,} alike"
         new = Box(place)
         new.children = list(first)
         self.deepen(keys[0], len(box.place), frame)
-        self.note(words, len(units))
         return new
 
     def describe(self, units: Sequence[Sequence[str | Box]]) -> str:
@@ -174,16 +187,11 @@ class Roller:
             return self.scene.frames[child.place[-1]]
         first, last = [name(c) for c in units[0]], [name(c) for c in units[-1]]
         if len(first) == 1:
-            start, _, kind = first[0].partition(":")
-            end, _, end_kind = last[0].partition(":")
-            kind, end_kind = kind.partition(", call")[0], end_kind.partition(", call")[0]
-            return f"{start} … {end}:{kind}" if start != end else f"{start}:{kind}" if kind else start
+            (start, _, kind), (end, _, _) = ((re.sub(r", call \d+$", "", n)).partition(": ") for n in (first[0], last[0]))
+            return (start if start == end else f"{start} … {end}") + (f": {kind}" if kind else "")
         if all(isinstance(c, str) for c in units[0]) and not any(":" in n for n in first):
             return "the same ops"
         return f"{first[0].partition(':')[0]} … {last[-1].partition(':')[0]}"
-
-    def note(self, words: str, times: int) -> None:
-        self.scene.notes.append(f"{words}: {times:,} that are alike are drawn once; figures are those of the first")
 
     def deepen(self, keys: Sequence[str], level: int, frame: Frame) -> None:
         """Put a box around these items, `level` boxes deep."""
@@ -215,8 +223,8 @@ class Roller:
                 if link.source in hidden and link.source not in self.dropped:
                     continue
                 source, end = drawn(link.source), drawn(target)
-                links.setdefault(end, {}).setdefault((source, link.slot if (source, end) == (link.source, target) else ""),
-                                                     replace(link, source=source, target=end))
+                slot = link.slot if (source, end) == (link.source, target) else ""
+                links.setdefault(end, {}).setdefault((source, slot), replace(link, source=source, target=end, slot=slot))
         self.scene.items = {k: item for k, item in self.scene.items.items() if k not in hidden}
         self.scene.into = {k: unique(list(links.get(k, {}).values())) for k in self.scene.items}
 

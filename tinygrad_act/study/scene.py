@@ -52,7 +52,7 @@ class Scene:
     frames: dict[Frame, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     results: Mapping[Node, Result] = field(default_factory=dict)
-    repeated: set[Frame] = field(default_factory=set)
+    repeated: dict[Frame, str] = field(default_factory=dict)       # boxes drawn once for many, and what to say of it
 
     def links(self) -> Iterable[Link]:
         """All of them."""
@@ -106,24 +106,28 @@ def add_node(scene: Scene, node: Node, names: Mapping[int, tuple[str, str]], giv
             continue
         slot = slot_name(node, i)
         if isinstance(edge, Tensor):
-            add_leaf(scene, edge, names, given)
+            add_leaf(scene, edge, names, given, slot, bool(result and result.rule is not None))
             into.append(Link(key(edge), item.key, tuple(edge.shape), str(edge.dtype), slot, i, edge))
         else:
             made = scene.results.get(edge)
             into.append(Link(key(edge), item.key, made.shape if made else None, made.dtype if made else "", slot, i, edge))
 
 
-def add_leaf(scene: Scene, leaf: Tensor, names: Mapping[int, tuple[str, str]], given: Sequence[Tensor]) -> None:
+def add_leaf(scene: Scene, leaf: Tensor, names: Mapping[int, tuple[str, str]], given: Sequence[Tensor], slot: str,
+             in_rule: bool) -> None:
     """A tensor that no op made: a parameter, an input (what the model was called with, if that is known) or a constant."""
     if key(leaf) in scene.items:
         return
     name, kind = names.get(id(leaf), ("", ""))
     if any(leaf is x for x in given):
         kind = "input"
+    elif not kind and leaf.requires_grad:
+        kind = "parameter" if name else "input"
     elif not kind:
-        kind = ("parameter" if name else "input") if leaf.requires_grad else "constant" if given or not leaf.ndim else "input"
-    scene.items[key(leaf)] = Item(key(leaf), kind, ("leaf", kind, tuple(leaf.shape), str(leaf.dtype)), leaf=leaf,
-                                  name=name or kind)
+        kind = "constant" if given or in_rule or not leaf.ndim else "input"
+    if not name:
+        name = slot if kind == "constant" and len(slot) > 1 and "[" not in slot else kind
+    scene.items[key(leaf)] = Item(key(leaf), kind, ("leaf", kind, tuple(leaf.shape), str(leaf.dtype)), leaf=leaf, name=name)
 
 
 def slot_name(node: Node, i: int) -> str:
@@ -138,29 +142,29 @@ def settings_text(node: Node) -> str:
     """The settings of an op that are not its defaults, and the Python numbers among its inputs, in a few words."""
     defaults = getattr(node.op, "defaults", {})
     params = node.params if isinstance(node.params, dict) else {}
-    shown = [f"{k}={v}" for k, v in params.items()
+    shown = [f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items()
              if isinstance(v, (int, float, str, tuple, list, bool)) and v != defaults.get(k, object())]
     return ", ".join(shown)
 
 
 def place_of(results: Mapping[Node, Result], node: Node) -> Place:
-    """The boxes around a node: its modules, or the derivative that it is a part of."""
-    first = result = results.get(node)
-    order = 0
-    while result is not None and result.rule is not None:          # an op of a rule of a node that is one of a rule, ...
+    """The boxes around a node: its modules."""
+    result = results.get(node)
+    return tuple(zip(result.module, result.calls or (0,) * len(result.module), strict=True)) if result else ()
+
+
+def order_of(results: Mapping[Node, Result], node: Node) -> int:
+    """0 for an op of the forward pass, 1 for one of a backward rule, 2 for one of a rule of such an op, ..."""
+    order, result = 0, results.get(node)
+    while result is not None and result.rule is not None:
         order += 1
         result = results.get(result.rule)
-    if order:
-        return ((f"derivative {order}", 0),)
-    return tuple(zip(first.module, first.calls or (0,) * len(first.module), strict=True)) if first else ()
+    return order
 
 
 def frame_label(frame: Frame, kinds: Mapping[str, str]) -> str:
     """`layers.0: Linear`; from the second call of a module on, which it is."""
     name, call = frame
-    if name.startswith("derivative "):
-        order = int(name.split()[1])
-        return {1: "first derivative", 2: "second derivative", 3: "third derivative"}.get(order, f"derivative of order {order}")
     kind = kinds.get(name, "")
     text = f"{name}: {kind}" if kind and kind != name else name
     return f"{text}, call {call + 1}" if call else text

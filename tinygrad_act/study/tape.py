@@ -17,6 +17,7 @@ from ..errors import user_line
 from ..graph import PICK, Node, Watcher, walk, watchers
 from ..op import NUMBERS
 from ..tensor import Tensor
+from .flow import Flow
 
 
 class Result(NamedTuple):
@@ -32,7 +33,8 @@ class Result(NamedTuple):
     seconds: float = 0.0                         # since the op before it ended: the op's own time, and Python's between
     calls: tuple[int, ...] = ()                  # which call of each of `module`
     numbers: tuple[Any, ...] = ()                # the inputs that are Python numbers; None for the others
-    rule: Any = None                             # the node whose backward rule is at work (under create_graph)
+    rule: Any = None                             # under create_graph, the node whose backward rule is at work
+    sums: bool = False                           # no op of that rule: it adds its gradient to others that came before
 
 
 @dataclass
@@ -45,14 +47,19 @@ class Sweep:
     order: int = 0                               # 0 for the node that was visited first
 
 
-def running_rule() -> Node | None:
-    """The node that a backward pass is at, None outside of one: the stack knows, so `walk` need not say."""
+def running_rule() -> tuple[Node | None, bool]:
+    """The node that a backward pass is at (None outside of one), and whether its gradients are being added up.
+
+    The stack knows, so `walk` need not say.
+    """
     frame: FrameType | None = sys._getframe(1)
+    in_rule = False
     while frame is not None:
         if frame.f_code is walk.__code__:
-            return frame.f_locals["node"]  # type: ignore[no-any-return]
+            return frame.f_locals["node"], not in_rule
+        in_rule = in_rule or frame.f_code.co_name == "vjp"
         frame = frame.f_back
-    return None
+    return None, False
 
 
 class Tape(Watcher):
@@ -78,6 +85,7 @@ class Tape(Watcher):
         self.calls: dict[str, int] = {}
         self.handles: list[Any] = []
         self.given: list[Tensor] = []            # what the model was called with
+        self.flow = Flow()                       # where the graph was cut: study.why reads it
         self._last = 0.0
 
     def __enter__(self) -> Tape:
@@ -115,15 +123,15 @@ class Tape(Watcher):
         module = tuple(self.running)
         calls = tuple(self.calls.get(name, 0) for name in module)
         call = calls[-1] if calls else 0
-        numbers, rule = tuple(x if type(x) in NUMBERS else None for x in inputs), running_rule()
+        rest = calls, tuple(x if type(x) in NUMBERS else None for x in inputs), *running_rule()
         outs = [out for out in (output if several else (output,)) if isinstance(out, Tensor) and out.node is not None]
         for out in outs:
             self.results[out.node] = Result(out.shape, str(out.dtype), line, constants, self._kept(out),
-                                            module, call, now - self._last, calls, numbers, rule)
+                                            module, call, now - self._last, *rest)
         if several and outs and outs[0].node.op is PICK:           # the op itself, behind the picks
             self.results[outs[0].node.edges[0]] = Result(outs[0].shape, str(outs[0].dtype), line, constants,
-                                                         tuple(map(self._kept, output)), module, call, now - self._last,
-                                                         calls, numbers, rule)
+                                                         tuple(map(self._kept, output)), module, call, now - self._last, *rest)
+        self.flow.see(op, inputs, output if several else (output,), line)
         self._last = time.perf_counter()
 
     def _kept(self, out: Tensor) -> Any:
