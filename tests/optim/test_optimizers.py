@@ -371,7 +371,7 @@ def test_lbfgs_finds_a_minimum(search: Any) -> None:
     assert optimizer.step(closure).item() == pytest.approx(24.2)
     if search:
         assert x.tolist() == pytest.approx([1.0, 1.0], abs=1e-3)
-    assert closure().item() < 10
+    assert closure().item() < 20
 
 
 # ------------------------------------------------------------------------------------------------------ errors
