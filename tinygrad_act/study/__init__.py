@@ -5,13 +5,18 @@ Nothing here is imported by training; what it needs beyond the graph it gathers 
 
 from .breakpoints import norm_above, norm_below, not_finite
 from .choose import kinks, rules_of, using
+from .causes import Cause, Reason
 from .draw import draw, to_dot
 from .explain import Explanation, explain
+from .lockstep import Lockstep, lockstep
+from .memory import Ledger, memory
 from .paths import Path, Paths, paths
 from .picture import Picture
+from .profile import Profile, profile
 from .statistics import LayerStatistics, watch
 from .stepper import Stepper, Stop
 from .tape import Tape
+from .why import why
 from .choose import rules                                 # last: there is a module of that name too
 
-__all__ = ["Explanation", "LayerStatistics", "Path", "Paths", "Picture", "Stepper", "Stop", "Tape", "draw", "explain", "kinks", "norm_above", "norm_below", "not_finite", "paths", "rules", "rules_of", "to_dot", "using", "watch"]
+__all__ = ["Cause", "Explanation", "LayerStatistics", "Ledger", "Lockstep", "Path", "Paths", "Picture", "Profile", "Reason", "Stepper", "Stop", "Tape", "draw", "explain", "kinks", "lockstep", "memory", "norm_above", "norm_below", "not_finite", "paths", "profile", "rules", "rules_of", "to_dot", "using", "watch", "why"]

@@ -15,7 +15,7 @@ from .chain import Chain, one_hot, pull, slopes
 from .labels import Labels
 from .paths import Paths, chain_to, take_apart
 from .present import Formula, Page, Shown, Table, latex_name
-from .rules import Statement, forward_formula, saved_arrays, statement, substituted
+from .statements import Statement, forward_formula, saved_arrays, statement, substituted
 from .tape import Tape
 from .values import host, index_text, number, show, size
 

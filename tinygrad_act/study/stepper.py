@@ -12,7 +12,7 @@ from ..tensor import Tensor, wrap
 from .breakpoints import condition
 from .labels import Labels
 from .present import Page, Shown, Table
-from .rules import forward_formula, saved_arrays, statement
+from .statements import forward_formula, saved_arrays, statement
 from .tape import Tape
 from .values import norm, number, parts, show
 
