@@ -76,6 +76,20 @@ def test_gradients_with_a_mask_are_the_numerical_ones(given: np.ndarray) -> None
     assert gradgradcheck(call, inputs)
 
 
+@pytest.mark.parametrize("low", [-1e9, float(np.finfo(np.float32).min)])
+def test_a_query_whose_keys_are_all_masked_by_a_large_number_has_the_formulas_gradients(low: float) -> None:
+    """Beside such a score the logarithm of the row's sum is rounded away."""
+    given = made(*SHAPES["heads"], dtype="float32")
+    mask = ta.tensor([[0.0] * 4, [low] * 4, [0.0, low, low, 0.0], [low, 0.0, 0.0, low]])
+    found = []
+    for formula in (attention, lambda q, k, v, m: (q @ k.mT / math.sqrt(5) + m).softmax(-1) @ v):
+        leaves = [x.detach().clone().requires_grad_() for x in given]
+        formula(*leaves, mask).square().sum().backward()
+        found.append([x.grad.numpy() for x in leaves])
+    for ours, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_query_that_sees_nothing_gets_zeros_and_gives_none() -> None:
     q, k, v = made(*SHAPES["heads"], leaf=True)
     y = attention(q, k, v, ta.tensor(DEAD))

@@ -59,7 +59,7 @@ class NumpyNamespace(Namespace):
         """Without looking for the largest numbers, which takes longer than all the rest, if the sums show they did not matter."""
         e: Any = np.exp(x)
         total = np.matmul(e, np.ones((x.shape[-1], 1), x.dtype))
-        safe = _min(total, None) >= 1e-16 and _max(total, None) <= 1e16              # not so for NaN
+        safe = _min(total, None) >= 1e-8 and _max(total, None) <= 1e8              # not so for NaN
         return (e, total, 0.0) if safe else super().exponentials(x)
 
     def together(self, work: Any, parts: Any, size: int) -> None:

@@ -2,7 +2,9 @@
 
 There are as many weights as queries times keys, so they are never all there at once: both directions work on some of the
 heads (or of the queries) at a time, few enough for the cache, and change in place what they made. The way back computes
-the weights again from the logarithm of each row's sum (Dao et al. 2022, arXiv:2205.14135).
+the weights again from each row's sum, and the number that its exponents were taken from (Dao et al. 2022,
+arXiv:2205.14135). Both are kept: in the logarithm of the two together a sum is lost beside a peak of -1e9, which a mask
+may make.
 """
 
 from __future__ import annotations
@@ -37,19 +39,20 @@ class Attention:
 
     scores_at_once = 1 << 26             # about how many weights to have at a time
 
-    def attend(self, q: Any, k: Any, v: Any, mask: Any, keep: Any, scale: float, causal: bool, gain: float) -> tuple[Any, Any]:
-        """The output, whose axes lie in memory as q's do, and the logarithm of each row's sum, (..., L, 1)."""
+    def attend(self, q: Any, k: Any, v: Any, mask: Any, keep: Any, scale: float, causal: bool, gain: float
+               ) -> tuple[Any, Any, Any]:
+        """The output, whose axes lie in memory as q's do, and of each row the peak and the sum, (..., L, 1): see exponentials."""
         y = self.xp.empty_like(q, shape=(*q.shape[:-1], v.shape[-1]))
-        logs = self.xp.zeros((*q.shape[:-1], 1), float32 if is_half(q.dtype) else q.dtype)
+        peak, total = (make((*q.shape[:-1], 1), float32 if is_half(q.dtype) else q.dtype) for make in (self.xp.zeros, self.xp.ones))
         if not k.shape[-2]:
             y[...] = 0
 
         def work(part: list[Tile]) -> None:
             for at in part:
-                y[at.queries], logs[at.queries] = self._attend(at, q, k, v, mask, keep, scale, causal, gain)
+                y[at.queries], peak[at.queries], total[at.queries] = self._attend(at, q, k, v, mask, keep, scale, causal, gain)
 
         self._in_parts(work, q, k, causal)
-        return y, logs
+        return y, peak, total
 
     def _in_parts(self, work: Callable[[list[Tile]], None], q: Any, k: Any, causal: bool,
                   in_order: bool = False) -> None:
@@ -63,16 +66,16 @@ class Attention:
             work(part)
 
     def _attend(self, at: Tile, q: Any, k: Any, v: Any, mask: Any, keep: Any, scale: float, causal: bool, gain: float
-                ) -> tuple[Any, Any]:
+                ) -> tuple[Any, Any, Any]:
         e, total, peak = self.exponentials(self._scores(at, piece(q, at.queries), piece(k, at.keys), mask, scale, causal))
         if not isinstance(keep, float):
             e *= piece(keep, at.pairs)
         y = self.xp.matmul(e, piece(v, at.keys))
         y *= gain / total
-        return y, self.xp.log(total) + peak
+        return y, peak, total
 
-    def attend_grad(self, g: Any, q: Any, k: Any, v: Any, mask: Any, keep: Any, y: Any, logs: Any, scale: float,
-                    causal: bool, gain: float, for_mask: bool) -> list[Any]:
+    def attend_grad(self, g: Any, q: Any, k: Any, v: Any, mask: Any, keep: Any, y: Any, peak: Any, total: Any,
+                    scale: float, causal: bool, gain: float, for_mask: bool) -> list[Any]:
         """The gradients for q, k, v and, if wanted, the mask, with their axes in memory as those have them."""
         found = [self.xp.empty_like(x) for x in (q, k, v)]
         gm: Any = self.xp.zeros(mask.shape, mask.dtype) if for_mask else None
@@ -82,7 +85,7 @@ class Attention:
             for x in found[1:] if several else ():
                 x[part[0].keys[:-2]] = 0
             for at in part:
-                *three, gs = self._attend_grad(at, g, q, k, v, mask, keep, y, logs, scale, causal, gain)
+                *three, gs = self._attend_grad(at, g, q, k, v, mask, keep, y, peak, total, scale, causal, gain)
                 for x, place, gx in zip(found, (at.queries, at.keys, at.keys), three, strict=True):
                     x[place] = x[place] + gx if several and x is not found[0] else gx
                 if for_mask:
@@ -96,13 +99,14 @@ class Attention:
         self._in_parts(work, q, k, causal, in_order=for_mask)
         return [*found, gm]
 
-    def _attend_grad(self, at: Tile, g: Any, q: Any, k: Any, v: Any, mask: Any, keep: Any, y: Any, logs: Any, scale: float,
-                     causal: bool, gain: float) -> tuple[Any, Any, Any, Any]:
-        """For q, k, v and the scores of a part."""
+    def _attend_grad(self, at: Tile, g: Any, q: Any, k: Any, v: Any, mask: Any, keep: Any, y: Any, peak: Any,
+                     total: Any, scale: float, causal: bool, gain: float) -> tuple[Any, Any, Any, Any]:
+        """For q, k, v and the scores of a part. The weights are p / total; g is divided instead, which has fewer numbers."""
         g, q, y = [piece(x, at.queries) for x in (g, q, y)]
+        g = g / total[at.queries]
         k, v = piece(k, at.keys), piece(v, at.keys)
         p = self._scores(at, q, k, mask, scale, causal)
-        p -= logs[at.queries]
+        p -= peak[at.queries]
         self.xp.exp(p, out=p)
         gs = self.xp.matmul(g, v.swapaxes(-1, -2))
         if isinstance(keep, float):

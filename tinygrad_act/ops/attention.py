@@ -1,6 +1,6 @@
 """Scaled dot-product attention as one node: softmax(q kᵀ · scale + mask) v (Vaswani et al. 2017, arXiv:1706.03762).
 
-The graph keeps q, k, v, the output and the logarithm of each row's sum, but no weights: see numerics/attention.py.
+The graph keeps q, k, v, the output and two numbers a row, but no weights: see numerics/attention.py.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def _attention(F: Any, q: Any, k: Any, v: Any, mask: Any, keep: Any, *, scale: f
     return F.attend(q, k, v, mask, keep, scale, causal, gain)
 
 
-def _backward(F: Any, g: Any, q: Any, k: Any, v: Any, mask: Any, keep: Any, y: Any, logs: Any, *, scale: float,
-              causal: bool, gain: float, needs: tuple[bool, ...]) -> Any:
+def _backward(F: Any, g: Any, q: Any, k: Any, v: Any, mask: Any, keep: Any, y: Any, peak: Any, total: Any, *,
+              scale: float, causal: bool, gain: float, needs: tuple[bool, ...]) -> Any:
     full = [F.expand(x, (*y.shape[:-2], *x.shape[-2:])) for x in (q, k, v)]
-    found = F.attend_grad(g, *full, mask, keep, y, logs, scale, causal, gain, needs[3])
+    found = F.attend_grad(g, *full, mask, keep, y, peak, total, scale, causal, gain, needs[3])
     return [F.sum_to(gx, x.shape) if needed else None
             for gx, x, needed in zip((*found, None), (q, k, v, mask, keep), needs, strict=True)]
 
@@ -43,17 +43,18 @@ def _without_mask(F: Any, q: Any, k: Any, v: Any, *, scale: float, causal: bool 
     return _attention(F, q, k, v, 0.0, 0.0, scale=scale, causal=causal)
 
 
-def _back_without_mask(F: Any, g: Any, q: Any, k: Any, v: Any, y: Any, logs: Any, *, scale: float, causal: bool,
-                       needs: tuple[bool, ...]) -> Any:
-    return _backward(F, g, q, k, v, 0.0, 0.0, y, logs, scale=scale, causal=causal, gain=1.0, needs=(*needs, False, False))[:3]
+def _back_without_mask(F: Any, g: Any, q: Any, k: Any, v: Any, y: Any, peak: Any, total: Any, *, scale: float,
+                       causal: bool, needs: tuple[bool, ...]) -> Any:
+    needs = (*needs, False, False)
+    return _backward(F, g, q, k, v, 0.0, 0.0, y, peak, total, scale=scale, causal=causal, gain=1.0, needs=needs)[:3]
 
 
-_masked = op(NAME, _attention, joint=_backward, aux=("logs",))
-_plain = Single(NAME, _without_mask, joint=_back_without_mask, aux=("logs",), same_dtype=True)
+_masked = op(NAME, _attention, joint=_backward, aux=("peak", "total"))
+_plain = Single(NAME, _without_mask, joint=_back_without_mask, aux=("peak", "total"), same_dtype=True)
 
 
-def _recorded(g: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Any, keep: Any, y: Tensor, logs: None, scale: float,
-              causal: bool, gain: float, for_mask: bool) -> list[Any]:
+def _recorded(g: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Any, keep: Any, y: Tensor, peak: None, total: None,
+              scale: float, causal: bool, gain: float, for_mask: bool) -> list[Any]:
     """What the arrays' own attend_grad computes, of recorded ops; so the weights are made anew."""
     F = recording
     q = q * scale
