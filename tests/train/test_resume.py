@@ -23,6 +23,8 @@ STEPS = recipe.EPOCHS * 7                                       # 13 batches an 
 class Crash(train.Callback):
     """Raise after a given step, as a power cut would end it."""
 
+    last = True                                                 # the step's checkpoint is written
+
     def __init__(self, step: int) -> None:
         self.step = step
 
@@ -104,6 +106,39 @@ def test_an_optimizer_with_state_and_early_stopping_go_on(tmp_path: Path) -> Non
     resumed, parts = run(12, to="parts", resume=tmp_path / "parts")
     # Putting the best weights back happens at the end of each part, after the checkpoint was written.
     assert recipe.digest(resumed, parts) == recipe.digest(model, history)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_checkpoint_has_the_state_of_callbacks_given_after_it(first: bool, tmp_path: Path) -> None:
+    """And a run that was stopped early stays stopped."""
+    def epochs(most: int, folder: Path) -> int:
+        callbacks = [train.Checkpoint(folder), train.EarlyStopping(patience=3, min_delta=100.0)]
+        return len(train.fit(**{**recipe.parts(), "epochs": most}, callbacks=callbacks if first else callbacks[::-1], resume=folder))
+
+    assert epochs(9, tmp_path / "whole") == 4
+    assert epochs(2, tmp_path / "parts") == 2
+    assert epochs(9, tmp_path / "parts") == 4
+    assert epochs(9, tmp_path / "parts") == 4
+
+
+def test_an_epoch_that_is_resumed_keeps_the_modes_it_had(tmp_path: Path) -> None:
+    class Freeze(train.Callback):
+        seen: list[bool]
+
+        def on_start(self, run: train.Run) -> None:
+            self.seen = []
+
+        def on_step_start(self, run: train.Run) -> None:
+            if run.step == 2:
+                run.model.eval()
+            self.seen.append(run.model.training)
+
+    freeze = Freeze()
+    with pytest.raises(KeyboardInterrupt):
+        train.fit(**recipe.parts(), callbacks=[freeze, train.Checkpoint(tmp_path, every_steps=1), Crash(4)])
+    assert freeze.seen == [True, True, False, False]
+    train.fit(**{**recipe.parts(), "epochs": 1}, callbacks=[freeze], resume=tmp_path)
+    assert freeze.seen == [False] * 3
 
 
 def test_damaged_or_foreign_checkpoints_are_refused_and_change_nothing(tmp_path: Path) -> None:

@@ -15,12 +15,15 @@ class Callback:
     """The base of them all: a subclass overrides what it wants to hear of. `run` is the training run (`train.Run`).
 
     What a callback must remember when a run is resumed, it says in `state_dict` and takes back in `load_state_dict`.
+    They are called in the order in which `fit` was given them, those that are `last` after the others.
 
     >>> class StopAtTen(ta.train.Callback):
     ...     def on_step(self, run):
     ...         if run.step == 10:
     ...             run.stop("ten steps are enough")
     """
+
+    last = False                          # True for what reads the others' state
 
     def on_start(self, run: Run) -> None:
         """Before anything else, also before a resumed run's state is loaded."""

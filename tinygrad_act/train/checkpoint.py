@@ -34,6 +34,8 @@ class Checkpoint(Callback):
         best: False writes no `best`.
     """
 
+    last = True                           # what it writes must have the others' state after this step, not before
+
     def __init__(self, folder: str | os.PathLike[str], *, every_steps: int | None = None, monitor: str | None = None,
                  mode: str = "auto", best: bool = True) -> None:
         if every_steps is not None and every_steps < 1:
@@ -76,7 +78,7 @@ def state_of(run: Run) -> dict[str, Any]:
         "scheduler": None if run.scheduler is None else run.scheduler.state_dict(),
         "modes": {name: m.training for name, m in run.model.named_modules()},
         "epoch": run.epoch, "step": run.step, "batch": run.batch, "exhausted": run.exhausted, "seconds": run.elapsed() if run.batch else 0.0,
-        "averages": run.averages.state_dict(), "history": list(run.history), "stopped": run.stopped,
+        "averages": run.averages.state_dict(), "history": list(run.history),
         "data": run.data.state_dict() if hasattr(run.data, "state_dict") else None,
         "random": generator_states(), "python_random": [version, list(words), gauss],
         "callbacks": [[type(c).__name__, c.state_dict()] for c in run.callbacks],

@@ -101,7 +101,7 @@ class Run:
         self.epochs, self.validation, self.metrics = epochs, validation, metrics
         self.scheduler, self.scheduler_every = scheduler, scheduler_every
         self.accumulate, self.clip_norm, self.forward, self.device = accumulate, clip_norm, forward, device
-        self.callbacks, self.log_every = list(callbacks), log_every
+        self.callbacks, self.log_every = sorted(callbacks, key=lambda c: getattr(c, "last", False)), log_every
         self.epoch = self.step = self.batch = 0
         self.exhausted = False                  # the epoch's last batch is known to be behind us
         self.averages = Averages(metrics)
@@ -127,7 +127,8 @@ class Run:
     # --------------------------------------------------------------------------------------- an epoch
     def train_epoch(self) -> None:
         """The epoch's steps: forward, backward, optimizer. A resumed epoch goes on where it was."""
-        self.model.train()
+        if not self.batch:                      # else a resumed epoch has its modes already
+            self.model.train()
         self._began = time.perf_counter()
         batches = self.remaining()
         while not self.stopped and (group := list(islice(batches, self.accumulate))):

@@ -29,6 +29,10 @@ class EarlyStopping(Callback):
         self.waited = 0
         self.weights: dict[str, Any] | None = None
 
+    def on_resume(self, run: Run) -> None:
+        """Stop a run again that had been stopped."""
+        self._stop(run)
+
     def on_epoch(self, run: Run) -> None:
         """Compare; stop if it has been long enough."""
         if self.best.improved(run.history[-1]):
@@ -37,6 +41,9 @@ class EarlyStopping(Callback):
                 self.weights = {name: t.clone() for name, t in run.model.state_dict().items()}
             return
         self.waited += 1
+        self._stop(run)
+
+    def _stop(self, run: Run) -> None:
         if self.waited >= self.patience:
             run.stop(f"no better {self.best.monitor or 'loss'} than {self.best.value} for {self.waited} epochs")
 
