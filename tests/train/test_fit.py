@@ -166,6 +166,13 @@ def test_history_is_plotted_saved_and_printed(tmp_path: Path) -> None:
         history.plot(tmp_path / "curves.docx")
 
 
+@pytest.mark.parametrize("data", [[], iter([(ta.ones(2, 1), ta.ones(2, 1))])])
+def test_find_lr_ends_where_the_data_do(data: Any) -> None:
+    model = nn.Linear(1, 1)
+    with pytest.raises(ArgumentError, match="gone through only once"):
+        train.find_lr(model, data, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1))
+
+
 def test_find_lr_finds_a_rate_and_puts_everything_back(tmp_path: Path) -> None:
     given = recipe.parts()
     model, optimizer = given["model"], given["optimizer"]

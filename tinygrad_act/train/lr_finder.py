@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, repeat
 from typing import Any
 
 from ..errors import ArgumentError
@@ -54,6 +53,9 @@ def find_lr(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor],
 
     It ends early where the smoothed loss is `stop_at` times its smallest. The data are gone through as often as needed.
 
+    Raises: ArgumentError for settings that are none, and for data without batches, or that can be gone through only once
+        and are fewer than `steps`.
+
     >>> model = ta.nn.Linear(1, 1)
     >>> data = [(ta.ones(4, 1), ta.zeros(4, 1))]
     >>> curve = ta.train.find_lr(model, data, ta.nn.MSELoss(), ta.optim.SGD(model.parameters(), lr=0.1), steps=20)
@@ -70,7 +72,7 @@ def find_lr(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor],
     curve, mean = LRCurve(), 0.0
     model.train()
     try:
-        for i, batch in zip(range(steps), chain.from_iterable(repeat(data)), strict=False):
+        for i, batch in zip(range(steps), _over_and_over(data), strict=False):
             rate = start * (end / start) ** (i / (steps - 1))
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -97,3 +99,14 @@ def find_lr(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor],
             module.training = training
         set_generator_states(states)
     return curve
+
+
+def _over_and_over(data: Iterable[Any]) -> Iterator[Any]:
+    """Its batches without end; it must have some each time."""
+    while True:
+        batch = data                                     # no batch
+        for batch in data:
+            yield batch
+        if batch is data:
+            raise ArgumentError("find_lr", f"data: a {type(data).__name__}", "it has no batches, or can be gone through only once",
+                                "pass a DataLoader or a list of batches")
