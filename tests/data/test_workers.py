@@ -195,6 +195,25 @@ def test_a_batch_that_takes_too_long() -> None:
     assert [int(x) for x in batches] == [0, 1], "nothing is lost by it"
 
 
+def test_a_loop_that_was_left_for_a_worker_that_hangs_is_left() -> None:
+    hold = threading.Event()
+
+    class Hangs(Dataset[int]):
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, i: int) -> int:
+            hold.wait(20)
+            return i
+
+    began = time.monotonic()
+    with pytest.raises(TinygradActError, match="timeout"):
+        list(DataLoader(Hangs(), num_workers=1, timeout=0.05))
+    gc.collect()
+    assert time.monotonic() - began < 10
+    hold.set()
+
+
 def test_stop_iteration_does_not_end_a_loop_without_a_word() -> None:
     class Ends(Noisy):
         def __getitem__(self, i: int) -> Any:

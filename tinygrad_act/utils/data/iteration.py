@@ -126,7 +126,7 @@ class Iteration(Iterator[Any]):
         """The threads: one for a stream, which has one order of reading only."""
         size = 1 if self._stream else self._loader.num_workers
         infos = [WorkerInfo(i, size, self._seed + i, self._loader.dataset) for i in range(size)]
-        return Workers(infos, self._loader.worker_init_fn)
+        return Workers(infos, self._loader.worker_init_fn, self._loader.timeout)
 
     def _finish(self) -> None:
         self._loader._finished(self._epoch)

@@ -28,7 +28,7 @@ class DataLoader:
             An IterableDataset is read by one thread, whatever the number.
         collate_fn: makes a batch of a list of samples; `default_collate` unless given.
         drop_last: leave out a shorter last batch.
-        timeout: seconds to wait for a worker's batch; 0 waits as long as it takes.
+        timeout: seconds to wait for a worker's batch, and for the workers when the loop is left; 0 waits as long as it takes.
         worker_init_fn: called in each worker with its number when it starts.
         generator: of the random order.
         prefetch_factor: batches made ahead for each worker, 2 unless given.

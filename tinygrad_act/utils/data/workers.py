@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -68,14 +69,14 @@ class Slot:
 class Workers:
     """`len(infos)` threads that do the jobs in the order in which they come.
 
-    They end when `close` is called. They are daemons, so that a loop left in the middle never keeps Python from ending.
+    They end when `close` is called, which waits for them: at most `patience` seconds if that is not 0. They are daemons, so that a loop left in the middle never keeps Python from ending.
     """
 
-    def __init__(self, infos: list[WorkerInfo], init: Callable[[int], Any] | None) -> None:
+    def __init__(self, infos: list[WorkerInfo], init: Callable[[int], Any] | None, patience: float = 0) -> None:
         from queue import SimpleQueue  # a millisecond that importing the package need not take
 
         self.jobs: SimpleQueue[Slot | None] = SimpleQueue()
-        self.closing = threading.Event()
+        self.closing, self.patience = threading.Event(), patience
         recording = mode.grad, mode.inference
         self.threads = [threading.Thread(target=_work, args=(self.jobs, self.closing, info, init, recording), daemon=True,
                                          name=f"DataLoader worker {info.id}") for info in infos]
@@ -88,13 +89,14 @@ class Workers:
             self.jobs.put(slot)
 
     def close(self) -> None:
-        """Leave the jobs that nobody has begun, and wait until the threads have ended."""
+        """Leave the jobs that nobody has begun, and wait until the threads have ended, or patience has."""
         self.closing.set()
         for _ in self.threads:
             self.jobs.put(None)
+        until = time.monotonic() + self.patience
         for thread in self.threads:
             if thread is not threading.current_thread():     # the garbage collector may call this anywhere
-                thread.join()
+                thread.join(max(0.0, until - time.monotonic()) if self.patience else None)
 
 
 def _work(jobs: SimpleQueue[Slot | None], closing: threading.Event, info: WorkerInfo, init: Callable[[int], Any] | None,
