@@ -94,7 +94,7 @@ def test_half_precision_shows_on_the_edges() -> None:
 
 def test_kinds_differ_in_shape_as_well_as_colour() -> None:
     model, x = small_network()
-    picture = draw(lambda x: model(x) * ta.tensor([1.0, 2.0]), x, names=model)
+    picture = draw(lambda x: model(x) * ta.tensor([1.0, 2.0]), x, names=dict(model.named_parameters()))
     looks = {n["label"].split("\n")[0]: n["shape"] for n in nodes(picture.dot).values()}
     assert {"0.weight": "cylinder", "x": "ellipse", "linear": "box", "tanh": "box", "constant": "note", "result": "doubleoctagon"}.items() <= looks.items()
     assert "bold" in picture.dot[picture.dot.index("<b>tanh</b>"):].split("\n")[0]
@@ -195,6 +195,13 @@ def test_drawing_a_model_leaves_its_buffers_and_the_random_numbers_alone() -> No
     draw(model, ta.ones(4, 3))
     assert {k: v.tolist() for k, v in model.named_buffers()} == before
     assert ta.rand(1).item() == expected
+
+
+def test_a_function_around_a_model_is_drawn_with_the_modules_if_it_is_told_them() -> None:
+    model, x = small_network()
+    picture = draw(lambda x: model(x).sum(), x, names=model)
+    assert "0: Linear" in picture.dot and names(picture).count("sum") == 1
+    assert "x" not in names(draw(lambda x: model(x).sum(), x, names=model, backward=True))      # it wants no gradient
 
 
 # --------------------------------------------------------------------------------------------- backward, higher orders

@@ -9,7 +9,6 @@ from html import escape
 from typing import Any
 
 from ..errors import MissingPackageError
-from ..tensor import Tensor
 from . import facts
 from .facts import Gradients, shape_text
 from .scene import Item, Link, Place, Scene, order_of, settings_text, slot_name
@@ -146,7 +145,7 @@ class Wording:
             arrays = {id(a): a for i in ops if i.node for _, a in facts.kept(i.node)}
             out.append(("fact", f"keeps {facts.bytes_text(sum(a.nbytes for a in arrays.values()))}"))
         if "time" in self.show:
-            spent = sum(self.scene.results[i.node].seconds for i in ops if i.node in self.scene.results)
+            spent = sum((self.scene.results[i.node].seconds for i in ops if i.node and i.node in self.scene.results), 0.0)
             out.append(("fact", f"forward {facts.time_text(spent)}"))
         return out
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ..dtypes import is_floating
@@ -57,7 +56,7 @@ def draw(what: Any, *inputs: Any, path: str | os.PathLike[str] | None = None, ba
     >>> model = ta.nn.Sequential(ta.nn.Linear(3, 4), ta.nn.Tanh())
     >>> picture = ta.study.draw(model, ta.ones(2, 3))
     >>> picture
-    <Picture of 5 nodes: linear, tanh>
+    <Picture of 6 nodes: linear, tanh>
     >>> x = ta.ones(2, requires_grad=True)
     >>> ta.study.draw(x.tanh().sum(), "out/tiny.dot").name
     'tiny.dot'
@@ -74,9 +73,13 @@ def draw(what: Any, *inputs: Any, path: str | os.PathLike[str] | None = None, ba
             raise ArgumentError("draw", f"a result and {len(inputs)} inputs", "a result is drawn as it is", "pass the model with its inputs")
         outputs = tensors_of(what, "result")
     elif callable(what):
-        tape = Tape(what if hasattr(what, "named_modules") else None, values="values" in wanted)
-        given = inputs_of(what, inputs)
+        given: Sequence[Any] = inputs
+        model = next((m for m in (what, names) if hasattr(m, "named_modules")), None)
+        tape = Tape(model, values="values" in wanted)
         outputs = run(what, given, tape)
+        if all(t.node is None for t in outputs.values()):      # no parameter wants a gradient: then the inputs do
+            tape, given = Tape(model, values="values" in wanted), with_gradients(inputs)
+            outputs = run(what, given, tape)
         names = {**argument_names(what, given), **named(what), **named(names)}
         title = title or getattr(what, "__name__", type(what).__name__)
     else:
@@ -98,11 +101,8 @@ def to_dot(result: Tensor, *, names: Any = None, tape: Tape | None = None) -> st
 fold_scene = fold
 
 
-def inputs_of(model: Callable[..., Any], inputs: Sequence[Any]) -> list[Any]:
-    """The inputs as they are; where neither they nor parameters want a gradient, handles that do, so that ops are recorded."""
-    parameters = list(model.parameters()) if hasattr(model, "parameters") else []
-    if any(t.requires_grad for t in [*parameters, *tensors_of(list(inputs), "").values()]):
-        return list(inputs)
+def with_gradients(inputs: Sequence[Any]) -> list[Any]:
+    """Handles on the floating inputs that want a gradient, so that ops on them are recorded."""
     return [x.detach().requires_grad_() if isinstance(x, Tensor) and is_floating(x.dtype) else x for x in inputs]
 
 
@@ -205,10 +205,10 @@ def known(outputs: Mapping[str, Tensor], nodes: Sequence[Node], tape: Tape | Non
         notes.append("no .grad is set: backward() has not run, or zero_grad() has")
     elif leaves and not any(leaf.grad is not None and leaf.grad.any().item() for leaf in leaves):
         notes.append("every .grad is zero: backward() has not run since zero_grad()")
-    found = Gradients(taped)
-    if found.leaves and all(facts.norm(g) == "0" or float(facts.norm(g)) < 1e-6 for g in found.leaves.values()):
+    gradients = Gradients(taped)
+    if gradients.leaves and all(float(facts.norm(g)) < 1e-6 for g in gradients.leaves.values()):
         notes.append("all gradients of leaves are zero, or nearly: what is drawn does not depend on them; draw a loss")
-    return results, found, notes
+    return results, gradients, notes
 
 
 def modules_of(tape: Tape | None) -> list[tuple[str, Any]]:

@@ -130,7 +130,7 @@ def kept(node: Node) -> list[tuple[str, Any]]:
     """(name, array) of what the node keeps for its rules."""
     if node.saved is FREED:
         return []
-    sources = getattr(node.plan, "sources", None)
+    sources: Any = getattr(node.plan, "sources", None)
     labels = [*getattr(node.op, "inputs", ()), "y", *getattr(node.op, "aux", ())]
     found = []
     for i, value in enumerate(node.saved):
@@ -175,12 +175,14 @@ def rules_text(node: Node) -> list[str]:
     calls = getattr(node.plan, "calls", None)
     if calls is None:
         return ["a backward of the user's"]
-    inputs = getattr(node.op, "inputs", ())
+    inputs: Any = getattr(node.op, "inputs", ())
     lines = []
     for i, rule, _, names in calls:
         live = [name for name, edge in zip(inputs, node.edges, strict=False) if edge is not None] or list(inputs)
         to = ", ".join(live) if i is None else inputs[i] if i < len(inputs) else inputs[-1]
         text = rule_formula(rule, {k: v for k, v in (node.params or {}).items() if k in names})
+        if not text and i is not None and derivative_of(node) and not catalogue[node.op.name].axis and len(calls) == 1:
+            text = "g·f′"
         if not text:
             reads = [n for n in parameters(rule)[0][2:] if not n.endswith(("_shape", "_dtype"))]
             text = f"from {', '.join(['g', *reads])}"
@@ -196,7 +198,7 @@ def rule_formula(rule: Callable[..., Any], settings: Mapping[str, Any]) -> str:
         text = formula(rule, **settings)
     except Exception:                            # it does with symbols what only arrays can
         return ""
-    return text.replace(" * ", "·").replace(" - ", " − ").replace("<=", "≤").replace(">=", "≥") if len(text) <= WIDEST + 20 else ""
+    return text.replace(" * ", "·").replace(" - ", " − ").replace("<=", "≤").replace(">=", "≥") if len(text) <= WIDEST else ""
 
 
 # ------------------------------------------------------------------------------------------------- of the gradients

@@ -33,7 +33,7 @@ class Reader:
     """The tokens of a formula, read from left to right."""
 
     def __init__(self, latex: str) -> None:
-        self.tokens = [t for t in TOKENS.findall(latex)]
+        self.tokens: list[str] = TOKENS.findall(latex)
         self.at = 0
 
     def next(self) -> str:

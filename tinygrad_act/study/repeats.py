@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
-from .scene import Frame, Place, Scene, Link, class_in
+from .scene import Frame, Link, Place, Scene, class_in
 
 LONGEST = 48                                     # of a pattern that is looked for, in children of a box
 MADE = ("op", "activation", "module", "folded")  # the kinds that are made in time; the others are leaves
@@ -27,7 +28,7 @@ class Box:
 
 def tree_of(scene: Scene) -> Box:
     """The boxes of the scene, one in another."""
-    boxes = {(): Box(())}
+    boxes: dict[Place, Box] = {(): Box(())}
     for item in scene.items.values():
         if item.kind not in MADE:
             continue
@@ -124,8 +125,8 @@ class Roller:
     def wired_alike(self, units: Sequence[Sequence[str | Box]]) -> int:
         """How many units, from the first, get from outside what the second gets: the same things, or the previous one's."""
         keys = [flat(unit) for unit in units]
-        patterns = []
-        for previous, own in zip(keys, keys[1:], strict=False):
+        patterns: list[list[Hashable]] = []
+        for previous, own in pairwise(keys):
             before, inside = {k: j for j, k in enumerate(previous)}, set(own)
             pattern = [self.source(link.source, before, inside) for k in own for link in self.scene.into[k] if link.source not in inside]
             if patterns and pattern != patterns[0]:
