@@ -262,6 +262,7 @@ def sweep(seeds: dict[Any, Any], targets: set[Any] | None, retain_graph: bool | 
                          retain_graph=create_graph if retain_graph is None else retain_graph):
             for watcher in watchers:
                 watcher.backward(*step)
+            del step                         # or its gradients would live while the next rules run
     finally:
         mode.grad = before
     return pending

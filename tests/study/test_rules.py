@@ -273,3 +273,11 @@ def test_kernels_are_printed_from_the_rules_with_a_policy() -> None:
     rule = study.using("relu6", kinks="mean").rules[0].function
     body = kernel(rule, [ta.float32, ta.float32], {}).body
     assert "0.5" in body and "6" in body
+
+
+def test_a_checkpoint_runs_with_the_rules_of_the_block_again() -> None:
+    def part(x: ta.Tensor) -> ta.Tensor:
+        return ta.sign(x)
+
+    with study.rules(sign="straight_through"):
+        assert slopes(lambda x: ta.utils.checkpoint.checkpoint(part, x, use_reentrant=False), [0.5]) == [1]

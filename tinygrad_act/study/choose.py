@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from .. import backend
 from ..activations import Activation, catalogue
 from ..backend import namespaces
 from ..errors import ArgumentError, user_line
-from ..graph import Watcher, watchers
+from ..graph import Watcher, walk, watchers
 from ..op import Op
 from ..ops import choice
 from ..ops.registry import table
 from ..tensor import Tensor
+from ..utils.checkpoint import Run
 from .facts import line_text
 from .kinkpolicy import POLICIES, at_kinks, places
 from .present import Page, Shown, Table
-from .tape import running_rule
 
 FAMILIES = {"round": ("round", "round_decimals")}       # one function, several ops
+
+
+def in_backward() -> bool:
+    """Is a backward rule, or the sweep itself, calling the op? What a checkpoint runs again is forward. The stack knows."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not Run.again.__code__:
+        if frame.f_code is walk.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def op_of(what: Any) -> Op:
@@ -34,6 +46,12 @@ def op_of(what: Any) -> Op:
         raise ArgumentError("study.rules", repr(name or what), "there is no op of that name",
                             f"choose from {', '.join(sorted(n for n in {*choice.choices, *catalogue} if n in table))}")
     return op
+
+
+def op_text(op: Any) -> str:
+    """The op's name, and the rule that stands in for its own: `relu [surrogate]`."""
+    variant = getattr(op, "variant", "")
+    return f"{op.name} [{variant}]" if variant else str(op.name)
 
 
 def rules_of(op: Any) -> list[str]:
@@ -110,7 +128,7 @@ class rules(Watcher):
                 return op
             other = choice.using(op, self.chosen[op.name]) if op.name in self.chosen else op      # a name may be several ops'
             other = self.table[op] = at_kinks(other, self.kinks)
-        return op if other is op or running_rule() is not None else other
+        return op if other is op or in_backward() else other
 
 
 class kinks(Watcher, Shown):
@@ -143,7 +161,7 @@ class kinks(Watcher, Shown):
     def forward(self, op: Any, inputs: Any, output: Any, params: dict[str, Any]) -> None:
         """Compare the op's input with its kinks."""
         found = places(op, inputs, params)
-        if not found or running_rule() is not None or not isinstance(inputs[0], Tensor):
+        if not found or in_backward() or not isinstance(inputs[0], Tensor):
             return
         x, line = inputs[0].array, line_text(user_line())
         for point in found:
