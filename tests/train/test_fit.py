@@ -166,6 +166,17 @@ def test_history_is_plotted_saved_and_printed(tmp_path: Path) -> None:
         history.plot(tmp_path / "curves.docx")
 
 
+def test_find_lr_leaves_gradients_and_the_loaders_generator() -> None:
+    model, generator, x = nn.Linear(1, 1), ta.Generator().manual_seed(3), ta.ones(8, 1)
+    data = DataLoader(TensorDataset(x, x), batch_size=2, shuffle=True, generator=generator)
+    model.weight.grad = ta.ones(1, 1)
+    before = generator.get_state().tolist()
+    train.find_lr(model, data, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1), steps=5)
+    assert generator.get_state().tolist() == before
+    assert model.weight.grad.item() == 1
+    assert model.bias.grad is None
+
+
 @pytest.mark.parametrize("data", [[], iter([(ta.ones(2, 1), ta.ones(2, 1))])])
 def test_find_lr_ends_where_the_data_do(data: Any) -> None:
     model = nn.Linear(1, 1)

@@ -121,6 +121,21 @@ def test_a_checkpoint_has_the_state_of_callbacks_given_after_it(first: bool, tmp
     assert epochs(9, tmp_path / "parts") == 4
 
 
+def test_layers_that_were_freed_on_the_way_learn_on(tmp_path: Path) -> None:
+    class Free(train.Callback):
+        def on_epoch(self, run: train.Run) -> None:
+            next(run.model.parameters()).requires_grad_()
+
+    def run(epochs: int, folder: Path) -> str:
+        given = {**recipe.parts(), "epochs": epochs}
+        next(given["model"].parameters()).requires_grad_(False)
+        return recipe.digest(given["model"], train.fit(**given, callbacks=[Free(), train.Checkpoint(folder)], resume=folder))
+
+    expected = run(4, tmp_path / "whole")
+    run(2, tmp_path / "parts")
+    assert run(4, tmp_path / "parts") == expected
+
+
 def test_an_epoch_that_is_resumed_keeps_the_modes_it_had(tmp_path: Path) -> None:
     class Freeze(train.Callback):
         seen: list[bool]

@@ -77,6 +77,7 @@ def state_of(run: Run) -> dict[str, Any]:
         "model": dict(run.model.state_dict()), "optimizer": run.optimizer.state_dict(),
         "scheduler": None if run.scheduler is None else run.scheduler.state_dict(),
         "modes": {name: m.training for name, m in run.model.named_modules()},
+        "learns": {name: p.requires_grad for name, p in run.model.named_parameters()},
         "epoch": run.epoch, "step": run.step, "batch": run.batch, "exhausted": run.exhausted, "seconds": run.elapsed() if run.batch else 0.0,
         "averages": run.averages.state_dict(), "history": list(run.history),
         "data": run.data.state_dict() if hasattr(run.data, "state_dict") else None,
@@ -124,6 +125,8 @@ def restore(run: Run, state: Mapping[str, Any]) -> None:
         run.scheduler.load_state_dict(state["scheduler"])
     for name, module in run.model.named_modules():
         module.training = state["modes"].get(name, module.training)
+    for name, p in run.model.named_parameters():                 # layers may have been frozen or freed on the way
+        p.requires_grad_(state.get("learns", {}).get(name, p.requires_grad))
     run.epoch, run.step, run.batch, run.seconds = state["epoch"], state["step"], state["batch"], state["seconds"]
     run.exhausted = state["exhausted"]
     run.averages.load_state_dict(state["averages"])

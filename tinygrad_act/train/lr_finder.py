@@ -69,6 +69,8 @@ def find_lr(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor],
     remembered["state"] = {k: {n: v.clone() if isinstance(v, Tensor) else v for n, v in s.items()}
                            for k, s in remembered["state"].items()}
     states, modes = generator_states(), [(m, m.training) for m in model.modules()]
+    grads = [(p, p.grad) for group in optimizer.param_groups for p in group["params"]]
+    place = data.state_dict() if hasattr(data, "state_dict") else None         # a loader's own generator
     curve, mean = LRCurve(), 0.0
     model.train()
     try:
@@ -92,11 +94,14 @@ def find_lr(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor],
     finally:
         model.load_state_dict(weights)
         optimizer.load_state_dict(remembered)
-        optimizer.zero_grad()
+        for p, grad in grads:
+            p.grad = grad
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
         for module, training in modes:
             module.training = training
+        if place is not None:
+            data.load_state_dict(place)  # type: ignore[attr-defined]
         set_generator_states(states)
     return curve
 
