@@ -158,6 +158,7 @@ def test_gradients_come_from_the_tape_where_backward_ran_under_it() -> None:
         (10 * loss).backward()
     picture = draw(loss, show="gradients", tape=tape, names={"w": w})
     assert "gradient [60, 80]" in picture.dot                  # those of what was differentiated
+    assert "starts: 10" in draw(loss, backward=True, tape=tape).dot
     assert not any("has not run" in note for note in picture.notes)
 
 

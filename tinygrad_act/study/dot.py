@@ -106,7 +106,8 @@ class Wording:
                 name = name.removeprefix(f"{frame[0]}.")
                 break
         if self.backward and item.kind == "result":
-            out = [("name", f"gradient of {name}"), ("formula", "where backward starts: 1")]
+            g = self.gradients.of(leaf.node) if self.gradients else None
+            out = [("name", f"gradient of {name}"), ("formula", "where it starts" + (f": {facts.short(g)}" if g is not None else ""))]
         elif self.backward:
             out = [("name", f"{name}.grad" if leaf.requires_grad else name)]
             if not leaf.requires_grad:

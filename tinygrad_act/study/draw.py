@@ -193,7 +193,9 @@ def known(outputs: Mapping[str, Tensor], nodes: Sequence[Node], tape: Tape | Non
         results = {**found, **results}
         taped = taped or sweeps
     if problem:
-        notes.append(f"{'gradients' if tape else 'shapes and gradients'} are not known: {problem}")
+        missing = sum(n not in results for n in nodes)
+        what = [f"the shapes of {missing:,} results"] * bool(missing) + ["gradients"] * (wanted and not taped)
+        notes.append(f"{' and '.join(what)} are not known: {problem}")
     if not wanted:
         return results, None, notes
     if not (tape and tape.sweeps) and taped:
