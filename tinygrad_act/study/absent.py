@@ -119,7 +119,7 @@ def _not_connected(case: Case) -> Reason:
             for cut in case.tape.flow.into.get(node, ()):
                 if any(s in mine for s in cut.sources):
                     return _cut(case, cut, f"What came of {name} does reach the loss, but it")
-        if other := _other_tensor(case):
+        if other := _other_tensor(case) or _detached(case):
             return other
         uses = [n for n in case.tape.results if any(e is case.key for e in n.edges)]
         if not uses and not case.tape.flow.owners.get(id(namespaces[type(case.tensor.array)].owner(case.tensor.array))):
@@ -127,10 +127,8 @@ def _not_connected(case: Case) -> Reason:
         last = max((n for n in mine if isinstance(n, Node) and n not in inside), key=lambda n: n.time, default=None)
         at = f" The last that came of it is {case.where(last)}, whose result never reaches the loss." if last is not None else ""
         return case.reason(Cause.NOT_CONNECTED, f"The loss was not computed from {name}.{at}")
-    if other := _other_tensor(case):
+    if other := _other_tensor(case) or _detached(case):
         return other
-    if _saved_elsewhere(case):
-        return case.reason(Cause.DETACHED, f"The loss uses the memory of {name}, but as a constant: it was detached (detach(), .data) before use.")
     return case.reason(Cause.NOT_CONNECTED, f"The loss was not computed from {name}: no way leads from the loss back to it.")
 
 
@@ -148,12 +146,18 @@ def _other_tensor(case: Case) -> Reason | None:
     return None
 
 
-def _saved_elsewhere(case: Case) -> bool:
-    """Does a node of the loss keep the tensor's memory, as a constant?"""
-    F = namespaces[type(case.tensor.array)]
+def _detached(case: Case) -> Reason | None:
+    """A node of the loss has the tensor's memory, as a constant."""
+    F, kind = namespaces[type(case.tensor.array)], type(case.tensor.array)
     owner = F.owner(case.tensor.array)
-    return any(F.owner(s) is owner for n in case.nodes if n.saved is not FREED for s in n.saved
-               if is_array(s) and type(s) is type(case.tensor.array))
+    for node in case.nodes:
+        result = case.tape.results.get(node) if case.tape else None
+        arrays = [s for s in node.saved if is_array(s)] if node.saved is not FREED else []
+        arrays += [t.array for t in result.inputs if t is not None] if result else []
+        if any(type(a) is kind and F.owner(a) is owner for a in arrays):
+            return case.reason(Cause.DETACHED, f"{case.where(node)} uses the memory of {case.name}, but as a constant: it was detached (detach(), "
+                               ".data) before use.", op=case.labels(node), line=case.labels.line(node))
+    return None
 
 
 def _no_rule(case: Case) -> Reason:

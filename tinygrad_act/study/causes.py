@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .present import Page, Shown, Table
+from .present import Page, Rendered, Table
 
 
 class Cause(StrEnum):
@@ -112,7 +112,7 @@ REMEDIES = {
 
 
 @dataclass(repr=False)
-class Reason(Shown):
+class Reason(Rendered):
     """The answer of `study.why`: a cause by its short name, plain sentences with the remedy, and what they rest on."""
 
     cause: Cause

@@ -118,16 +118,12 @@ class Page:
         return "\n".join(lines) + "</div>"
 
 
-class Shown:
+class Rendered:
     """What is shown as a page: derive from it and write `page`."""
 
     def page(self) -> Page:
         """What there is to show."""
         raise NotImplementedError
-
-    def text(self, width: int | None = None) -> str:
-        """As text for a terminal of `width` columns."""
-        return self.page().text(width)
 
     def markdown(self) -> str:
         """As Markdown."""
@@ -142,10 +138,18 @@ class Shown:
         return self.page().html()
 
     def __repr__(self) -> str:
-        return self.text()
+        return self.page().text()
 
     def _repr_html_(self) -> str:
         return self.html()
+
+
+class Shown(Rendered):
+    """The same, with `text` for a terminal of a given width."""
+
+    def text(self, width: int | None = None) -> str:
+        """As text for a terminal of `width` columns, by default as wide as it is."""
+        return self.page().text(width)
 
 
 def _plain(part: Any) -> str:

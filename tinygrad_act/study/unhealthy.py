@@ -29,6 +29,8 @@ def present(case: Case, g: Any) -> Reason:
         return case.reason(Cause.EMPTY, f"{case.name} has no elements.")
     if not finite(g):
         return not_finite(case, g)
+    if case.loss is not None and not finite(case.loss) and (found := _bad_forward(case)):
+        return found
     if case.chain is not None and (found := _differs(case, g)):
         return found
     if largest(g) == 0:
@@ -218,9 +220,10 @@ def huge(case: Case, g: Any, way: list[tuple[Node, int, float, float]]) -> Reaso
     if not way:
         return case.reason(Cause.EXPLODING, f"{head} Pass loss= with backward(retain_graph=True), or a Tape(gradients=True), to see on which layers.")
     table = _table(case, way)
-    node, i, share = _culprit(way, shrinking=False)
-    growing = [w for w in way if w[3] > 1.5 * w[2]]
-    if share >= BLAME or len(growing) <= 2:
+    node, _, share = _culprit(way, shrinking=False)
+    growing = [w for w in way if w[3] > 1.1 * w[2]]
+    computed = node is way[-1][0] and sum(isinstance(e, Node) for e in node.edges) > 0      # what it multiplies by grew on the way too
+    if len(growing) <= 2 or (share >= BLAME and not computed):
         if getattr(node.op, "elementwise", False) and node.op.name not in ("mul", "square") and node.saved is not FREED:
             return case.reason(Cause.STEEP, f"{head} Most of that is done by {case.where(node)}, whose derivative is large there: it makes the gradient "
                                f"{_times(way, node)} larger.", layers=table)
