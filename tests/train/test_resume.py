@@ -83,6 +83,18 @@ def test_killed_again_and_again_it_ends_where_a_whole_run_ends(tmp_path: Path) -
     assert not list((tmp_path / "killed").glob(".*.part")), "what the killed ones were writing is cleared away"
 
 
+def test_a_run_stopped_within_an_epoch_finishes_it_when_resumed(tmp_path: Path) -> None:
+    class Stop(train.Callback):
+        def on_step(self, run: train.Run) -> None:
+            if run.step == 9:
+                run.stop("enough for today")
+
+    history = train.fit(**recipe.parts(), callbacks=[Stop(), train.Checkpoint(tmp_path, every_steps=1)])
+    assert history["step"] == [7]
+    given = recipe.parts()
+    assert recipe.digest(given["model"], train.fit(**given, resume=tmp_path)) == whole()
+
+
 def test_with_nothing_there_yet_it_begins(tmp_path: Path) -> None:
     given = recipe.parts()
     assert len(train.fit(**given, resume=tmp_path / "not yet")) == recipe.EPOCHS

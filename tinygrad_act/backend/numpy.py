@@ -124,8 +124,9 @@ class NumpyNamespace(Namespace):
         return index.size == 0 or bool(index.min() >= low and index.max() <= high)
 
     def totals(self, x: Any, dim: int) -> Any:
-        """Of short rows without looking for the largest numbers, which takes longer than all the rest, if the sums show that it
-        does not matter: their logarithms are then less than 8.
+        """Of short rows without looking for the largest numbers, which takes longer than all the rest, if the sums show that
+        nothing overflowed or was lost: their logarithms are then less than 8. A small loss between large logits is then exact to
+        a few units of the logits, not of itself.
         """
         if dim != x.ndim - 1 or not 0 < x.shape[-1] <= 1500 or not x.size:
             return super().totals(x, dim)

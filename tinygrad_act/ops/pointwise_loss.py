@@ -241,7 +241,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
                                      size_average: bool | None = None, reduce: bool | None = None,
                                      reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
-    """binary_cross_entropy of sigmoid(input), accurate for any logits.
+    """binary_cross_entropy of sigmoid(input), accurate for any finite logits.
 
     Args:
         weight: broadcasts against the loss. pos_weight: broadcasts; what a positive target counts for.

@@ -48,7 +48,8 @@ def fit(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor], opt
         progress: a bar and a line an epoch; by default if the package rich is there.
         log_every: send the loss of every so many steps to the callbacks' logs (reading it waits for a GPU).
         resume: a file that a Checkpoint wrote, or its folder. Training goes on from there, bit for bit as if it had not
-            been interrupted; if nothing is there yet, it begins.
+            been interrupted; if nothing is there yet, it begins. (Random numbers from elsewhere than Python's `random` and our
+            default generators are not put back: NumPy's global one, or one of a loader for validation.)
 
     Raises:
         TrainingError: the loss of an epoch is NaN or infinite.
@@ -71,8 +72,8 @@ def fit(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor], opt
         if resume is not None and resume_from(run, resume):
             run.tell("on_resume")
         while run.epoch < epochs and not run.stopped:
-            run.train_epoch()
-            run.end_epoch()
+            if run.train_epoch():
+                run.end_epoch()
     finally:
         run.tell("on_end")
     return run.history
@@ -121,12 +122,15 @@ class Run:
         self.tell("on_log", kind, row)
 
     def stop(self, reason: str) -> None:
-        """End training after this step."""
+        """End training after this step. An epoch that is cut short by it has no figures; a resumed run finishes it."""
         self.stopped = reason
 
     # --------------------------------------------------------------------------------------- an epoch
-    def train_epoch(self) -> None:
-        """The epoch's steps: forward, backward, optimizer. A resumed epoch goes on where it was."""
+    def train_epoch(self) -> bool:
+        """The epoch's steps: forward, backward, optimizer. A resumed epoch goes on where it was.
+
+        Returns: whether it came to its end, or was cut short by `stop`.
+        """
         if not self.batch:                      # else a resumed epoch has its modes already
             self.model.train()
         self._began = time.perf_counter()
@@ -150,6 +154,7 @@ class Run:
             if self.log_every and self.step % self.log_every == 0:
                 self.log("step", {"epoch": self.epoch + 1, "step": self.step, "lr": self.lr, "loss": loss.item()})
             self.tell("on_step")
+        return not self.stopped or self.exhausted or (hasattr(self.data, "__len__") and self.batch == len(self.data))
 
     def remaining(self) -> Iterator[Any]:
         """The batches of this epoch that are still to come."""
