@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from pathlib import Path
@@ -33,7 +34,7 @@ def test_every_op_is_timed_forward_and_backward_within_the_step() -> None:
         assert [e.module for e in run] == ["0", "1", "2", "", "", "2", "1", "0"]
         assert all(e.seconds > 0 for e in run)
         assert sum(e.seconds for e in run) < seconds
-        for before, after in zip(run, run[1:], strict=False):
+        for before, after in itertools.pairwise(run):
             assert before.start + before.seconds <= after.start + 1e-9
     cost = {c.name: c for c in found.costs()}
     assert (cost["linear"].calls, cost["relu"].calls) == (2, 1)
@@ -87,7 +88,7 @@ def test_the_trace_is_a_chrome_trace(tmp_path: Path) -> None:
     for tid in (1, 2):                                                   # on a thread, events come one after another
         events = sorted((e for e in complete if e["tid"] == tid), key=lambda e: e["ts"])
         assert events
-        for before, after in zip(events, events[1:], strict=False):
+        for before, after in itertools.pairwise(events):
             assert before["ts"] + before["dur"] <= after["ts"] + 0.01
     with pytest.raises(OSError, match="folder"):
         found.trace(tmp_path / "nowhere" / "trace.json")

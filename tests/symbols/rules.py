@@ -11,6 +11,7 @@ import numpy as np
 
 import tinygrad_act  # noqa: F401    (it enters the ops)
 from tinygrad_act.activations.record import catalogue
+from tinygrad_act.ops.choice import choices, using
 from tinygrad_act.ops.registry import table
 
 FLOATS = ("float32", "float64", "float16")
@@ -47,6 +48,8 @@ def cases(dtype: str) -> Iterator[Case]:
     ops = {**{f"{name}": op for name, op in table.items()}, **{f"{name}": r.op for name, r in catalogue.items()}}
     for record in catalogue.values():
         ops |= {f"{record.name}_by_{name}": record.using(name) for name in record.alternatives}
+    for name, rules in choices.items():
+        ops |= {f"{name}_by_{rule}": using(table[name], rule) for rule in rules}
     for name, op in ops.items():
         while op is not None and op.elementwise:
             kind = np.dtype(dtype).kind

@@ -36,7 +36,7 @@ def changed(op: Op, key: str, rule: Callable[..., Any], variant: str) -> Op:
     if key == "joint":
         other.set_rules((), rule)
         return other
-    rules = [r and r.function for r in op.rules] or [None] * op.arity
+    rules: list[Any] = [r and r.function for r in op.rules] or [None] * op.arity
     rules[op.inputs.index(key)] = rule
     other.set_rules(rules)
     return other

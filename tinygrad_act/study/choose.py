@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -173,7 +173,8 @@ class kinks(Watcher, Shown):
 
     def page(self) -> Page:
         """A table, most hits first."""
-        rows = [[op, f"{point:g}", f"{n:,}", f"{n / self.seen[op, point, line]:.2%}", line]
-                for (op, point, line), n in sorted(self.counts.items(), key=lambda pair: -pair[1])]
+        rows: list[Sequence[Any]] = [
+            [op, f"{point:g}", f"{n:,}", f"{n / self.seen[op, point, line]:.2%}", line]
+            for (op, point, line), n in sorted(self.counts.items(), key=lambda pair: -pair[1])]
         return Page(f"{self.total:,} numbers on a kink", [Table(["op", "kink", "hits", "of its inputs", "line"], rows, right=(1, 2, 3))]
                     if rows else [])

@@ -22,7 +22,7 @@ from .memory import owner, saved_arrays
 from .present import Page, Shown, Table
 from .values import parts, shape_text
 
-GROUPS = {"op": lambda e: e.op, "line": lambda e: line_text(e.line), "module": lambda e: e.module or "outside modules"}
+GROUPS: dict[str, Callable[[Any], str]] = {"op": lambda e: e.op, "line": lambda e: line_text(e.line), "module": lambda e: e.module or "outside modules"}
 
 
 @dataclass
@@ -79,10 +79,10 @@ class Profile(Shown):
         for (row, phase), seconds in spent.items():
             setattr(rows.setdefault(row, Cost(row)), phase, statistics.median(seconds))
         for event in self.runs[-1]:
-            row = rows[name(event)]
-            row.calls += event.phase == "forward"
-            row.bytes += event.bytes
-            row.kept += event.kept
+            cost = rows[name(event)]
+            cost.calls += event.phase == "forward"
+            cost.bytes += event.bytes
+            cost.kept += event.kept
         return sorted(rows.values(), key=lambda c: -(c.forward + c.backward))
 
     def page(self, by: str = "op", most: int = 30) -> Page:
