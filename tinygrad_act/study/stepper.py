@@ -243,7 +243,7 @@ class Stepper(Shown):
         if self.finished:
             return
         self.finished = True
-        retained = [(hook, stop) for stop in self.stops for node, hook in self._retained if node is stop.node and hook.tensor()]
+        retained = [(hook, stop) for stop in self.stops for node, hook in self._retained if node is stop.node and hook.tensor() is not None]
         targets = [e for e in self.pending if isinstance(e, Tensor)]
         self._before = [(t, t._grad, None if t._grad is None else namespaces[type(t._grad.array)].copy(t._grad.array))
                         for t in (*targets, *[hook.tensor() for hook, _ in retained])]
