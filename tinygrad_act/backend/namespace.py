@@ -12,8 +12,8 @@ import math
 from typing import Any
 
 from ..dtypes import float32, int64, is_half
-from ..numerics.averaging import Averaging
 from ..numerics.attention import Attention
+from ..numerics.averaging import Averaging
 from ..numerics.contract import contraction
 from ..numerics.convolve import Convolutions
 from ..numerics.ctc import Alignments
@@ -45,7 +45,8 @@ ELEMENTWISE = {
 NOWHERE = contextlib.nullcontext()
 
 
-class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, Pooling, Averaging, Resampling, Patches, Alignments, Logits, Indexing):
+class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, Pooling, Averaging, Resampling, Patches,
+                Alignments, Logits, Indexing):
     """What a rule may call on arrays of one library, `xp` (with `special` for erf and its kin)."""
 
     plain = "fd?bhilqBHILQ"              # dtype characters a rule runs on as they are; the others go through `run`

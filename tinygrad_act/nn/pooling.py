@@ -66,6 +66,9 @@ class MaxPool3d(_MaxPool):
 
 class _MaxUnpool(Module):
     axes: int
+    kernel_size: Any
+    stride: Any
+    padding: Any
 
     def __init__(self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0) -> None:
         super().__init__()

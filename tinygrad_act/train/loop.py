@@ -154,7 +154,7 @@ class Run:
             if self.log_every and self.step % self.log_every == 0:
                 self.log("step", {"epoch": self.epoch + 1, "step": self.step, "lr": self.lr, "loss": loss.item()})
             self.tell("on_step")
-        return not self.stopped or self.exhausted or (hasattr(self.data, "__len__") and self.batch == len(self.data))
+        return not self.stopped or self.exhausted or self.batch == getattr(self.data, "__len__", lambda: -1)()
 
     def remaining(self) -> Iterator[Any]:
         """The batches of this epoch that are still to come."""
