@@ -89,7 +89,7 @@ class Page:
         lines = [rf"\paragraph{{{_latex(self.title)}}}"]
         for part in self.parts:
             if isinstance(part, Formula):
-                lines.append(f"\\[ {part.latex} \\]")
+                lines.append(f"\\[ {_powers(part.latex)} \\]")
             elif not isinstance(part, Table):
                 lines.append(_latex(part).replace("\n", "\\\\\n") + "\n")
             else:
@@ -168,8 +168,13 @@ def _html_cell(cell: Any) -> str:
 
 def _latex(part: Any) -> str:
     if isinstance(part, Formula):
-        return f"${part.latex}$" if part.latex else ""
+        return f"${_powers(part.latex)}$" if part.latex else ""
     return latex_text(str(part))
+
+
+def _powers(latex: str) -> str:
+    """Numbers such as 1.2e-05 as LaTeX writes them."""
+    return re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?)0*(\d+)", lambda m: rf"{m[1]} \times 10^{{{m[2].replace('+', '')}{m[3]}}}", latex)
 
 
 def latex_text(text: str) -> str:
