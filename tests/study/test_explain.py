@@ -265,7 +265,7 @@ def test_paths_worked_by_hand() -> None:
     x = ta.tensor(3.0, requires_grad=True)
     found = paths(x * x * x + x.exp(), x, names={"x": x})
     assert found.count == 4 and sorted(round(p.value.item(), 3) for p in found) == [9.0, 9.0, 9.0, 20.086]
-    assert [p.way() for p in found][0] == "x → exp → add" and found[0].share == pytest.approx(20.0855 / 47.0855, abs=1e-4)
+    assert found[0].way() == "x → exp → add" and found[0].share == pytest.approx(20.0855 / 47.0855, abs=1e-4)
 
 
 def test_exponentially_many_paths_are_merged_and_said_to_be() -> None:

@@ -116,6 +116,18 @@ def a_loss_that_counts() -> Broken:
     return Broken(m.weight, loss, m, backward=False, words=("softmax",))
 
 
+@broken("not_connected", "not_differentiable")
+def classes_made_one_hot() -> Broken:
+    m, v = nn.Linear(3, 4), ta.randn(4, requires_grad=True)
+    return Broken(m.weight, (F.one_hot(m(batch()).argmax(1), 4).float() @ v).sum(), m)
+
+
+@broken("not_connected", "not_differentiable")
+def converted_to_integers() -> Broken:
+    w, v = ta.randn(3, requires_grad=True), ta.randn(3, requires_grad=True)
+    return Broken(w, ((w * 10).long() * v).sum(), words=("cast",))
+
+
 @broken("not_differentiable")
 def an_integer_loss() -> Broken:
     m = nn.Linear(3, 2)
@@ -327,6 +339,34 @@ def float16_underflow() -> Broken:
     return Broken(x, (x * 1e-5 * 1e-3).sum(), words=("float32",))
 
 
+@broken("flat_point")
+def the_norm_of_zeros() -> Broken:
+    x = ta.zeros(3, requires_grad=True)
+    return Broken(x, (x * 2).norm(), words=("norm",))
+
+
+class Forgotten(ta.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: ta.Tensor) -> ta.Tensor:
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return gradients[0] * 0
+
+
+@broken("custom_rule")
+def a_function_whose_backward_is_wrong() -> Broken:
+    x = ta.randn(3, requires_grad=True)
+    return Broken(x, (Forgotten.apply(x) * 3).sum(), words=("Forgotten", "gradcheck"))
+
+
+@broken("cancels")
+def the_sum_of_a_softmax() -> Broken:
+    m = nn.Linear(3, 4)
+    return Broken(m.weight, m(batch()).softmax(1).sum(), m, words=("always 1",))
+
+
 @broken("hook")
 def a_hook_that_zeroes() -> Broken:
     x = ta.tensor([1.0, 2.0], requires_grad=True)
@@ -354,6 +394,26 @@ def a_parameter_that_is_nan() -> Broken:
     with ta.no_grad():
         m[0].weight[0, 0] = float("nan")
     return Broken(m[2].weight, m(batch()).sum(), m, words=("0.weight",))
+
+
+@broken("nothing_left")
+def every_target_ignored() -> Broken:
+    m = nn.Linear(3, 4)
+    return Broken(m.weight, F.cross_entropy(m(batch()), ta.full((6,), -100, dtype=ta.int64)), m, words=("every target",))
+
+
+@broken("nothing_left")
+def a_row_masked_out() -> Broken:
+    m, x = nn.Linear(3, 3), batch()
+    q = m(x)
+    scores = (q @ q.T).masked_fill(ta.ones(6, 6, dtype=ta.bool), float("-inf"))
+    return Broken(m.weight, (scores.softmax(-1) @ x).sum(), m, words=("masked with -inf",))
+
+
+@broken("nothing_left")
+def the_deviation_of_one_number() -> Broken:
+    x = ta.randn(1, requires_grad=True)
+    return Broken(x, (x * 2).std(), words=("more than 1",))
 
 
 @broken("nan_in_forward")
@@ -412,6 +472,13 @@ def deep(activation: Any, depth: int, gain: float) -> nn.Sequential:
 def twenty_sigmoids() -> Broken:
     m = deep(nn.Sigmoid, 20, 1.0)
     return Broken(m[0].weight, m(ta.randn(8, 16)).mean(), m, words=("product of many factors below 1",))
+
+
+@broken("vanishing")
+def sixty_steps_back_in_an_rnn() -> Broken:
+    m, first = nn.RNN(4, 4), ta.randn(1, 2, 4, requires_grad=True)
+    out, _ = m(ta.cat([first, ta.randn(60, 2, 4)]))
+    return Broken(first, out[-1].sum(), m, words=("rnn_tanh_layer",))
 
 
 @broken("exploding")

@@ -12,7 +12,7 @@ from ..grad_mode import mode
 from ..graph import recording, watchers
 from ..op import Op
 from ..tensor import Tensor, wrap
-from .registry import attribute, enter, op, public
+from .registry import attribute, enter, op, public, table
 
 _clone = op("clone", lambda F, x: F.copy(x), lambda F, g: g)
 
@@ -76,7 +76,10 @@ def _names_device(given: str | int) -> bool:
 def cast_to(x: Tensor, dtype: Any) -> Tensor:
     """x as `dtype`: recorded among floats; integers carry no gradient."""
     if x.requires_grad and not dtypes.is_floating(dtype):
-        return wrap(backend.namespace(x.array).cast(x.array, dtype))
+        whole = wrap(backend.namespace(x.array).cast(x.array, dtype))
+        for watcher in watchers:           # here the graph ends, and study.why wants to say where
+            watcher.forward(table["cast"], (x,), whole, {"dtype": dtype})
+        return whole
     out: Tensor = recording.cast(x, dtype=dtype)
     return out
 

@@ -325,8 +325,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         num_classes = int(recording.amax(tensor).item()) + 1
     if array.size and not F.within(array, 0, num_classes - 1):
         raise ArgumentError("one_hot", f"num_classes={num_classes}", "a class is not from 0 to num_classes - 1")
-    classes = F.arange(num_classes, array)
-    return Tensor(F.cast(F.reshape(array, (*array.shape, 1)) == classes, dtypes.int64))
+    classes = Tensor(F.arange(num_classes, array))
+    hit: Tensor = recording.eq(recording.reshape(tensor, shape=(*array.shape, 1)), classes)
+    return recording.cast(hit, dtype=dtypes.int64)  # type: ignore[no-any-return]
 
 
 # ------------------------------------------------------------------------------------------------- repeated elements

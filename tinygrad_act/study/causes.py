@@ -43,6 +43,8 @@ class Cause(StrEnum):
     STEP_FUNCTION = "step_function"
     CANCELS = "cancels"
     UNDERFLOW = "underflow"
+    FLAT_POINT = "flat_point"
+    CUSTOM_RULE = "custom_rule"
     ZERO_LOSS_GRADIENT = "zero_loss_gradient"
     HOOK = "hook"
     EMPTY = "empty"
@@ -51,6 +53,7 @@ class Cause(StrEnum):
     NAN_IN_PARAMETER = "nan_in_parameter"
     NAN_IN_FORWARD = "nan_in_forward"
     NAN_IN_BACKWARD = "nan_in_backward"
+    NOTHING_LEFT = "nothing_left"
     OVERFLOW = "overflow"
     # too small, too large
     VANISHING = "vanishing"
@@ -88,7 +91,10 @@ REMEDIES = {
     Cause.NOT_SELECTED: "The selection has other elements; their gradients are 0 by right. Check the index if these were meant.",
     Cause.MULTIPLIED_BY_ZERO: "Let no factor be zero: initialise weights at random, and see that what comes in is not all zeros.",
     Cause.STEP_FUNCTION: "Use a smooth function in its place, or a straight-through rule: study.using(op, 'straight_through').",
-    Cause.CANCELS: "This parameter has no effect on the loss where it stands (a bias before a normalisation or a softmax): leave it out.",
+    Cause.CANCELS: "Its effect on the loss cancels out (a bias before a normalisation or a softmax, the sum of a softmax, which is always 1): "
+                   "leave it out, or change the loss.",
+    Cause.FLAT_POINT: "Start from other values, if this is no optimum: a small random number in the place of each 0.",
+    Cause.CUSTOM_RULE: "Look at that function's own backward, and check it with autograd.gradcheck.",
     Cause.UNDERFLOW: "Scale the loss up before backward and the gradients down after it, or compute in float32.",
     Cause.ZERO_LOSS_GRADIENT: "The loss is at a flat place, or it was multiplied by 0: look at its last step.",
     Cause.HOOK: "Look at the hooks registered on it and on the results on the way.",
@@ -98,6 +104,7 @@ REMEDIES = {
                             "find that step with autograd.detect_anomaly().",
     Cause.NAN_IN_FORWARD: "Keep the inputs of that op away from where it is not defined: clamp them, add an epsilon, or use the fused "
                           "form (log_softmax, cross_entropy, binary_cross_entropy_with_logits, logsumexp).",
+    Cause.NOTHING_LEFT: "See that something is left: at least one target, element or key in each row.",
     Cause.NAN_IN_BACKWARD: "The value is finite there but the slope is not: add an epsilon under the root, or keep the input away "
                            "with clamp before the op; a where() after it does not help, as 0 times infinity is NaN.",
     Cause.OVERFLOW: "Make the numbers smaller (normalise, subtract the maximum, lower the learning rate), or use float32.",

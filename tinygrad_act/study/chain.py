@@ -9,8 +9,8 @@ from typing import Any
 
 from .. import backend
 from ..backend import namespaces
-from ..graph import PICK, Node, make_seeds, need_grad, reachable, walk
 from ..grad_mode import no_grad
+from ..graph import PICK, Node, make_seeds, need_grad, reachable, walk
 from ..tensor import Tensor
 from .labels import Labels
 

@@ -16,8 +16,9 @@ from .statements import constants, numbers
 from .values import host, largest, number, size, zeros
 
 SELECTING = {"getitem", "gather", "index_select", "embedding", "max_dim", "min_dim", "amax", "amin", "max", "min", "select", "take", "topk", "sort",
-             "split_sizes", "masked_select", "narrow", "median", "kthvalue", "maximum", "minimum", "fmax", "fmin"}
-MASKING = {"where", "masked_fill", "clamp", "dropout", "tril", "triu", "put_view", "erase", "relu6", "threshold", "clamp_min", "clamp_max"}
+             "split_sizes", "masked_select", "narrow", "median", "kthvalue", "max_pool", "max_unpool", "grid_sample", "cummax", "cummin"}
+MASKING = {"where", "masked_fill", "clamp", "dropout", "tril", "triu", "put_view", "erase", "threshold", "clamp_min", "clamp_max", "maximum", "minimum", "fmax",
+           "fmin", "diagonal"}
 STEPS = {"round", "floor", "ceil", "trunc", "sign", "heaviside", "frac", "round_decimals", "floor_divide", "div_trunc", "sgn"}
 Death = tuple[Node, int]
 
@@ -69,8 +70,14 @@ def classify(case: Case, node: Node, i: int) -> tuple[Cause, str]:
         return Cause.UNDERFLOW, f"It dies at {at}: the product of gradient (at most {number(largest(g))}) and derivative is too small for its element type."
     if name in SELECTING:
         return Cause.NOT_SELECTED, f"It dies at {at}: {name} takes other elements than these."
-    local = f"{size(g):,} gradients come in, at most {number(largest(g))}, and its rule passes on 0."
-    return Cause.CANCELS if _sums_to_zero(case, node, i) else Cause.MASKED, f"It dies at {at}: {local}"
+    if node.plan is None:                               # an op that is a whole function
+        if isinstance(getattr(node.op, "function", None), type):
+            return Cause.CUSTOM_RULE, f"It dies at {at}, whose own backward returns 0."
+        return Cause.UNKNOWN, f"It dies inside {at}, whose parts are not in the graph: run it without checkpointing and ask again."
+    local = f"what comes in is up to {number(largest(g))}, and its rule makes 0 of it."
+    if _sums_to_zero(case, node, i):
+        return Cause.CANCELS, f"It dies at {at}: {local} The terms that it adds up cancel."
+    return Cause.FLAT_POINT, f"It dies at {at}: {local} At these values {name} has slope 0."
 
 
 def _is_step(node: Node, i: int) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import backend
-from ..errors import ArgumentError, IndexingError
+from ..errors import IndexingError
 from ..graph import PICK, Node
 from ..tensor import Tensor, wrap
 from .chain import Chain, one_hot, pull, slopes

@@ -74,8 +74,8 @@ class Labels:
             for edge in current.edges:
                 if isinstance(edge, Tensor):
                     if id(edge) in known:
-                        owner = known[id(edge)].rpartition(".")[0] or known[id(edge)]
-                        return owner if current is node else f"after {owner}"
+                        owner = known[id(edge)].rpartition(".")[0]
+                        return owner if current is node or not owner else f"after {owner}"
                 elif edge is not None and edge not in seen and len(seen) < 200:
                     seen.add(edge)
                     queue.append(edge)

@@ -28,7 +28,7 @@ class Table:
     """Columns with headings. A cell is a text or a Formula; those of `right` are numbers, set to the right."""
 
     columns: Sequence[str]
-    rows: list[Sequence[Any]]
+    rows: Sequence[Sequence[Any]]
     title: str = ""
     right: Sequence[int] = ()
 

@@ -6,21 +6,20 @@ import math
 from typing import Any
 
 from .. import backend
-from ..dtypes import is_half
-from ..graph import FREED, PICK, Node
-from ..tensor import Tensor
+from ..graph import FREED, Node
 from .case import Case
 from .causes import Cause, Reason
-from .chain import plus, slopes
+from .chain import plus
 from .deaths import classify, deaths, tell
+from .nonfinite import bad_forward, not_finite
 from .values import finite, host, largest, norm, number, show, size, zeros
 
 HUGE = 1e3                               # largest element
 TINY = 1e-5                              # of the largest gradient on the way
 VERY_SMALL = 1e-10                       # without anything to compare with
 NEARLY = 1e-6                            # of the sum of absolute values, for what cancels
+MOVING = {"cat", "stack", "split_sizes", "getitem", "select", "permute", "reshape", "narrow", "unbind", "chunk", "expand", "pick", "flip"}
 BLAME = 0.6                              # one op is to blame if so much of the shrinking or growing is its own
-SINGULAR = {"log", "log2", "log10", "log1p", "div", "reciprocal", "rsqrt", "sqrt", "pow", "xlogy", "atanh", "logit", "acos", "asin"}
 
 
 def present(case: Case, g: Any) -> Reason:
@@ -29,7 +28,7 @@ def present(case: Case, g: Any) -> Reason:
         return case.reason(Cause.EMPTY, f"{case.name} has no elements.")
     if not finite(g):
         return not_finite(case, g)
-    if case.loss is not None and not finite(case.loss) and (found := _bad_forward(case)):
+    if case.loss is not None and not finite(case.loss) and (found := bad_forward(case)):
         return found
     if case.chain is not None and (found := _differs(case, g)):
         return found
@@ -64,79 +63,6 @@ def _differs(case: Case, g: Any) -> Reason | None:
         return case.reason(Cause.ACCUMULATED, f".grad of {case.name} is {round(times)} times what one backward pass gives: it was added up over "
                            "several passes.", passes=round(times), one_pass=show(ours))
     return None
-
-
-# ------------------------------------------------------------------------------------------------- NaN and infinity
-def not_finite(case: Case, g: Any) -> Reason:
-    """Where the first NaN or infinity came up: going forward, or on the way back."""
-    return _bad_forward(case) or _bad_backward(case) or _bad_unknown(case, g)
-
-
-def _bad_forward(case: Case) -> Reason | None:
-    for node, value, inputs in case.values():
-        for edge, x in zip(node.edges, inputs, strict=True):
-            if x is None or not backend.is_array(x) or finite(x) or isinstance(edge, Node):
-                continue
-            what = case.labels(edge) if isinstance(edge, Tensor) else "a constant that it is given"
-            learned = isinstance(edge, Tensor) and (edge is case.tensor or any(edge is t for t in case.names.values()))
-            cause = Cause.NAN_IN_PARAMETER if learned else Cause.NAN_IN_DATA
-            return case.reason(cause, f"{what[:1].upper() + what[1:]} holds NaN or infinity before anything is computed: {show(x, 0)}. "
-                               f"It goes into {case.where(node)}.", op=case.labels(node), line=case.labels.line(node))
-        if value is None or finite(value):
-            continue
-        given = [(n, x) for n, x in zip(getattr(node.op, "inputs", ()), inputs, strict=False) if x is not None]
-        if not all(finite(x) for _, x in given if backend.is_array(x)):
-            continue
-        known = len(given) == len(inputs)
-        text = f"{'' if known else 'At or just before '}{case.where(node)}{' made' if known else ':'} the first NaN or infinity going forward: {show(value, 4)}"
-        text += f", from {'; '.join(f'{n} = {show(x, 4)}' for n, x in given if backend.is_array(x))}." if given else "."
-        cause = Cause.OVERFLOW if _overflows(node, value, given) else Cause.NAN_IN_FORWARD
-        return case.reason(cause, f"{text} {case.hint()}".strip(), op=case.labels(node), line=case.labels.line(node))
-    return None
-
-
-def _overflows(node: Node, value: Any, given: list[tuple[str, Any]]) -> bool:
-    """Infinite because the numbers are too large, not because the function has a pole there."""
-    values = [host(v) for v in (value if isinstance(value, tuple) else (value,)) if v is not None]
-    if any((v != v).any() for v in values):
-        return False
-    return node.op.name not in SINGULAR or not any((host(x) == 0).any() for _, x in given if backend.is_array(x))
-
-
-def _bad_backward(case: Case) -> Reason | None:
-    chain = case.chain
-    for node in chain.nodes if chain is not None else ():
-        if node.op is PICK or not finite(chain.gradient[node]):
-            continue
-        for i, part in enumerate(chain.parts[node]):
-            if part is None or finite(part):
-                continue
-            g = chain.gradient[node]
-            kept = "; ".join(f"{show(s, 4)}" for s in node.saved if backend.is_array(s)) if node.saved is not FREED else ""
-            half = any(is_half(p.dtype) for p in (g if isinstance(g, list) else [g]) if p is not None)
-            nan = any((host(p) != host(p)).any() for p in (part if isinstance(part, list) else [part]) if p is not None)
-            if (half or largest(g) > 1e30) and not nan and not _infinite_slope(node, i, g):
-                return case.reason(Cause.OVERFLOW, f"Going back, {case.where(node)} makes of the gradient {show(g, 4)} one that is too large for "
-                                   f"its element type: {show(part, 4)}.", op=case.labels(node), line=case.labels.line(node))
-            return case.reason(Cause.NAN_IN_BACKWARD, f"The values are finite, but going back {case.where(node)} makes of the gradient {show(g, 4)} "
-                               f"the first NaN or infinity: {show(part, 4)}" + (f"; its rule read {kept}." if kept else ".") +
-                               (f" {case.hint()}" if case.hint() else ""), op=case.labels(node), line=case.labels.line(node))
-    return None
-
-
-def _infinite_slope(node: Node, i: int, g: Any) -> bool:
-    if not getattr(node.op, "elementwise", False) or node.saved is FREED or isinstance(g, list):
-        return False
-    local = slopes(node, i, g)
-    return local is not None and not finite(local)
-
-
-def _bad_unknown(case: Case, g: Any) -> Reason:
-    if not finite(case.tensor):
-        return case.reason(Cause.NAN_IN_PARAMETER, f"{case.name} itself holds NaN or infinity: {show(case.tensor, 0)}.")
-    return case.reason(Cause.UNKNOWN, f"The gradient of {case.name} is not finite ({show(g, 0)}). "
-                       "Where that began can be seen in the graph before it is freed: pass loss= with backward(retain_graph=True), or run forward and "
-                       "backward inside study.Tape(values=True, gradients=True) and pass tape=.")
 
 
 # ----------------------------------------------------------------------------------------------------------- zero
@@ -190,7 +116,10 @@ def tiny(case: Case, g: Any, way: list[tuple[Node, int, float, float]], referenc
         return found
     table = _table(case, way)
     node, i, share = _culprit(way, shrinking=True)
-    if share >= BLAME:
+    if share >= BLAME and not node.op.name.endswith("_layer"):      # those are many steps in one node
+        if any(word in node.op.name for word in ("softmax", "norm", "std", "var")) and not getattr(node.op, "elementwise", False):
+            return case.reason(Cause.CANCELS, f"{head} {case.where(node)} makes it {_times(way, node)} smaller: what comes in is nearly the same for all "
+                               "elements that it normalises together, and its outputs always add up to the same.", layers=table)
         cause, text = classify(case, node, i)
         if cause in (Cause.SATURATED, Cause.DEAD_UNITS):
             return case.reason(cause, f"{head} {text}", layers=table)
@@ -242,10 +171,14 @@ def _operands(case: Case, node: Node) -> str:
 
 def _culprit(way: list[tuple[Node, int, float, float]], *, shrinking: bool) -> tuple[Node, int, float]:
     """The op that did most of it, and what share of the shrinking (or growing) that is, by logarithms."""
-    steps = []
+    steps: list[tuple[float, Node, int]] = []
     for node, i, before, after in way:
         change = math.log(after / before) if before > 0 and after > 0 else 0.0
-        steps.append((max(-change if shrinking else change, 0.0), node, i))
+        done = max(-change if shrinking else change, 0.0)
+        if steps and node.op.name in MOVING:            # it takes a part of what the op before it passed on
+            steps[-1] = steps[-1][0] + done, *steps[-1][1:]
+        else:
+            steps.append((done, node, i))
     whole = sum(s for s, _, _ in steps)
     most = max(steps, key=lambda s: s[0])
     return most[1], most[2], most[0] / whole if whole else 0.0
