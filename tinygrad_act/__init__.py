@@ -7,6 +7,7 @@ and `ta.study` (looking at backpropagation) are its own.
 from __future__ import annotations
 
 import importlib
+from math import e, inf, nan, pi
 from typing import Any
 
 from . import _functions, activations, autograd, backend, cuda, errors, linalg, nn, optim, utils
@@ -62,6 +63,8 @@ __all__ = sorted([
     # element types
     "bfloat16", "bool", "double", "finfo", "float", "float16", "float32", "float64", "get_default_dtype", "half", "iinfo",
     "int", "int16", "int32", "int64", "int8", "long", "promote_types", "result_type", "set_default_dtype", "short", "uint8",
+    # numbers
+    "e", "inf", "nan", "pi",
     # whether ops record
     "enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "no_grad", "set_grad_enabled",
     *_functions.__all__])

@@ -55,5 +55,9 @@ from . import train as train
 from .dtypes import uint8 as uint8
 from . import utils as utils
 
+e: builtins.float
+inf: builtins.float
+nan: builtins.float
+pi: builtins.float
 bfloat16: Any
 __version__: builtins.str

@@ -7,9 +7,11 @@ from typing import Any
 
 from . import backend
 from .errors import ArgumentError, TinygradActError
+from .ops.random import default_generator
 
 __all__ = ["current_device", "device", "device_count", "empty_cache", "get_device_capability", "get_device_name",
-           "is_available", "memory_allocated", "memory_reserved", "set_device", "synchronize"]
+           "is_available", "manual_seed", "manual_seed_all", "memory_allocated", "memory_reserved", "set_device",
+           "synchronize"]
 
 
 def is_available() -> bool:
@@ -77,6 +79,18 @@ def memory_reserved(device: Any = None) -> int:
 def empty_cache() -> None:
     """Give back to the GPU what no tensor holds."""
     backend.load("cupy").pool().free_all_blocks()
+
+
+def manual_seed(seed: int) -> None:
+    """Start the current GPU's default generator from `seed`; where there is no GPU, nothing happens."""
+    if is_available():
+        default_generator("cuda").manual_seed(seed)
+
+
+def manual_seed_all(seed: int) -> None:
+    """The same for every GPU."""
+    for index in range(device_count()):
+        default_generator(f"cuda:{index}").manual_seed(seed)
 
 
 def _index(device: Any) -> int:

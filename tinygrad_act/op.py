@@ -236,8 +236,9 @@ class Op:
         tensors = [x for x in inputs if isinstance(x, Tensor)]
         if not tensors:
             got = ", ".join(type(x).__name__ for x in inputs)
-            raise ArgumentError(self.name, got, "at least one input must be a Tensor", "make one with ta.tensor(...)")
-        inputs = [x if isinstance(x, Tensor) or type(x) in NUMBERS else _as_tensor(x, self.name) for x in inputs]
+            odd = next((x for x in inputs if isinstance(x, (tuple, list)) or callable(x)), 0)
+            raise ArgumentError(self.name, got, "at least one input must be a Tensor", _remedy(odd))
+        inputs = [x if isinstance(x, Tensor) or type(x) in NUMBERS else tensor_of(x, self.name) for x in inputs]
         tensors = [x for x in inputs if isinstance(x, Tensor)]
         devices = list(dict.fromkeys(str(t.device) for t in tensors))
         if len(devices) > 1:
@@ -309,10 +310,18 @@ class Single(Op):
         def __call__(self, *inputs: Any, **params: Any) -> Tensor: ...
 
 
-def _as_tensor(x: Any, op: str) -> Tensor:
+def tensor_of(x: Any, op: str) -> Tensor:
+    """An array as a Tensor, or the error that says what to pass instead of `x`."""
     if backend.is_array(x) or hasattr(x, "__array__"):
         return wrap(backend.asarray(x))
-    raise ArgumentError(op, type(x).__name__, "an input is neither a Tensor nor a number", "wrap it with ta.tensor(...)")
+    raise ArgumentError(op, f"a {type(x).__name__}", "an input is neither a Tensor nor a number", _remedy(x))
+
+
+def _remedy(x: Any) -> str:
+    """What to pass instead of `x`, which is no Tensor."""
+    if isinstance(x, (tuple, list)):
+        return "pass one of its parts (some layers, such as LSTM, return several results), or wrap numbers with ta.tensor(...)"
+    return "call it, and pass what it returns" if callable(x) else "wrap it with ta.tensor(...)"
 
 
 def pick(node: Node, index: int, array: Any) -> Node | None:

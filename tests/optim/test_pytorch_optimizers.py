@@ -16,8 +16,10 @@ from . import paths
 torch = pytest.importorskip("torch")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from torch.testing._internal.common_optimizers import OptimizerErrorEnum, optim_db
+    samples = pytest.importorskip("torch.testing._internal.common_optimizers", exc_type=ImportError,
+                                  reason="PyTorch's samples need the package expecttest")
 
+OptimizerErrorEnum, optim_db = samples.OptimizerErrorEnum, samples.optim_db
 DB = {info.optim_cls.__name__: info for info in optim_db if info.optim_cls.__name__ != "SparseAdam"}
 SAMPLES = [(name, sample.kwargs) for name, info in DB.items() for sample in info.optim_inputs_func("cpu")]
 SAMPLES += [(name, options) for name, options in paths.ALL if name in DB]

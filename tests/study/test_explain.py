@@ -179,6 +179,7 @@ def test_products_of_a_matrix_rule_are_shown() -> None:
 
 
 def test_it_renders_everywhere() -> None:
+    pytest.importorskip("rich")
     ta.manual_seed(0)
     loss, wrt = mlp()
     found = explain(loss, wrt, at=(1, 2), names={"w": wrt})

@@ -116,6 +116,7 @@ def test_the_end_is_that_of_backward_to_the_bit(name: str, twice: bool) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_stop_shows_and_until_the_end_nothing_has_changed(name: str) -> None:
+    pytest.importorskip("rich")
     ta.manual_seed(0)
     loss, leaves = NETWORKS[name]()
     stepper = Stepper(loss)

@@ -624,6 +624,7 @@ def test_a_loss_multiplied_by_zero_from_the_start() -> None:
 
 
 def test_the_answer_shows_everywhere() -> None:
+    pytest.importorskip("rich")
     ta.manual_seed(0)
     case = CASES["twenty_sigmoids"][2]()
     run_backward(case, retain=True)

@@ -14,12 +14,23 @@ from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from .function import Function, once_differentiable
 from .gradcheck import gradcheck, gradgradcheck
 
-__all__ = ["Function", "backward", "detect_anomaly", "enable_grad", "function", "functional", "grad", "gradcheck",
+__all__ = ["Function", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "functional", "grad", "gradcheck",
            "gradgradcheck", "inference_mode", "is_anomaly_enabled", "is_grad_enabled", "no_grad", "once_differentiable",
            "set_detect_anomaly", "set_grad_enabled"]
 
 
 _Key = TypeVar("_Key")
+
+
+def Variable(data: Tensor, requires_grad: bool = False) -> Tensor:
+    """The tensor itself, which is what a Variable became in PyTorch; for listings from before that.
+
+    >>> Variable(ta.ones(1), requires_grad=True)
+    tensor([1.], requires_grad=True)
+    """
+    if requires_grad:
+        data.requires_grad = True
+    return data
 
 
 @overload

@@ -101,7 +101,9 @@ class Sequential(_Numbered):
         else:
             for i, module in enumerate(args):
                 if not isinstance(module, Module):
-                    raise ArgumentError("Sequential", f"argument {i}: {type(module).__name__}", "only a Module can be a part",
+                    made = isinstance(module, type) and issubclass(module, Module)
+                    raise ArgumentError("Sequential", f"argument {i}: {getattr(module, '__name__', type(module).__name__)}",
+                                        "only a Module can be a part", f"write {module.__name__}()" if made else
                                         "make a function one by deriving from nn.Module")
                 self.add_module(str(i), module)
 

@@ -109,7 +109,7 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         return "tinygrad_act." + next((k for k, v in TYPE_NAMES.items() if v == self.dtype.name), self.dtype.name)
     if isinstance(dtype, str):
         dtype = TYPE_NAMES.get(dtype.rpartition(".")[2], dtype)
-    return to(self, dtype=dtype)
+    return to(self, dtype=TYPE_NAMES.get(getattr(dtype, "__name__", ""), dtype))         # ta.LongTensor, as older listings say it
 
 
 @public(function=False)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..errors import ShapeError
-from ..op import Single
+from ..op import Single, tensor_of
 from ..tensor import Tensor
 from .registry import op
 
@@ -91,6 +91,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([[3.5000],
             [3.5000]])
     """
+    if not isinstance(input, Tensor):
+        input = tensor_of(input, "linear")
     if weight.ndim == 1:
         return linear(input, weight.reshape((1, -1)), bias).squeeze(-1)
     out: Tensor = _without_bias(input, weight) if bias is None else _linear(input, weight, bias)

@@ -29,6 +29,10 @@ REDUCTIONS = ("none", "mean", "sum")
 def reduction_of(name: str, reduction: str, size_average: bool | None, reduce: bool | None,
                  choices: Sequence[str] = REDUCTIONS) -> str:
     """The reduction, also from the two arguments that came before it in PyTorch."""
+    for given in (size_average, reduce):
+        if given is not None and not isinstance(given, (bool, int)):
+            raise ArgumentError(name, f"a {type(given).__name__} for size_average or reduce", "they are True or False",
+                                f"a loss is made first and called then: {name}()(output, target)")
     if size_average is not None or reduce is not None:
         return "none" if reduce is False else "sum" if size_average is False else "mean"
     if reduction not in choices:

@@ -288,7 +288,7 @@ def imported(place: str, there: str, name: str) -> str:
 def package_stub(package: Any, known: Iterable[str]) -> str:
     """The names of the package: where each stands; `known` are those of `_functions.pyi`."""
     stub = Stub()
-    listed = ["from ._functions import *"]
+    listed, numbers = ["from ._functions import *"], []
     dtypes = vars(package.backend.dtypes)
     for name in sorted(set(package.__all__) - set(known)):
         value: Any = getattr(package, name) if name != "bfloat16" else None
@@ -297,10 +297,12 @@ def package_stub(package: Any, known: Iterable[str]) -> str:
             listed.append(f"from . import {name} as {name}")
         elif place.startswith(package.__name__):
             listed.append(imported(place, value.__name__, name))
+        elif isinstance(value, float):
+            numbers.append(f"{name}: {stub.builtin('float')}")
         elif value is not None:                                    # a dtype; bool is bool_ there, and float float32
             there = name if dtypes.get(name) is value else next(k for k, v in dtypes.items() if v is value and k[0] != "_")
             listed.append(imported(".dtypes", there, name))
-    rest = [f"bfloat16: {stub.hint(Any)}", f"__version__: {stub.builtin('str')}"]
+    rest = [*numbers, f"bfloat16: {stub.hint(Any)}", f"__version__: {stub.builtin('str')}"]
     return stub.text("\n".join([*listed, "", *rest]) + "\n")
 
 

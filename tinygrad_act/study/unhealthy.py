@@ -36,7 +36,7 @@ def present(case: Case, g: Any) -> Reason:
         return zero(case, g)
     top = largest(g)
     way = case.spine()
-    reference = max([top_in for _, _, top_in, _ in way], default=0.0)
+    reference = max([passed for *_, passed in way[:-1]], default=way[0][2] if way else 0.0)      # after the loss's own mean
     if top < VERY_SMALL or (reference and top < TINY * reference):
         return tiny(case, g, way, reference)
     if top > HUGE:
@@ -173,7 +173,7 @@ def _culprit(way: list[tuple[Node, int, float, float]], *, shrinking: bool) -> t
     """The op that did most of it, and what share of the shrinking (or growing) that is, by logarithms."""
     steps: list[tuple[float, Node, int]] = []
     for node, i, before, after in way:
-        change = math.log(after / before) if before > 0 and after > 0 else 0.0
+        change = math.log(after / before) if before > 0 and after > 0 and node.op.name != "mean" else 0.0
         done = max(-change if shrinking else change, 0.0)
         if steps and node.op.name in MOVING:            # it takes a part of what the op before it passed on
             steps[-1] = steps[-1][0] + done, *steps[-1][1:]
@@ -191,7 +191,7 @@ def _times(way: list[tuple[Node, int, float, float]], node: Node) -> str:
 
 
 def _layers(case: Case, steps: list[tuple[Node, int, float, float]]) -> str:
-    names = list(dict.fromkeys(case.labels.layer(n) or case.labels(n) for n, *_ in steps))
+    names = list(dict.fromkeys((case.labels.layer(n) or case.labels(n)).removeprefix("after ") for n, *_ in steps))
     return ", ".join(names) if len(names) <= 6 else f"{', '.join(names[:3])}, … , {', '.join(names[-2:])} ({len(names)} of them)"
 
 

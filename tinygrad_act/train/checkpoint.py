@@ -74,7 +74,7 @@ def state_of(run: Run) -> dict[str, Any]:
     """Everything that decides how `run` goes on: numbers, texts and tensors."""
     version, words, gauss = random.getstate()
     return {
-        "model": dict(run.model.state_dict()), "optimizer": run.optimizer.state_dict(),
+        "kinds": _kinds(run), "model": dict(run.model.state_dict()), "optimizer": run.optimizer.state_dict(),
         "scheduler": None if run.scheduler is None else run.scheduler.state_dict(),
         "modes": {name: m.training for name, m in run.model.named_modules()},
         "learns": {name: p.requires_grad for name, p in run.model.named_parameters()},
@@ -84,6 +84,12 @@ def state_of(run: Run) -> dict[str, Any]:
         "random": generator_states(), "python_random": [version, list(words), gauss],
         "callbacks": [[type(c).__name__, c.state_dict()] for c in run.callbacks],
     }
+
+
+def _kinds(run: Run) -> dict[str, Any]:
+    """What must be the same for the rest to mean the same."""
+    return {"optimizer": type(run.optimizer).__name__, "scheduler": None if run.scheduler is None else type(run.scheduler).__name__,
+            "accumulate": run.accumulate}
 
 
 def resume_from(run: Run, path: str | os.PathLike[str]) -> bool:
@@ -113,8 +119,8 @@ def resume_from(run: Run, path: str | os.PathLike[str]) -> bool:
 
 def restore(run: Run, state: Mapping[str, Any]) -> None:
     """Put `run` where `state_of` found it. The random numbers come last: nothing after that may draw any."""
-    if (state["scheduler"] is None) != (run.scheduler is None):
-        raise TrainingError("resume", "", "one of the two has a scheduler and the other has none")
+    if dict(state["kinds"]) != _kinds(run):
+        raise TrainingError("resume", f"{state['kinds']}", f"this run has {_kinds(run)}")
     if state["data"] is not None:
         if not hasattr(run.data, "load_state_dict"):
             raise TrainingError("resume", f"data: a {type(run.data).__name__}", "it cannot be set to a position", "pass a DataLoader")

@@ -64,6 +64,8 @@ def fit(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor], opt
     from .checkpoint import resume_from
     from .progress import progress_callbacks
 
+    if isinstance(callbacks, Callback):
+        callbacks = [callbacks]
     run = Run(model, data, loss, optimizer, epochs=epochs, validation=validation, metrics=metrics_of(metrics),
               scheduler=scheduler, scheduler_every=scheduler_every, accumulate=accumulate, clip_norm=clip_norm,
               forward=forward, device=device, callbacks=[*callbacks, *progress_callbacks(progress)], log_every=log_every)
@@ -95,9 +97,19 @@ class Run:
                                 "epochs are counted from 0")
         if scheduler_every not in ("epoch", "step"):
             raise ArgumentError("fit", f"scheduler_every={scheduler_every!r}", 'it is "epoch" or "step"')
-        if hasattr(data, "__next__"):
-            raise ArgumentError("fit", f"data: a {type(data).__name__}", "an iterator can be gone through only once",
-                                "pass a DataLoader or a list of batches")
+        for name, given in (("data", data), ("validation", validation)):
+            if hasattr(given, "__next__"):
+                raise ArgumentError("fit", f"{name}: a {type(given).__name__}", "an iterator can be gone through only once",
+                                    "pass a DataLoader or a list of batches")
+        if isinstance(loss, type) or not callable(loss):
+            raise ArgumentError("fit", f"loss: {loss!r}", "it is called as loss(output, target)",
+                                "make it first, nn.MSELoss(), or pass a function")
+        if isinstance(optimizer, type) or not hasattr(optimizer, "param_groups"):
+            raise ArgumentError("fit", f"optimizer: {optimizer!r:.60}", "it is no optimizer", "make it first: ta.optim.Adam(model.parameters())")
+        if wrong := [c for c in callbacks if not isinstance(c, Callback)]:
+            raise ArgumentError("fit", f"callbacks: {wrong[0]!r:.60}", "it is no Callback", "make it first: ta.train.EarlyStopping()")
+        if clip_norm is not None and not clip_norm > 0:
+            raise ArgumentError("fit", f"clip_norm={clip_norm}", "a norm to cut to is above 0")
         self.model, self.data, self.loss, self.optimizer = model, data, loss, optimizer
         self.epochs, self.validation, self.metrics = epochs, validation, metrics
         self.scheduler, self.scheduler_every = scheduler, scheduler_every
@@ -227,7 +239,10 @@ def to_device(batch: Any, device: Any) -> Any:
         return batch.to(device)
     if isinstance(batch, Mapping):
         return {k: to_device(v, device) for k, v in batch.items()}
-    return type(batch)(to_device(v, device) for v in batch) if isinstance(batch, (tuple, list)) else batch
+    if not isinstance(batch, (tuple, list)):
+        return batch
+    parts = [to_device(v, device) for v in batch]
+    return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)             # a named tuple takes them singly
 
 
 def wants_figure(scheduler: Any) -> bool:
