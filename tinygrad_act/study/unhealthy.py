@@ -15,8 +15,8 @@ from .nonfinite import bad_forward, not_finite
 from .values import finite, host, largest, norm, number, show, size, zeros
 
 HUGE = 1e3                               # largest element
-TINY = 1e-5                              # of the largest gradient on the way
-VERY_SMALL = 1e-10                       # without anything to compare with
+TINY = 1e-4                              # of the largest gradient on the way
+VERY_SMALL = 1e-6                        # or of any element, by itself
 NEARLY = 1e-6                            # of the sum of absolute values, for what cancels
 MOVING = {"cat", "stack", "split_sizes", "getitem", "select", "permute", "reshape", "narrow", "unbind", "chunk", "expand", "pick", "flip"}
 BLAME = 0.6                              # one op is to blame if so much of the shrinking or growing is its own
