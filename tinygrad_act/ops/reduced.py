@@ -89,7 +89,8 @@ def _backward(slope: Callable[..., Any], F: Any, g: Any, *inputs: Any, at: int, 
               **settings: Any) -> Any:
     shape = broadcast_shape(*[a.shape for a in inputs if hasattr(a, "shape")]) or ()
     if reduction == "mean":
-        g = g / (numel(shape) or 1)
+        share = g / (numel(shape) or 1)
+        g = F.cast(share, g.dtype) if dtypes.is_half(g.dtype) else share        # NumPy widens a bfloat16 beside a number
     gx = _run(F, slope, (g, *[inputs[i] for i in reads]), {k: settings[k] for k in parameters(slope)[2]} if settings else settings)
     return F.sum_to(gx if gx.shape == shape else F.expand(gx, shape), inputs[at].shape)
 
