@@ -25,11 +25,12 @@ from tinygrad_act import nn, optim
 # ---- settings ------------------------------------------------------------------------------------------------
 SEED = 0
 EPOCHS = 4                          # of STEPS batches each, drawn anywhere in the text
-STEPS = 250
+STEPS = 150
 BATCH = 32
 CONTEXT = 64                        # characters it sees
 WIDTH, HEADS, LAYERS = 96, 4, 3
 LEARNING_RATE = 3e-3
+HELD_OUT = 256                      # places in the held-out text
 PROMPT = "The "
 SENTENCE = "A class is a kind of object, and an instance is one of that kind."       # to look at: not from the text
 OUT = Path("out")
@@ -38,17 +39,17 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--epochs", type=int, default=EPOCHS)
 parser.add_argument("--seed", type=int, default=SEED)
 parser.add_argument("--out", type=Path, default=OUT)
-parser.add_argument("--short", action="store_true", help="one epoch of 20 batches")
+parser.add_argument("--short", action="store_true", help="one epoch of 12 batches")
 settings = parser.parse_args()
 if settings.short:
-    STEPS, settings.epochs = 20, 1
+    STEPS, HELD_OUT, settings.epochs = 12, 32, 1
 settings.out.mkdir(parents=True, exist_ok=True)
 ta.manual_seed(settings.seed)
 
 # ---- data: (the characters from a place on, the same one place on) --------------------------------------------
 train, test = (ta.datasets.HelpTopics(train=part, context=CONTEXT) for part in (True, False))
 characters = train.vocabulary
-held_out = test.gather(ta.arange(0, len(test), len(test) // 256)[:256])            # (256, 64), (256, 64)
+held_out = test.gather(ta.arange(0, len(test), len(test) // HELD_OUT)[:HELD_OUT])  # (256, 64), (256, 64)
 
 
 # ---- the network ---------------------------------------------------------------------------------------------

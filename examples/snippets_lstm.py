@@ -93,10 +93,10 @@ with ta.no_grad():
         versions = [numbers, *(ta.cat([numbers[:i], numbers[i + 1:]]) for i in range(len(tokens)))]
         verdict, *without = model(*pad_collate([(version, 0) for version in versions])[:2]).tolist()
         for i, (token, other) in enumerate(zip(tokens, without, strict=True)):
-            color = plt.colormaps["RdYlGn"](0.5 + (verdict - other) / 4)
+            color = plt.colormaps["RdYlGn"](0.5 + (verdict - other) / 3)
             axes.text(i + 0.5, row, token, ha="center", va="center", bbox={"facecolor": color, "edgecolor": "none", "pad": 4})
         axes.text(-0.3, row, f"{verdict:+.1f}", ha="right", va="center", color="#3a7d44" if verdict > 0 else "#c1602c")
-axes.set(xlim=(-1, 9), ylim=(len(SENTENCES), -1), title="the verdict on a sentence, and what each word adds to it")
+axes.set(xlim=(-1, 8), ylim=(len(SENTENCES), -1), title="the verdict on a sentence, and what each word adds to it")
 axes.axis("off")
 figure.savefig(settings.out / "snippets_lstm.png", dpi=100)
 

@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 PAGE = ROOT / "docs" / "examples.md"
 MARK = ("<!-- recipes:begin -->", "<!-- recipes:end -->")
 LIBRARIES = ("tinygrad_act", "torch")
-GPT_STEPS = 1_000
+GPT_STEPS = 600
 
 
 @dataclass(frozen=True)
