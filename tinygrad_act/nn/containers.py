@@ -102,7 +102,7 @@ class Sequential(_Numbered):
             for i, module in enumerate(args):
                 if not isinstance(module, Module):
                     made = isinstance(module, type) and issubclass(module, Module)
-                    raise ArgumentError("Sequential", f"argument {i}: {getattr(module, '__name__', type(module).__name__)}",
+                    raise ArgumentError("Sequential", f"argument {i}: {module.__name__ if made else type(module).__name__}",
                                         "only a Module can be a part", f"write {module.__name__}()" if made else
                                         "make a function one by deriving from nn.Module")
                 self.add_module(str(i), module)
