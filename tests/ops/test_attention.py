@@ -85,7 +85,7 @@ def test_a_query_whose_keys_are_all_masked_by_a_large_number_has_the_formulas_gr
     for formula in (attention, lambda q, k, v, m: (q @ k.mT / math.sqrt(5) + m).softmax(-1) @ v):
         leaves = [x.detach().clone().requires_grad_() for x in given]
         formula(*leaves, mask).square().sum().backward()
-        found.append([x.grad.numpy() for x in leaves])
+        found.append([x.grad.cpu().numpy() for x in leaves])
     for ours, expected in zip(*found, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)
 

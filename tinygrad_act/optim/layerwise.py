@@ -12,6 +12,8 @@ from ..tensor import Tensor
 from .optimizer import Optimizer
 from .options import AT_LEAST_0, LIMITS, Limit
 
+EPS = {d.name: float(dtypes.finfo(d).eps) for d in (dtypes.float32, dtypes.float64)}     # asked now: NumPy 2.0 warns while subnormals are flushed
+
 
 def _length(F: Any, x: Any) -> Any:
     return F.sqrt(F.sum(x * x))
@@ -122,7 +124,7 @@ class Adafactor(Optimizer):
             else:
                 state["variance"] = F.zeros_like(x)
         step = state["step"] = state["step"] + 1
-        least = dtypes.finfo(x.dtype).eps if eps[0] is None else eps[0]
+        least = EPS.get(x.dtype.name, EPS["float32"]) if eps[0] is None else eps[0]
         share, squares = step ** beta2_decay, g * g
         pace = F.maximum(_length(F, x) / math.sqrt(max(x.size, 1)), eps[1]) * min(lr, 1 / math.sqrt(step))
         x *= 1 - lr * weight_decay
