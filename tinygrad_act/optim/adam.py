@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..tensor import Tensor
-from .optimizer import Optimizer
+from .optimizer import Optimizer, decayed
 
 
 class Adam(Optimizer):
@@ -35,12 +35,7 @@ class Adam(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, betas: tuple[float, float], eps: float,
                weight_decay: float, amsgrad: bool, maximize: bool, decoupled_weight_decay: bool) -> None:
-        if maximize:
-            g = -g
-        if weight_decay and decoupled_weight_decay:
-            x *= 1 - lr * weight_decay
-        elif weight_decay:
-            g = g + weight_decay * x
+        g = decayed(x, g, maximize, weight_decay, lr if decoupled_weight_decay else None)
         if not state:
             state |= {"step": 0.0, "exp_avg": F.zeros_like(x), "exp_avg_sq": F.zeros_like(x)}
             if amsgrad:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..tensor import Tensor
-from .optimizer import Optimizer
+from .optimizer import Optimizer, decayed
 from .runs import rounded
 
 
@@ -37,12 +37,7 @@ class NAdam(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, betas: tuple[float, float], eps: float,
                weight_decay: float, momentum_decay: float, decoupled_weight_decay: bool, maximize: bool) -> None:
-        if maximize:
-            g = -g
-        if weight_decay and decoupled_weight_decay:
-            x *= 1 - lr * weight_decay
-        elif weight_decay:
-            g = g + weight_decay * x
+        g = decayed(x, g, maximize, weight_decay, lr if decoupled_weight_decay else None)
         if not state:
             state |= {"step": 0.0, "mu_product": 1.0, "exp_avg": F.zeros_like(x), "exp_avg_sq": F.zeros_like(x)}
         step = state["step"] = state["step"] + 1
@@ -83,12 +78,7 @@ class RAdam(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, betas: tuple[float, float], eps: float,
                weight_decay: float, decoupled_weight_decay: bool, maximize: bool) -> None:
-        if maximize:
-            g = -g
-        if weight_decay and decoupled_weight_decay:
-            x *= 1 - lr * weight_decay
-        elif weight_decay:
-            g = g + weight_decay * x
+        g = decayed(x, g, maximize, weight_decay, lr if decoupled_weight_decay else None)
         if not state:
             state |= {"step": 0.0, "exp_avg": F.zeros_like(x), "exp_avg_sq": F.zeros_like(x)}
         step = state["step"] = state["step"] + 1
@@ -131,10 +121,7 @@ class Adamax(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, betas: tuple[float, float], eps: float,
                weight_decay: float, maximize: bool) -> None:
-        if maximize:
-            g = -g
-        if weight_decay:
-            g = g + weight_decay * x
+        g = decayed(x, g, maximize, weight_decay)
         if not state:
             state |= {"step": 0.0, "exp_avg": F.zeros_like(x), "exp_inf": F.zeros_like(x)}
         step = state["step"] = state["step"] + 1
@@ -166,10 +153,7 @@ class Lion(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, betas: tuple[float, float],
                weight_decay: float, maximize: bool) -> None:
-        if maximize:
-            g = -g
-        if weight_decay:
-            x *= 1 - lr * weight_decay
+        g = decayed(x, g, maximize, weight_decay, lr)
         if not state:
             state["exp_avg"] = F.zeros_like(x)
         m = state["exp_avg"]

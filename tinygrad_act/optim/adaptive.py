@@ -6,7 +6,7 @@ from typing import Any
 
 from ..backend import namespaces
 from ..tensor import Tensor, wrap
-from .optimizer import Optimizer
+from .optimizer import Optimizer, decayed
 from .runs import number
 
 
@@ -39,10 +39,7 @@ class Adagrad(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, lr_decay: float, eps: float,
                weight_decay: float, initial_accumulator_value: float, maximize: bool) -> None:
-        if maximize:
-            g = -g
-        if weight_decay:
-            g = g + weight_decay * x
+        g = decayed(x, g, maximize, weight_decay)
         if not state:                                        # a group that was added later
             state |= {"step": 0.0, "sum": F.full(x.shape, initial_accumulator_value, x)}
         step = state["step"] = state["step"] + 1
@@ -75,10 +72,7 @@ class Adadelta(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, rho: float, eps: float,
                weight_decay: float, maximize: bool) -> None:
-        if maximize:
-            g = -g
-        if weight_decay:
-            g = g + weight_decay * x
+        g = decayed(x, g, maximize, weight_decay)
         if not state:
             state |= {"step": 0.0, "square_avg": F.zeros_like(x), "acc_delta": F.zeros_like(x)}
         state["step"] += 1
@@ -117,10 +111,7 @@ class RMSprop(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, momentum: float, alpha: float, eps: float,
                centered: bool, weight_decay: float, maximize: bool) -> None:
-        if maximize:
-            g = -g
-        if weight_decay:
-            g = g + weight_decay * x
+        g = decayed(x, g, maximize, weight_decay)
         wanted = ["square_avg", *["momentum_buffer"] * (momentum > 0), *["grad_avg"] * centered]
         state |= {k: 0.0 if k == "step" else F.zeros_like(x) for k in ("step", *wanted) if k not in state}
         state["step"] += 1

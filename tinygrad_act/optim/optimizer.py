@@ -213,3 +213,14 @@ class Optimizer(Hooked):
             lines += [""] if i else []
             lines += [f"Parameter Group {i}", *(f"    {k}: {v}" for k, v in sorted(group.items()) if k != "params")]
         return "\n".join([*lines, ")"])
+
+
+def decayed(x: Any, g: Any, maximize: bool, weight_decay: float, lr: float | None = None) -> Any:
+    """The gradient to go against: -g to maximize, with weight_decay x added; given `lr`, x is shrunk instead (decoupled decay)."""
+    if maximize:
+        g = -g
+    if weight_decay and lr is not None:
+        x *= 1 - lr * weight_decay
+    elif weight_decay:
+        g = g + weight_decay * x
+    return g

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 from ..tensor import Tensor
-from .optimizer import Optimizer
+from .optimizer import Optimizer, decayed
 from .runs import rounded
 
 
@@ -37,10 +37,7 @@ class SGD(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, momentum: float, dampening: float,
                weight_decay: float, nesterov: bool, maximize: bool) -> None:
-        if maximize:
-            g = -g
-        if weight_decay:
-            g = g + weight_decay * x
+        g = decayed(x, g, maximize, weight_decay)
         if momentum:
             if not state:
                 state["momentum_buffer"] = F.copy(g)
@@ -77,10 +74,7 @@ class ASGD(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, lambd: float, alpha: float, t0: float,
                weight_decay: float, maximize: bool) -> None:
-        if maximize:
-            g = -g
-        if weight_decay:
-            g = g + weight_decay * x
+        g = decayed(x, g, maximize, weight_decay)
         if not state:
             state |= {"step": 0.0, "eta": rounded(lr), "mu": 1.0, "ax": F.zeros_like(x)}
         step = state["step"] = state["step"] + 1
