@@ -22,7 +22,7 @@ demo: $(VENV)/.demo          ## train on real digits, leave pictures in out/
 	$(VENV)/bin/python examples/digits.py
 
 test: $(VENV)/.dev           ## the whole of the tests
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto
 
 check: $(VENV)/.dev          ## lint, format and types
 	$(VENV)/bin/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -11,6 +12,10 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))       # a plain checkout runs, nothing installed
+
+if "PYTEST_XDIST_WORKER" in os.environ:                  # a process a core: a second BLAS thread would only be in the way
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 with contextlib.suppress(ImportError):                   # the tests that need it say so themselves
     from hypothesis import settings
