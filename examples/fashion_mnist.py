@@ -54,25 +54,14 @@ model = nn.Sequential(                                                 # (N, 1, 
 optimizer = optim.Adam(model.parameters())
 scheduler = optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, epochs=settings.epochs, steps_per_epoch=len(batches))
 
-
-class EachStep(ta.train.Callback):
-    """Keeps the loss of every step."""
-
-    def __init__(self) -> None:
-        self.losses: list[float] = []
-
-    def on_step(self, run: ta.train.Run) -> None:
-        self.losses.append(run.last_loss.item())
-
-
-steps = EachStep()
 history = ta.train.fit(model, batches, nn.CrossEntropyLoss(), optimizer, epochs=settings.epochs, validation=test_batches,
-                       metrics=["accuracy"], scheduler=scheduler, scheduler_every="step", callbacks=[steps])
+                       metrics=["accuracy"], scheduler=scheduler, scheduler_every="step", log_every=1)
 
 # ---- pictures ------------------------------------------------------------------------------------------------
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
-smooth = [sum(part) / len(part) for part in (steps.losses[max(0, i - 25):i + 25] for i in range(len(steps.losses)))]
-axes.plot(range(1, len(smooth) + 1), steps.losses, color="#4269d0", alpha=0.3, linewidth=0.5)
+losses = [step["loss"] for step in history.steps]
+smooth = [sum(part) / len(part) for part in (losses[max(0, i - 25):i + 25] for i in range(len(losses)))]
+axes.plot(range(1, len(smooth) + 1), losses, color="#4269d0", alpha=0.3, linewidth=0.5)
 axes.plot(range(1, len(smooth) + 1), smooth, color="#4269d0", label="training, the mean of 50 steps")
 axes.plot(history["step"], history["val_loss"], "o--", color="#c1602c", label="test, after each epoch")
 axes.set(title="Fashion-MNIST: a CNN with two convolutions", xlabel="step", ylabel="cross-entropy", ylim=(0, 1.5))

@@ -53,24 +53,12 @@ model = nn.Sequential(                                                 # (N, 1, 
 optimizer = optim.Adam(model.parameters())
 scheduler = optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, epochs=settings.epochs, steps_per_epoch=len(batches))
 
-
-class EachStep(ta.train.Callback):
-    """Keeps the loss of every step: an epoch is too long to see it fall."""
-
-    def __init__(self) -> None:
-        self.losses: list[float] = []
-
-    def on_step(self, run: ta.train.Run) -> None:
-        self.losses.append(run.last_loss.item())
-
-
-steps = EachStep()
 history = ta.train.fit(model, batches, nn.CrossEntropyLoss(), optimizer, epochs=settings.epochs, validation=test_batches,
-                       metrics=["accuracy"], scheduler=scheduler, scheduler_every="step", callbacks=[steps])
+                       metrics=["accuracy"], scheduler=scheduler, scheduler_every="step", log_every=1)
 
 # ---- pictures ------------------------------------------------------------------------------------------------
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
-axes.plot(range(1, len(steps.losses) + 1), steps.losses, color="#4269d0", linewidth=0.6, label="training, each step")
+axes.plot([s["step"] for s in history.steps], [s["loss"] for s in history.steps], color="#4269d0", linewidth=0.6, label="training, each step")
 axes.plot(history["step"], history["val_loss"], "o--", color="#c1602c", label="test, after each epoch")
 axes.set(title="MNIST: a CNN with two convolutions", xlabel="step", ylabel="cross-entropy", yscale="log")
 axes.legend()

@@ -50,7 +50,7 @@ def parts(batch: int = 8, shuffle: bool = True) -> dict[str, Any]:
 
 def digest(model: Any, history: train.History) -> str:
     """A hash of every weight's bits and every figure but the time."""
-    figures = [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+    figures = [{k: v for k, v in row.items() if k != "seconds"} for row in [*history, *history.steps]]
     found = hashlib.sha256(json.dumps(figures).encode())
     for name, t in sorted(model.state_dict().items()):
         found.update(name.encode() + json.dumps([float(v).hex() for v in t.double().flatten().tolist()]).encode())

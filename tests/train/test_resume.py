@@ -33,20 +33,20 @@ class Crash(train.Callback):
             raise KeyboardInterrupt
 
 
-def whole() -> str:
+def whole(**more: Any) -> str:
     given = recipe.parts()
-    return recipe.digest(given["model"], train.fit(**given))
+    return recipe.digest(given["model"], train.fit(**given, **more))
 
 
 @pytest.mark.parametrize("step", [1, 6, 7, 8, 13, 14, STEPS - 1])
 def test_resumed_run_ends_where_a_whole_one_ends(step: int, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train.fit(**recipe.parts(), callbacks=[train.Checkpoint(tmp_path, every_steps=1), Crash(step)], resume=tmp_path)
+        train.fit(**recipe.parts(), callbacks=[train.Checkpoint(tmp_path, every_steps=1), Crash(step)], resume=tmp_path, log_every=3)
     ta.manual_seed(99)                                           # whatever else was drawn since
     given = recipe.parts()
     ta.rand(7)
-    history = train.fit(**given, callbacks=[train.Checkpoint(tmp_path)], resume=tmp_path)
-    assert recipe.digest(given["model"], history) == whole()
+    history = train.fit(**given, callbacks=[train.Checkpoint(tmp_path)], resume=tmp_path, log_every=3)
+    assert recipe.digest(given["model"], history) == whole(log_every=3)
 
 
 def test_checkpoints_every_few_steps_lose_those_few(tmp_path: Path) -> None:

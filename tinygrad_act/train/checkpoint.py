@@ -79,7 +79,7 @@ def state_of(run: Run) -> dict[str, Any]:
         "modes": {name: m.training for name, m in run.model.named_modules()},
         "learns": {name: p.requires_grad for name, p in run.model.named_parameters()},
         "epoch": run.epoch, "step": run.step, "batch": run.batch, "exhausted": run.exhausted, "seconds": run.elapsed() if run.batch else 0.0,
-        "averages": run.averages.state_dict(), "history": list(run.history),
+        "averages": run.averages.state_dict(), "history": list(run.history), "steps": run.history.steps,
         "data": run.data.state_dict() if hasattr(run.data, "state_dict") else None,
         "random": generator_states(), "python_random": [version, list(words), gauss],
         "callbacks": [[type(c).__name__, c.state_dict()] for c in run.callbacks],
@@ -136,7 +136,7 @@ def restore(run: Run, state: Mapping[str, Any]) -> None:
     run.epoch, run.step, run.batch, run.seconds = state["epoch"], state["step"], state["batch"], state["seconds"]
     run.exhausted = state["exhausted"]
     run.averages.load_state_dict(state["averages"])
-    run.history = History(state["history"])
+    run.history = History(state["history"], state.get("steps", ()))
     saved = list(state["callbacks"])
     for callback in run.callbacks:
         place = next((i for i, (name, _) in enumerate(saved) if name == type(callback).__name__), None)

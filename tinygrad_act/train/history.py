@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,16 @@ from ..files import write_aside
 class History(list[dict[str, Any]]):
     """One dict an epoch: epoch, step, seconds, lr, loss, the metrics, and val_ before those of the validation data.
 
+    `steps` has one dict for each step that `fit(log_every=...)` logged: epoch, step, lr, loss.
+
     >>> history = ta.train.History([{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}])
     >>> history["loss"], history[-1]["loss"]
     ([2.0, 1.0], 1.0)
     """
+
+    def __init__(self, rows: Iterable[dict[str, Any]] = (), steps: Iterable[dict[str, Any]] = ()) -> None:
+        super().__init__(rows)
+        self.steps = list(steps)
 
     def __getitem__(self, key: Any) -> Any:
         """An epoch by its place, or a figure of all epochs by its name."""

@@ -46,7 +46,8 @@ def fit(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor], opt
         forward: called as forward(model, batch), returns (output, target).
         device: where to move each batch; by default batches are used as they come.
         progress: a bar and a line an epoch; by default if the package rich is there.
-        log_every: send the loss of every so many steps to the callbacks' logs (reading it waits for a GPU).
+        log_every: keep the loss of every so many steps in the history's `steps`, and send it to the callbacks' logs
+            (reading it waits for a GPU).
         resume: a file that a Checkpoint wrote, or its folder. Training goes on from there, bit for bit as if it had not
             been interrupted; if nothing is there yet, it begins. (Random numbers from elsewhere than Python's `random` and our
             default generators are not put back: NumPy's global one, or one of a loader for validation.)
@@ -164,7 +165,8 @@ class Run:
             self.batch += len(group)
             self.exhausted = len(group) < self.accumulate
             if self.log_every and self.step % self.log_every == 0:
-                self.log("step", {"epoch": self.epoch + 1, "step": self.step, "lr": self.lr, "loss": loss.item()})
+                self.history.steps.append({"epoch": self.epoch + 1, "step": self.step, "lr": self.lr, "loss": loss.item()})
+                self.log("step", self.history.steps[-1])
             self.tell("on_step")
         return not self.stopped or self.exhausted or self.batch == getattr(self.data, "__len__", lambda: -1)()
 
