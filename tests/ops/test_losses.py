@@ -90,6 +90,14 @@ def test_what_pytorch_makes_nan_of() -> None:
     assert target.grad.tolist() == [-2.0, -1.0]
 
 
+def test_an_infinite_logit_on_the_wrong_side_costs_infinitely_much() -> None:
+    x = ta.tensor([math.inf, -math.inf], requires_grad=True)
+    loss = F.binary_cross_entropy_with_logits(x, ta.tensor([0.0, 1.0]), reduction="none")
+    loss.sum().backward()
+    assert loss.tolist() == [math.inf, math.inf] and x.grad.tolist() == [1.0, -1.0]
+
+
+
 @pytest.mark.parametrize(("size_average", "reduce"), [(True, True), (False, True), (None, False), (False, None), (True, None), (True, False)])
 @pytest.mark.parametrize("name", ["mse_loss", "kl_div", "soft_margin_loss", "cross_entropy", "multilabel_soft_margin_loss"])
 def test_the_arguments_before_reduction(name: str, size_average: bool | None, reduce: bool | None) -> None:

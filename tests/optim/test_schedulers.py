@@ -234,6 +234,13 @@ def test_misuse_is_told(make: Any, says: str) -> None:
         make(optimizers(ta))
 
 
+@pytest.mark.parametrize("three_phase", [False, True])
+def test_a_cycle_whose_first_phase_has_no_steps_begins_at_the_top(three_phase: bool) -> None:
+    optimizer = ta.optim.SGD([ta.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
+    scheduler = s.OneCycleLR(optimizer, 1.0, total_steps=4, pct_start=0.25, three_phase=three_phase)      # PyTorch divides by zero
+    assert scheduler.get_last_lr() == [1.0]
+
+
 def test_too_many_steps_of_one_cycle() -> None:
     optimizer = optimizers(ta)
     scheduler = s.OneCycleLR(optimizer, 0.1, 3)

@@ -182,7 +182,7 @@ _bce_weighted = pointwise(
 
 # With s = sigmoid(x): -w t log s - (1 - t) log(1 - s), and its derivative without a difference of near-equals.
 def _of_logits(F: Any, x: Any, target: Any) -> Any:
-    return (F.maximum(x, 0) - x * target) + _rest(F, x)
+    return ((1 - target) * F.maximum(x, 0) + target * F.maximum(-x, 0)) + _rest(F, x)     # infinite logits may be wrong ones
 
 
 def _of_logits_slope(F: Any, g: Any, x: Any, target: Any) -> Any:

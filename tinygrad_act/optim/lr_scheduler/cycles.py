@@ -150,7 +150,7 @@ class OneCycleLR(LRScheduler):
             if self.last_epoch <= end or phase is self._schedule_phases[-1]:
                 break
             start = end
-        share, lrs = (self.last_epoch - start) / (end - start), []
+        share, lrs = (self.last_epoch - start) / (end - start) if end > start else 1.0, []   # a phase of no steps is over
         for group in self.optimizer.param_groups:
             lrs.append(self._anneal(group[phase["start_lr"]], group[phase["end_lr"]], share))
             if self.cycle_momentum:
