@@ -4,7 +4,7 @@ Nothing here is imported by training; what it needs beyond the graph it gathers 
 """
 
 from .breakpoints import norm_above, norm_below, not_finite
-from .choose import kinks, rules_of, using
+from .choose import kinks, rules, rules_of, using
 from .causes import Cause, Reason
 from .draw import draw, to_dot
 from .explain import Explanation, explain
@@ -17,6 +17,5 @@ from .statistics import LayerStatistics, watch
 from .stepper import Stepper, Stop
 from .tape import Tape
 from .why import why
-from .choose import rules                                 # last: there is a module of that name too
 
 __all__ = ["Cause", "Explanation", "LayerStatistics", "Ledger", "Lockstep", "Path", "Paths", "Picture", "Profile", "Reason", "Stepper", "Stop", "Tape", "draw", "explain", "kinks", "lockstep", "memory", "norm_above", "norm_below", "not_finite", "paths", "profile", "rules", "rules_of", "to_dot", "using", "watch", "why"]
