@@ -194,9 +194,13 @@ def to_host(array: Any) -> np.ndarray:
     return np.asarray(array) if owner is None else _loaded[owner].to_host(array)
 
 
-def from_bytes(data: bytes | bytearray, dtype: Any, shape: Any) -> np.ndarray:
-    """The NumPy array that these bytes are, with memory of its own (a bytearray gives its memory away)."""
-    return np.frombuffer(bytearray(data) if isinstance(data, bytes) else data, dtype).reshape(shape)
+def from_bytes(data: bytes | bytearray | memoryview, dtype: Any, shape: Any, swap: bool = False) -> np.ndarray:
+    """The NumPy array that these bytes are, with memory of its own (a bytearray or memoryview gives its memory away).
+
+    `swap`: they are in the other byte order.
+    """
+    array = np.frombuffer(bytearray(data) if isinstance(data, bytes) else data, dtype).reshape(shape)
+    return array.byteswap(inplace=True) if swap and array.itemsize > 1 else array
 
 
 def quiet() -> None:

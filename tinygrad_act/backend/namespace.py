@@ -168,6 +168,10 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
         """Broadcast to `shape`, as a view."""
         return self.xp.broadcast_to(x, shape)
 
+    def as_strided(self, x: Any, size: Any, stride: Any, storage_offset: int = 0) -> Any:
+        """A view of `x`, flat memory in one piece, by steps counted in elements. Nobody checks that it stays within."""
+        return self.xp.lib.stride_tricks.as_strided(x[storage_offset:], size, [n * x.itemsize for n in stride])
+
     def sum_to(self, x: Any, shape: Any) -> Any:
         """The inverse of expand: sum over what broadcasting repeated."""
         if x.shape == tuple(shape):

@@ -1,0 +1,107 @@
+"""A file to read from, never trusted: every read is held to what the file has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+from ..errors import ArgumentError, FileError
+
+Path_ = str | os.PathLike[str]
+LINE = 1024                                              # bytes that a line of a pickle may have
+
+
+class Source:
+    """An open file, from where it stood to its end: its name for messages, its size, and bytes of it by place.
+
+    Places count from where the file stood when it was given, which is where PyTorch reads from, too.
+    """
+
+    def __init__(self, file: IO[bytes], name: str, op: str = "load") -> None:
+        self.file, self.name, self.op = file, name, op
+        try:
+            self.start = file.tell()
+            self.size = max(file.seek(0, os.SEEK_END) - self.start, 0)
+            file.seek(self.start)
+            text = isinstance(file.read(0), str)
+        except (AttributeError, TypeError, ValueError, OSError) as error:
+            raise ArgumentError(op, type(file).__name__, f"a file to load from can be read and sought in ({error})",
+                                "give a path, a file opened with 'rb', or an io.BytesIO") from None
+        if text:
+            raise ArgumentError(op, name, "the file is opened as text", "open it with 'rb'")
+        self.at = 0
+
+    def refuse(self, cause: str, remedy: str = "get a whole copy, or save it anew") -> NoReturn:
+        """Raise the FileError that names this file."""
+        raise FileError(self.op, self.name, cause, remedy)
+
+    def seek(self, place: int) -> None:
+        """Go to a place."""
+        if not 0 <= place <= self.size:
+            self.refuse(f"it is cut short: byte {place} is asked for, and it has {self.size}")
+        self.file.seek(self.start + place)
+        self.at = place
+
+    def read(self, n: int) -> bytes:
+        """The next `n` bytes, all of them."""
+        if n > self.size - self.at:
+            self.refuse(f"it is cut short: {n} bytes are said to be at byte {self.at}, and {self.size - self.at} are left")
+        data = self.file.read(n)
+        if len(data) != n:
+            self.refuse("it changed while it was read", "wait until it is written")
+        self.at += n
+        return data
+
+    def line(self) -> bytes:
+        """The next line, without its end."""
+        data = self.file.readline(LINE)
+        if not data.endswith(b"\n"):
+            self.refuse(f"it is cut short or damaged: at byte {self.at} should be a line")
+        self.at += len(data)
+        return data[:-1]
+
+    def block(self, place: int, n: int) -> bytearray:
+        """The `n` bytes at `place`, in memory of their own."""
+        self.seek(place)
+        if n > self.size - place:
+            self.refuse(f"it is cut short: {n} bytes are said to be at byte {place}, and {self.size - place} are left")
+        data, got = bytearray(n), 0
+        with memoryview(data) as view:
+            while got < n:
+                part = self._into(view[got:])
+                if not part:
+                    self.refuse("it changed while it was read", "wait until it is written")
+                got += part
+        self.at += n
+        return data
+
+    def _into(self, view: memoryview) -> int:
+        if hasattr(self.file, "readinto"):
+            return int(self.file.readinto(view) or 0)
+        part = self.file.read(min(len(view), 1 << 20))
+        view[:len(part)] = part
+        return len(part)
+
+
+@contextmanager
+def opened(path_or_file: Any, op: str = "load") -> Iterator[Source]:
+    """A Source for a path or an open file; a file that was given open stays open.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ArgumentError: it is neither a path nor a file of bytes.
+    """
+    if isinstance(path_or_file, (str, os.PathLike)):
+        path = Path(path_or_file)
+        if path.is_dir():
+            raise FileError(op, str(path), "it is a folder", "name the file in it; a sharded model's is the .index.json")
+        with path.open("rb") as file:
+            yield Source(file, str(path), op)
+    elif hasattr(path_or_file, "read"):
+        name = getattr(path_or_file, "name", None)
+        yield Source(path_or_file, name if isinstance(name, str) else type(path_or_file).__name__, op)
+    else:
+        raise ArgumentError(op, type(path_or_file).__name__, "that is neither a path nor a file", "give a path, a file opened with 'rb', or an io.BytesIO")

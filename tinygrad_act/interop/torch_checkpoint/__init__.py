@@ -1,0 +1,144 @@
+"""Reading PyTorch's checkpoints, of both formats, without PyTorch and without running anything in them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ... import backend, dtypes
+from ...tensor import Tensor, wrap
+from ..source import Source, opened
+from .archive import Archive
+from .machine import SAVE, Machine
+from .structure import check
+from .tensors import Builder, Storage
+
+Place = Callable[[Any, str], Any]
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001           # what begins the older format
+
+
+def load_torch(path: Any, map_location: Any = None, *, dtype: Any = None) -> Any:
+    """Read what `torch.save` wrote, with what `torch.load(path, weights_only=True)` gives: dicts and lists of tensors and numbers.
+
+    Both of PyTorch's formats are read, by a reader that runs nothing: a pickle that asks for anything but tensors and
+    Python's plain types is refused by name. Dtypes, strides and shared memory are as they were. `torch.Size` becomes a
+    tuple, `torch.device` a `ta.device`; attributes that Python code had set on a tensor are left out.
+
+    Args:
+        path: a path, or a file opened with "rb" (read from where it stands), or an io.BytesIO.
+        map_location: where the tensors go: a device, {where they were: a device}, or a function of a flat tensor on the
+            host and of where it was, that returns it (or it moved, or None). By default where new tensors are made.
+        dtype: convert floating tensors to it; those that shared memory then do not.
+
+    Raises:
+        FileError: the file is damaged, cut short, hostile or none of PyTorch's; it says which.
+        FileNotFoundError: there is none.
+    """
+    with opened(path, "load_torch") as source:
+        return read(source, map_location, dtypes.as_dtype(dtype))
+
+
+def read(source: Source, map_location: Any = None, dtype: Any = None) -> Any:
+    """The same of an open source."""
+    head = source.read(min(4, source.size))
+    source.seek(0)
+    builder = Builder(source)
+    return (_zip if head[:2] == b"PK" else _legacy)(source, builder, placing(map_location), dtype)
+
+
+def _zip(source: Source, builder: Builder, place: Place, dtype: Any) -> Any:
+    archive = Archive(source)
+    found = [name for name in archive.members if name == "data.pkl" or name.endswith("/data.pkl")]
+    folder = found[0].removesuffix("data.pkl") if len(found) == 1 else ""
+    if any(name.startswith(f"{folder}code/") or name == f"{folder}constants.pkl" for name in archive.members):
+        source.refuse("it is a TorchScript archive (of torch.jit.save), a program with its weights",
+                      "in PyTorch: torch.save(torch.jit.load(path).state_dict(), other_path)")
+    if len(found) != 1:
+        source.refuse(f"it is a zip archive with {len(found) or 'no'} data.pkl, so it is none that torch.save wrote", "")
+    order = bytes(archive.content(f"{folder}byteorder")).decode("latin1") if f"{folder}byteorder" in archive.members else "little"
+    if order not in ("little", "big"):
+        source.refuse(f"its byte order is said to be {order!r}")
+    pickle = Source(io.BytesIO(archive.content(found[0])), source.name, source.op)
+    tree = Machine(pickle, builder.named, builder.stored).run()
+    check(tree, source, pickle.size)
+    builder.finish(lambda storage: archive.numbers(storage, f"{folder}data/{storage.key}", order), place, dtype)
+    return tree
+
+
+def _legacy(source: Source, builder: Builder, place: Place, dtype: Any) -> Any:
+    """Five pickles (what it is, its version, the machine it was written on, the object, the storages' keys), then the storages."""
+    def plain(what: str) -> Any:
+        return Machine(source, builder.named, lambda pid: source.refuse(f"it is damaged: a storage among {what}")).run()
+
+    if source.size < 2 or source.read(2) != b"\x80\x02":
+        source.refuse(*_what_else(source))
+    source.seek(0)
+    if plain("its first numbers") != MAGIC:
+        source.refuse("it is a pickle, but not one of torch.save's", SAVE)
+    if (version := plain("its first numbers")) != PROTOCOL:
+        source.refuse(f"its format is {version!r}; {PROTOCOL} is read")
+    plain("facts of the machine")
+    begin = source.at
+    tree = Machine(source, builder.named, builder.stored).run()
+    check(tree, source, source.at - begin)
+    keys = plain("the keys of the storages")
+    if type(keys) is not list or not all(type(key) is str for key in keys) or sorted(keys) != sorted(builder.storages):
+        source.refuse("it is damaged: the storages that follow are not those that its tensors are views of")
+    places = {}
+    for key in keys:
+        storage = builder.storages[key]
+        numel = int.from_bytes(source.read(8), "little", signed=True)
+        if numel != storage.numel:
+            source.refuse(f"its storage {key} is said to have {storage.numel} elements, and has {numel}")
+        places[key] = source.at
+        source.seek(source.at + storage.nbytes)
+
+    def numbers(storage: Storage) -> Any:
+        data = source.block(places[storage.key], storage.nbytes)
+        return backend.from_bytes(data, storage.dtype, (storage.numel,), swap=sys.byteorder == "big")
+    builder.finish(numbers, place, dtype)
+    return tree
+
+
+def _what_else(source: Source) -> tuple[str, str]:
+    """(what a file is that is no checkpoint, what to do), by how it begins."""
+    source.seek(0)
+    head = source.read(min(512, source.size))
+    for begins, found in KNOWN.items():
+        if head.startswith(begins):
+            return found
+    if head[257:262] == b"ustar":
+        return "it is a tar archive, as PyTorch wrote before its version 0.1.10", "load it with PyTorch and save it anew"
+    if not head:
+        return "it is empty", "get it anew"
+    return f"it is none of PyTorch's checkpoints: it begins with {head[:16]!r}", ""
+
+
+KNOWN = {
+    b"version https://git-lfs": ("it is only a pointer of git-lfs to the file", "fetch the file itself: git lfs pull"),
+    b"<": ("it is a web page, not the file that was to be downloaded", "download the file itself"),
+    b"\x89HDF": ("it is an HDF5 file, which Keras writes", "read it with h5py, and see ta.interop.keras_dense and its kin"),
+    b"GGUF": ("it is a GGUF file", "get the model's safetensors"),
+    b"\x93NUMPY": ("it is a .npy file of NumPy", "numpy.load reads it"),
+    b"\x1f\x8b": ("it is compressed by gzip", "gunzip it first"),
+    b"\x80": ("it is a pickle, but not one that torch.save writes by default", SAVE),
+}
+
+
+def placing(map_location: Any) -> Place:
+    """(array on the host, where it was) -> the array where `map_location` wants it."""
+    def place(host: Any, location: str) -> Any:
+        to = map_location
+        if callable(map_location):
+            moved = map_location(wrap(host), location)
+            if moved is not None:
+                if not isinstance(moved, Tensor) or moved.shape != host.shape:
+                    raise ArgumentError("load", f"map_location returned {type(moved).__name__}", "it is to return the tensor it is given, or that moved, or None")
+                return moved.array
+            to = None
+        elif isinstance(map_location, Mapping):
+            to = map_location.get(location)
+        return backend.asarray(host, device=backend.current_device() if to is None else to)
+    return place
