@@ -10,7 +10,7 @@ import importlib
 from math import e, inf, nan, pi
 from typing import Any
 
-from . import _functions, activations, autograd, backend, cuda, errors, linalg, nn, optim, utils
+from . import _functions, activations, autograd, backend, cuda, errors, linalg
 from . import dtypes as _dtypes
 from ._functions import *
 from .autograd import Function
@@ -52,12 +52,13 @@ from .tensor import Tensor
 
 __version__ = "0.1.0"
 
-# Imported when first named, for they cost more than all of this package: name -> where it stands.
-_LAZY = {"datasets": "datasets", "study": "study", "train": "train", "load": "interop.safetensors", "save": "interop.safetensors"}
+# Imported when first named, for they cost more than all the rest: name -> where it stands.
+_LAZY = {**{name: name for name in ("datasets", "interop", "nn", "optim", "pretrained", "study", "train", "tune", "utils")},
+         "load": "interop.safetensors", "save": "interop.safetensors"}
 
 __all__ = sorted([
     # parts
-    "activations", "autograd", "backend", "cuda", "errors", "linalg", "nn", "optim", "utils", *_LAZY,
+    "activations", "autograd", "backend", "cuda", "errors", "linalg", *_LAZY,
     # what tensors are, and ops
     "Elementwise", "Function", "Op", "Tensor", "device",
     # element types

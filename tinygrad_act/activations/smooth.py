@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from fractions import Fraction
 from math import exp, inf, pi, sqrt
 from typing import Any
 
@@ -139,6 +138,8 @@ def _laplace_pieces(F: Any, x: Any, mu: float, sigma: float) -> tuple[Any, Any, 
 @functools.cache
 def _at_0(mu: float, sigma: float) -> float:
     """e^(-z z) at x = 0 to the last place: in floats the square would round."""
+    from fractions import Fraction  # with decimal behind it: too dear for every import
+
     square = Fraction(mu) ** 2 / (2 * Fraction(sigma) ** 2)
     near = float(square)
     return exp(-near) * (1 - float(square - Fraction(near)))

@@ -11,7 +11,6 @@ import functools
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +23,12 @@ _before = 1                            # how many threads it had before the firs
 @functools.cache
 def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     """How NumPy's OpenBLAS is asked for its number of threads, and told. None where that is not known."""
+    import ctypes  # both cost some milliseconds, which an import of the package need not pay
+    from pathlib import Path
+
     maps = Path("/proc/self/maps")
     if not maps.exists():
         return None
-    import ctypes  # costs some milliseconds, which an import of the package need not pay
     files = {line.split(maxsplit=5)[5].strip() for line in maps.read_text().splitlines() if "openblas" in line and ".so" in line}
     own = Path(np.__file__).parent
     for file in sorted(files, key=lambda f: not f.startswith(str(own))):        # NumPy's own copy before SciPy's
