@@ -18,6 +18,8 @@ int32 = np.dtype("int32")
 int64 = long = np.dtype("int64")
 bool_ = np.dtype("bool")
 
+DType: Any = np.dtype                    # what they are all of
+
 _NAMES = {"float": float32, "double": float64, "half": float16, "long": int64, "int": int32, "short": int16}
 _PYTHON = {float: float64, int: int64, bool: bool_}
 _default = float32

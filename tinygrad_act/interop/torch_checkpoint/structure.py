@@ -11,7 +11,7 @@ from ..source import Source
 from .machine import SAVE
 
 DEEP = 200                                               # levels; Python's own recursion ends at some 1000
-LEAVES = (Tensor, str, int, float, complex, bool, type(None), bytes, bytearray, backend.Device, type(dtypes.float32).__mro__[1])
+LEAVES = (Tensor, str, int, float, complex, bool, type(None), bytes, bytearray, backend.Device, dtypes.DType)
 CONTAINERS = (dict, OrderedDict, Counter, list, tuple, set)
 
 

@@ -156,7 +156,7 @@ class Builder:
 
     def tensor_v3(self, storage: Any, offset: Any, size: Any, stride: Any, wanted: Any, hooks: Any, dtype: Any, metadata: Any = None) -> Tensor:
         """The same of a dtype that storages have no name for."""
-        if type(dtype) not in {type(dtypes.as_dtype(name)) for name in DTYPES - {"bfloat16"}} and getattr(dtype, "name", "") != "bfloat16":
+        if not isinstance(dtype, dtypes.DType):
             raise TypeError("no dtype")
         return self.tensor_v2(storage, offset, size, stride, wanted, hooks, metadata, dtype)
 
