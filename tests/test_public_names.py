@@ -12,13 +12,13 @@ import pytest
 
 import tinygrad_act as ta
 
-PARTS = {"activations", "autograd", "backend", "cuda", "datasets", "errors", "linalg", "nn", "optim", "study", "train", "tune", "utils"}
+PARTS = {"activations", "autograd", "backend", "cuda", "datasets", "errors", "linalg", "nn", "optim", "pretrained", "study", "train", "tune", "utils"}
 DTYPES = {"bfloat16", "bool", "double", "float", "float16", "float32", "float64", "half", "int", "int16", "int32", "int64",
           "int8", "long", "short", "uint8"}
 
 # Of each module that has PyTorch's name: what PyTorch's has not.
 OWN: dict[str, set[str]] = {
-    "": {"Elementwise", "Function", "Op", "activations", "backend", "datasets", "errors", "one_hot", "study", "train", "tune"},
+    "": {"Elementwise", "Function", "Op", "activations", "backend", "datasets", "errors", "one_hot", "pretrained", "study", "train", "tune"},
     "autograd": {"is_anomaly_enabled", "is_grad_enabled", "once_differentiable"},
     "autograd.functional": set(), "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "nn.utils.rnn": set(), "optim": {"LAMB", "LARS", "Lion"},
     "optim.lr_scheduler": set(), "optim.swa_utils": set(),
@@ -27,7 +27,7 @@ OWN: dict[str, set[str]] = {
     "nn.functional": set(ta.activations.catalogue),
 }
 # Those that PyTorch does not have.
-MORE = ["activations", "backend", "datasets", "errors", "study", "train", "tune", "tune.lora"]
+MORE = ["activations", "backend", "datasets", "errors", "pretrained", "study", "train", "tune", "tune.lora"]
 # Written in a module that lists its names, and not among them: parts of what is.
 INNER = {"utils.checkpoint": {"Run", "Slot"}}
 # What a Tensor has beside PyTorch's methods: its place in the graph.

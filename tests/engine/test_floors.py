@@ -17,7 +17,7 @@ FLOORS = [
     ["_functions", "linalg", "cuda"], ["autograd"], ["nn", "optim", "utils", "amp"],
     ["datasets"],
     ["study", "interop"],
-    ["train", "tune"],
+    ["train", "tune", "pretrained"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 
