@@ -13,6 +13,7 @@ from .case import Case
 from .causes import Cause, Reason
 from .chain import slopes
 from .statements import constants, numbers
+from .units import alive, saturated
 from .values import host, largest, number, size, zeros
 
 SELECTING = {"getitem", "gather", "index_select", "embedding", "max_dim", "min_dim", "amax", "amin", "max", "min", "select", "take", "topk", "sort",
@@ -93,10 +94,9 @@ def _activation(case: Case, node: Node, i: int, record: Any, at: str) -> tuple[C
     if local is None:
         cause = Cause.SATURATED if bounded else Cause.DEAD_UNITS
         return cause, f"It dies at {at}, where the slope of {record.name} is 0."
-    limit = 0.01 * min(record.lipschitz or 1.0, 1e6)
-    flat_share = float((abs(local) < limit).mean()) if local.size else 0.0
-    alive = (local != 0).reshape(local.shape[0], -1).any(0) if local.ndim > 1 else (local != 0).reshape(-1)
-    dead, units = int((~alive).sum()), int(alive.size)
+    flat_share = float(saturated(local, record).mean()) if local.size else 0.0
+    moving = alive(local)
+    dead, units = int((~moving).sum()), int(moving.size)
     if bounded:
         return Cause.SATURATED, (f"It dies at {at}: {flat_share:.0%} of its outputs are saturated, where the slope of {record.name} is below 1 % of its "
                                  f"largest (the steepest here is {number(float(abs(local).max()))}).")

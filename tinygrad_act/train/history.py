@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..errors import ArgumentError, MissingPackageError
+from ..errors import ArgumentError
 from ..files import write_aside
+from ..study.figures import figure_class, save_figure
 
 
 class History(list[dict[str, Any]]):
@@ -77,25 +78,3 @@ class History(list[dict[str, Any]]):
 
 def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
-
-
-def figure_class(op: str) -> Any:
-    """matplotlib's Figure, drawn without a window."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingPackageError(op, "", "plots are drawn by matplotlib, which is not installed",
-                                  "pip install 'tinygrad-act[plot]'") from None
-    return Figure
-
-
-def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
-    """Write a figure in the format of the path's ending, whole or not at all."""
-    import io
-
-    content, kind = io.BytesIO(), Path(path).suffix.lstrip(".") or "png"
-    if kind not in figure.canvas.get_supported_filetypes():
-        raise ArgumentError("plot", str(path), f"matplotlib writes no {kind!r} files",
-                            f"choose from {sorted(figure.canvas.get_supported_filetypes())}")
-    figure.savefig(content, format=kind, dpi=150)
-    return write_aside(path, content.getvalue())

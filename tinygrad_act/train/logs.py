@@ -125,6 +125,8 @@ class TensorBoard(Callback):
         for name, value in row.items():
             if isinstance(value, (int, float)) and name not in ("epoch", "step"):
                 writer.add_scalar(f"{kind}/{name}", value, run.step)
+            elif kind == "histograms" and isinstance(value, Mapping) and sum(value["counts"]):
+                _add_histogram(writer, name, value, run.step)
         if kind == "epoch" and self.histograms:
             for name, p in run.model.named_parameters():
                 writer.add_histogram(name, p.detach().cpu().numpy(), run.step)
@@ -135,6 +137,15 @@ class TensorBoard(Callback):
         if self.writer is not None:
             self.writer.close()
             self.writer = None
+
+
+def _add_histogram(writer: Any, name: str, found: Mapping[str, Any], step: int) -> None:
+    """One that was counted already, by `train.Statistics(histograms=True)`; gradients by the logarithm of their size."""
+    edges, counts = found["edges"], found["counts"]
+    middles = [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)]
+    total, squares = (sum(n * m ** k for n, m in zip(counts, middles, strict=True)) for k in (1, 2))
+    writer.add_histogram_raw(name + " (log10)" * found["logarithmic"], min=edges[0], max=edges[-1], num=sum(counts), sum=total,
+                             sum_squares=squares, bucket_limits=edges[1:], bucket_counts=counts, global_step=step)
 
 
 class WandB(Callback):

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import ArgumentError
 from ..ops.random import generator_states, set_generator_states
+from ..study.figures import figure_class, save_figure
 from ..tensor import Tensor
-from .history import figure_class, save_figure
 from .loop import predict, to_device
 
 
