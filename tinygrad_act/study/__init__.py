@@ -8,14 +8,16 @@ from .choose import kinks, rules, rules_of, using
 from .causes import Cause, Reason
 from .draw import draw, to_dot
 from .explain import Explanation, explain
+from .gallery import gallery
 from .lockstep import Lockstep, lockstep
 from .memory import Ledger, memory
 from .paths import Path, Paths, paths
 from .picture import Picture
+from .player import Player, player
 from .profile import Profile, profile
 from .statistics import LayerStatistics, watch
 from .stepper import Stepper, Stop
 from .tape import Tape
 from .why import why
 
-__all__ = ["Cause", "Explanation", "LayerStatistics", "Ledger", "Lockstep", "Path", "Paths", "Picture", "Profile", "Reason", "Stepper", "Stop", "Tape", "draw", "explain", "kinks", "lockstep", "memory", "norm_above", "norm_below", "not_finite", "paths", "profile", "rules", "rules_of", "to_dot", "using", "watch", "why"]
+__all__ = ["Cause", "Explanation", "LayerStatistics", "Ledger", "Lockstep", "Path", "Paths", "Picture", "Player", "Profile", "Reason", "Stepper", "Stop", "Tape", "draw", "explain", "gallery", "kinks", "lockstep", "memory", "norm_above", "norm_below", "not_finite", "paths", "player", "profile", "rules", "rules_of", "to_dot", "using", "watch", "why"]

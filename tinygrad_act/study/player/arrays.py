@@ -1,0 +1,113 @@
+"""Arrays in a few hundred bytes each: exact figures, all numbers of a small one, a heat map of a large one."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ... import backend
+from ...tensor import Tensor
+from ..values import norm
+
+FEW = 64                                         # numbers that are given in full
+GRIDS = ((24, 32), (12, 16), (4, 6))             # rows and columns of a heat map at the most; the coarser if the page is too large
+TOP = 120                                        # levels on each side of 0
+MINUS, PLUS, NAN = 253, 254, 255                 # the levels of what is no number
+DIGITS = {1: 5, 2: 5, 4: 9, 8: 17}               # that tell any two numbers apart, by bytes
+
+
+class Store:
+    """The arrays on a page, each once: `add` gives the number by which the page calls it."""
+
+    def __init__(self) -> None:
+        self.arrays: list[Any] = []
+        self.at: dict[int, int] = {}
+
+    def add(self, x: Any) -> int | None:
+        """The array's number; None for None."""
+        array = x.array if isinstance(x, Tensor) else x
+        if array is None:
+            return None
+        if id(array) not in self.at:
+            self.at[id(array)] = len(self.arrays)
+            self.arrays.append(array)            # kept, so that no id is used twice
+        return self.at[id(array)]
+
+    def records(self, grid: tuple[int, int]) -> list[dict[str, Any]]:
+        """What the page is given of each."""
+        return [record(array, grid) for array in self.arrays]
+
+
+def record(array: Any, grid: tuple[int, int] = GRIDS[0]) -> dict[str, Any]:
+    """Shape, element type and figures of an array; its numbers where they are few, else a heat map.
+
+    A cell of a heat map stands for a block, by the number in it that is farthest from 0; a NaN or an infinity in the
+    block comes first. Matrices of an array of three dimensions or more stand side by side.
+    """
+    host = backend.to_host(array)
+    a = host.astype("float64")
+    flat = a.reshape(-1)
+    good = flat[abs(flat) < math.inf]
+    digits = DIGITS.get(host.dtype.itemsize, 17)
+    top = float(abs(good).max()) if good.size else 0.0
+    found = {"shape": list(a.shape), "dtype": str(array.dtype), "size": int(a.size), "norm": exact(norm(array), 6), "top": top,
+             "zeros": int((flat == 0).sum()), "nan": int((flat != flat).sum()),
+             "plus": int((flat == math.inf).sum()), "minus": int((flat == -math.inf).sum())}
+    if good.size:
+        middle = float((good / top).mean()) * top if top else 0.0                    # their sum may overflow
+        found |= {"min": exact(float(good.min()), digits), "max": exact(float(good.max()), digits), "mean": exact(middle, 6)}
+    if a.size <= FEW:
+        found["numbers"] = [exact(v, digits) for v in flat.tolist()]
+    if a.size > 1:
+        found |= heat_map(side_by_side(a), top, grid)
+    return found
+
+
+def exact(x: float, digits: int) -> str:
+    """The shortest text of up to so many digits that is the number."""
+    return next((text for d in range(min(6, digits), digits) if float(text := f"{x:.{d}g}") == x), f"{x:.{digits}g}")
+
+
+def side_by_side(a: Any) -> Any:
+    """The array as one matrix: its matrices in a row; a vector is a row."""
+    if a.ndim < 3:
+        return a.reshape(1, -1) if a.ndim < 2 else a
+    rows, columns = a.shape[-2:]
+    return a.reshape(-1, rows, columns).swapaxes(0, 1).reshape(rows, -1)
+
+
+def heat_map(a: Any, top: float, grid: tuple[int, int]) -> dict[str, Any]:
+    """Levels of a matrix's cells in base64, and how many rows and columns of the matrix a cell stands for."""
+    steps = [max(1, -(-n // most)) for n, most in zip(a.shape, grid, strict=True)]
+    rows, columns = (-(-n // step) for n, step in zip(a.shape, steps, strict=True))
+    for axis, (count, step) in enumerate(zip((rows, columns), steps, strict=True)):
+        a = a.take([min(i, a.shape[axis] - 1) for i in range(count * step)], axis=axis)       # the last one again fills a block
+    blocks = a.reshape(rows, steps[0], columns, steps[1])
+    finite = blocks * 0 == 0
+    good = blocks.copy()
+    good[~finite] = 0
+    low, high = good.min(axis=(1, 3)), good.max(axis=(1, 3))
+    far = high * (high >= -low) + low * (high < -low)
+    levels = (far / (top or 1.0) * TOP).round() + TOP
+    for level, is_it in ((MINUS, blocks == -math.inf), (PLUS, blocks == math.inf), (NAN, blocks != blocks)):
+        levels[is_it.any(axis=(1, 3))] = level
+    return {"rows": rows, "columns": columns, "step": steps, "levels": base64.b64encode(levels.astype("uint8").tobytes()).decode()}
+
+
+def figures(x: Any) -> str:
+    """An array in half a sentence, to be read out: `5×4, from -0.9 to 0.8, norm 2.1`."""
+    array = x.array if isinstance(x, Tensor) else x
+    if array is None:
+        return "not known"
+    a = backend.to_host(array).astype("float64").reshape(-1)
+    if a.size == 1:
+        return f"{float(a[0]):.4g}"
+    shape = "×".join(map(str, array.shape))
+    if not a.size:
+        return f"{shape}, empty"
+    good = a[abs(a) < math.inf]
+    bad: Sequence[str] = [f"{n:,} {what}" for n, what in ((int((a != a).sum()), "NaN"), (int((abs(a) == math.inf).sum()), "infinite")) if n]
+    text = f"{shape}, from {good.min():.3g} to {good.max():.3g}" if good.size else shape
+    return ", ".join([text, *bad] if bad else [text, f"norm {norm(array):.3g}"])
