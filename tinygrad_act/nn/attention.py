@@ -94,9 +94,14 @@ class MultiheadAttention(Module):
         if query.shape[-1] != self.embed_dim:
             raise ShapeError("MultiheadAttention", f"a query of shape {query.shape}", f"its last size must be embed_dim, "
                              f"{self.embed_dim}")
-        projection = self.in_proj_weight if self._qkv_same_embed_dim else (
-            self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        weights = Weights(projection, self.in_proj_bias, self.bias_k, self.bias_v, self.out_proj.weight, self.out_proj.bias)
-        return attend((query, key, value), weights, Masks(attn_mask, key_padding_mask, is_causal),
+        return attend((query, key, value), self._weights(), Masks(attn_mask, key_padding_mask, is_causal),
                       Layout(self.batch_first, self.num_heads), (None, None), self.add_zero_attn,
                       self.dropout if self.training else 0.0, need_weights, average_attn_weights)
+
+    def _weights(self) -> Weights:
+        """The parameters, as `attend` takes them. An output's projection with a forward of its own is called."""
+        projection = self.in_proj_weight if self._qkv_same_embed_dim else (
+            self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        plain = type(self.out_proj).forward is Linear.forward
+        return Weights(projection, self.in_proj_bias, self.bias_k, self.bias_v, self.out_proj.weight if plain else self.out_proj,
+                       self.out_proj.bias)

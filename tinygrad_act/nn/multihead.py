@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .. import _functions as ops
@@ -18,15 +19,23 @@ from ..tensor import Tensor
 NAME = "multi_head_attention_forward"
 
 
+Change = Callable[[Tensor, Tensor], Tensor]
+
+
 class Weights(NamedTuple):
-    """The parameters of a layer. `projection` is (3E, E) for all inputs, or one (E, features) for each of the three."""
+    """The parameters of a layer. `projection` is (3E, E) for all inputs, or one (E, features) for each of the three.
+
+    `out` may be a function instead, of what the heads give. `changes` has a function of (input, its projection) for query,
+    key and value each, or None, which gives the projection to go on with.
+    """
 
     projection: Tensor | tuple[Tensor, Tensor, Tensor]
     bias: Tensor | None
     bias_k: Tensor | None
     bias_v: Tensor | None
-    out: Tensor
+    out: Tensor | Callable[[Tensor], Tensor]
     out_bias: Tensor | None
+    changes: tuple[Change | None, Change | None, Change | None] = (None, None, None)
 
 
 class Masks(NamedTuple):
@@ -112,7 +121,8 @@ def attend(inputs: tuple[Tensor, Tensor, Tensor], weights: Weights, masks: Masks
         inputs = q, k, k if shared[1] else inputs[2].unsqueeze(axis)
         if masks.padding is not None:
             masks = masks._replace(padding=masks.padding.unsqueeze(0))
-    q, k, v = [layout.split(x) for x in _projected(inputs, weights)]
+    q, k, v = [layout.split(y if change is None else change(x, y)) for x, y, change in zip(
+        inputs, _projected(inputs, weights), weights.changes, strict=True)]
     k, v = _static(static[0], k), _static(static[1], v)
     if weights.bias_k is not None and weights.bias_v is not None:
         k, v = [ops.cat([x, b.reshape(1, layout.heads, 1, -1).expand(x.shape[0], -1, -1, -1)], 2)
@@ -126,7 +136,8 @@ def attend(inputs: tuple[Tensor, Tensor, Tensor], weights: Weights, masks: Masks
         p = p if batched else p.squeeze(0)
     else:
         y, p = scaled_dot_product_attention(q, k, v, None if mask is True else mask, dropout_p, mask is True), None
-    out = linear(layout.merge(y), weights.out, weights.out_bias)
+    merged = layout.merge(y)
+    out = linear(merged, weights.out, weights.out_bias) if isinstance(weights.out, Tensor) else weights.out(merged)
     return out if batched else out.squeeze(0 if layout.batch_first else 1), p
 
 

@@ -3,11 +3,16 @@
 `ta.tune.freeze(model, "encoder")`, `ta.tune.parameter_groups(model, lr=1e-4)`, `ta.tune.lora.inject(model, "*.linear1")`.
 """
 
+from . import lora
+from .adapters import add_adapters, bitfit, ia3, learned_state
 from .freezing import Changed, freeze, unfreeze
 from .groups import Groups, parameter_groups
 from .heads import new_head
+from .recompute import checkpoint_blocks, keep_blocks
 from .schedules import warmup_cosine, warmup_linear
+from .trainable import TrainableSummary, trainable_summary
 from .unfreezing import GradualUnfreezing
 
-__all__ = ["Changed", "GradualUnfreezing", "Groups", "freeze", "new_head", "parameter_groups", "unfreeze", "warmup_cosine",
-           "warmup_linear"]
+__all__ = ["Changed", "GradualUnfreezing", "Groups", "TrainableSummary", "add_adapters", "bitfit", "checkpoint_blocks", "freeze", "ia3",
+           "keep_blocks", "learned_state", "lora", "new_head", "parameter_groups", "trainable_summary", "unfreeze",
+           "warmup_cosine", "warmup_linear"]

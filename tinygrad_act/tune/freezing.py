@@ -84,10 +84,15 @@ def unfreeze(model: Module, *patterns: Any, depth: int | None = None) -> Changed
         p.requires_grad = True
     woken = [n for n, m in _running(model, patterns, chosen) if grafted(m, Resting)]
     for name in woken:
-        module = model.get_submodule(name)
-        ungraft(module, Resting)
-        module.training = model.training
+        wake(model, name)
     return Changed("unfrozen", changed, woken)
+
+
+def wake(model: Module, name: str) -> None:
+    """Have a norm follow the model's mode again."""
+    module = model.get_submodule(name)
+    ungraft(module, Resting)
+    module.training = model.training
 
 
 def _chosen(model: Module, patterns: tuple[Any, ...], depth: int | None, where: str) -> dict[str, Parameter]:
