@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -19,20 +21,28 @@ def write_aside(path: str | os.PathLike[str], content: bytes) -> Path:
     ...     write_aside(Path(folder) / "a.txt", b"whole").read_bytes()
     b'whole'
     """
+    with aside(path) as part:
+        part.write_bytes(content)
+    return Path(path)
+
+
+@contextmanager
+def aside(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A file next to `path` to write to, which is moved in at the end of the block, and removed if that fails."""
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder to write into", str(path.parent))
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    part = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
+        yield part
+        with part.open("rb") as file:
             os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
-        Path(aside).chmod(0o666 & ~mask)                  # mkstemp's own mode keeps others out
-        Path(aside).replace(path)
+        part.chmod(0o666 & ~mask)                         # mkstemp's own mode keeps others out
+        part.replace(path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
-    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,6 @@ from typing import IO, Any, NoReturn
 
 from ..errors import ArgumentError, FileError
 
-Path_ = str | os.PathLike[str]
 LINE = 1024                                              # bytes that a line of a pickle may have
 
 
@@ -20,8 +20,8 @@ class Source:
     Places count from where the file stood when it was given, which is where PyTorch reads from, too.
     """
 
-    def __init__(self, file: IO[bytes], name: str, op: str = "load") -> None:
-        self.file, self.name, self.op = file, name, op
+    def __init__(self, file: IO[bytes], name: str, op: str = "load", path: Path | None = None) -> None:
+        self.file, self.name, self.op, self.path = file, name, op, path
         try:
             self.start = file.tell()
             self.size = max(file.seek(0, os.SEEK_END) - self.start, 0)
@@ -33,6 +33,7 @@ class Source:
         if text:
             raise ArgumentError(op, name, "the file is opened as text", "open it with 'rb'")
         self.at = 0
+        self.map: memoryview | None = None
 
     def refuse(self, cause: str, remedy: str = "get a whole copy, or save it anew") -> NoReturn:
         """Raise the FileError that names this file."""
@@ -62,6 +63,20 @@ class Source:
             self.refuse(f"it is cut short or damaged: at byte {self.at} should be a line")
         self.at += len(data)
         return data[:-1]
+
+    def mapped(self, place: int, n: int) -> memoryview | bytearray:
+        """The `n` bytes at `place` as memory that the system fills when it is looked at, where the file can be mapped.
+
+        What is written to it stays in memory; the file does not change.
+        """
+        if not 0 <= place <= self.size - n:
+            self.refuse(f"it is cut short: {n} bytes are said to be at byte {place}, and it has {self.size}")
+        if self.map is None:
+            try:
+                self.map = memoryview(mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_COPY))
+            except (AttributeError, OSError, ValueError):     # no file on a disk
+                return self.block(place, n)
+        return self.map[self.start + place:self.start + place + n]
 
     def block(self, place: int, n: int) -> bytearray:
         """The `n` bytes at `place`, in memory of their own."""
@@ -99,7 +114,7 @@ def opened(path_or_file: Any, op: str = "load") -> Iterator[Source]:
         if path.is_dir():
             raise FileError(op, str(path), "it is a folder", "name the file in it; a sharded model's is the .index.json")
         with path.open("rb") as file:
-            yield Source(file, str(path), op)
+            yield Source(file, str(path), op, path)
     elif hasattr(path_or_file, "read"):
         name = getattr(path_or_file, "name", None)
         yield Source(path_or_file, name if isinstance(name, str) else type(path_or_file).__name__, op)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from ... import backend, dtypes
 from ...tensor import Tensor, wrap
+from ..placing import Place, placing
 from ..source import Source, opened
 from .archive import Archive
 from .machine import SAVE, Machine
 from .structure import check
 from .tensors import Builder, Storage
 
-Place = Callable[[Any, str], Any]
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001           # what begins the older format
 
 
@@ -125,20 +124,3 @@ KNOWN = {
     b"\x1f\x8b": ("it is compressed by gzip", "gunzip it first"),
     b"\x80": ("it is a pickle, but not one that torch.save writes by default", SAVE),
 }
-
-
-def placing(map_location: Any) -> Place:
-    """(array on the host, where it was) -> the array where `map_location` wants it."""
-    def place(host: Any, location: str) -> Any:
-        to = map_location
-        if callable(map_location):
-            moved = map_location(wrap(host), location)
-            if moved is not None:
-                if not isinstance(moved, Tensor) or moved.shape != host.shape:
-                    raise ArgumentError("load", f"map_location returned {type(moved).__name__}", "it is to return the tensor it is given, or that moved, or None")
-                return moved.array
-            to = None
-        elif isinstance(map_location, Mapping):
-            to = map_location.get(location)
-        return backend.asarray(host, device=backend.current_device() if to is None else to)
-    return place
