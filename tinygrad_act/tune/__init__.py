@@ -9,10 +9,12 @@ from .freezing import Changed, freeze, unfreeze
 from .groups import Groups, parameter_groups
 from .heads import new_head
 from .recompute import checkpoint_blocks, keep_blocks
+from .drift import Drift
 from .schedules import warmup_cosine, warmup_linear
+from .surgery import Annealing, Swap, anneal, restore, swap
 from .trainable import TrainableSummary, trainable_summary
 from .unfreezing import GradualUnfreezing
 
-__all__ = ["Changed", "GradualUnfreezing", "Groups", "TrainableSummary", "add_adapters", "bitfit", "checkpoint_blocks", "freeze", "ia3",
-           "keep_blocks", "learned_state", "lora", "new_head", "parameter_groups", "trainable_summary", "unfreeze",
+__all__ = ["Annealing", "Changed", "Drift", "GradualUnfreezing", "Groups", "Swap", "TrainableSummary", "add_adapters", "anneal", "bitfit", "checkpoint_blocks", "freeze", "ia3",
+           "keep_blocks", "learned_state", "lora", "new_head", "parameter_groups", "restore", "swap", "trainable_summary", "unfreeze",
            "warmup_cosine", "warmup_linear"]
