@@ -54,7 +54,7 @@ __version__ = "0.1.0"
 
 # Imported when first named, for they cost more than all the rest: name -> where it stands.
 _LAZY = {**{name: name for name in ("datasets", "interop", "nn", "optim", "pretrained", "study", "train", "tune", "utils")},
-         "load": "interop.safetensors", "save": "interop.safetensors"}
+         "load": "interop.formats", "save": "interop.safetensors"}
 
 __all__ = sorted([
     # parts

@@ -140,6 +140,7 @@ def test_damaged_files_are_told(tmp_path: Path) -> None:
 
 
 def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ta.save({}, tmp_path / "a")
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     for call in (lambda: ta.save({}, tmp_path / "a"), lambda: ta.load(tmp_path / "a")):
         with pytest.raises(MissingPackageError, match=r"tinygrad-act\[safetensors\]"):

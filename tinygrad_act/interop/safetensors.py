@@ -62,6 +62,7 @@ def save_safetensors(state: Mapping[str, Tensor], path: Any, metadata: Mapping[s
     >>> import io
     >>> file = io.BytesIO()
     >>> save_safetensors({"weight": ta.ones(2)}, file, {"format": "pt"})
+    >>> _ = file.seek(0)
     >>> load_safetensors(file)
     {'weight': tensor([1., 1.])}
     """

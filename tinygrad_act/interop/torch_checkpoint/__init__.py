@@ -7,10 +7,10 @@ import sys
 from typing import Any
 
 from ... import backend, dtypes
-from ...tensor import Tensor, wrap
+from ..archive import Archive
 from ..placing import Place, placing
+from ..kinds import what_it_is
 from ..source import Source, opened
-from .archive import Archive
 from .machine import SAVE, Machine
 from .structure import check
 from .tensors import Builder, Storage
@@ -18,7 +18,7 @@ from .tensors import Builder, Storage
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001           # what begins the older format
 
 
-def load_torch(path: Any, map_location: Any = None, *, dtype: Any = None) -> Any:
+def load_torch(path: Any, map_location: Any = None, *, dtype: Any = None, mmap: bool = False) -> Any:
     """Read what `torch.save` wrote, with what `torch.load(path, weights_only=True)` gives: dicts and lists of tensors and numbers.
 
     Both of PyTorch's formats are read, by a reader that runs nothing: a pickle that asks for anything but tensors and
@@ -30,26 +30,28 @@ def load_torch(path: Any, map_location: Any = None, *, dtype: Any = None) -> Any
         map_location: where the tensors go: a device, {where they were: a device}, or a function of a flat tensor on the
             host and of where it was, that returns it (or it moved, or None). By default where new tensors are made.
         dtype: convert floating tensors to it; those that shared memory then do not.
+        mmap: leave the numbers in the file until they are looked at, where its format (the zip) allows it; the file must
+            then stay as it is, and its checksums are not looked at.
 
     Raises:
         FileError: the file is damaged, cut short, hostile or none of PyTorch's; it says which.
         FileNotFoundError: there is none.
     """
     with opened(path, "load_torch") as source:
-        return read(source, map_location, dtypes.as_dtype(dtype))
+        return read(source, map_location, dtypes.as_dtype(dtype), mmap)
 
 
-def read(source: Source, map_location: Any = None, dtype: Any = None) -> Any:
+def read(source: Source, map_location: Any = None, dtype: Any = None, mmap: bool = False) -> Any:
     """The same of an open source."""
     head = source.read(min(4, source.size))
     source.seek(0)
-    builder = Builder(source)
-    return (_zip if head[:2] == b"PK" else _legacy)(source, builder, placing(map_location), dtype)
+    builder, place = Builder(source), placing(map_location)
+    return _zip(source, builder, place, dtype, mmap) if head[:2] == b"PK" else _legacy(source, builder, place, dtype)
 
 
-def _zip(source: Source, builder: Builder, place: Place, dtype: Any) -> Any:
+def _zip(source: Source, builder: Builder, place: Place, dtype: Any, mmap: bool) -> Any:
     archive = Archive(source)
-    found = [name for name in archive.members if name == "data.pkl" or name.endswith("/data.pkl")]
+    found = [name for name in archive.members if name == "data.pkl" or (name.endswith("/data.pkl") and name.count("/") == 1)]
     folder = found[0].removesuffix("data.pkl") if len(found) == 1 else ""
     if any(name.startswith(f"{folder}code/") or name == f"{folder}constants.pkl" for name in archive.members):
         source.refuse("it is a TorchScript archive (of torch.jit.save), a program with its weights",
@@ -62,7 +64,16 @@ def _zip(source: Source, builder: Builder, place: Place, dtype: Any) -> Any:
     pickle = Source(io.BytesIO(archive.content(found[0])), source.name, source.op)
     tree = Machine(pickle, builder.named, builder.stored).run()
     check(tree, source, pickle.size)
-    builder.finish(lambda storage: archive.numbers(storage, f"{folder}data/{storage.key}", order), place, dtype)
+
+    def numbers(storage: Storage) -> Any:
+        name = f"{folder}data/{storage.key}"
+        size = archive.members[name].size if name in archive.members else -1
+        if size != storage.nbytes:
+            source.refuse(f"its storage {storage.key!r} is said to have {storage.nbytes} bytes, and " +
+                          ("is not there" if size < 0 else f"its member {name!r} has {size}"))
+        data = archive.mapped(name) if mmap else archive.content(name)
+        return backend.from_bytes(data, storage.dtype, (storage.numel,), swap=order != sys.byteorder)
+    builder.finish(numbers, place, dtype)
     return tree
 
 
@@ -72,7 +83,7 @@ def _legacy(source: Source, builder: Builder, place: Place, dtype: Any) -> Any:
         return Machine(source, builder.named, lambda pid: source.refuse(f"it is damaged: a storage among {what}")).run()
 
     if source.size < 2 or source.read(2) != b"\x80\x02":
-        source.refuse(*_what_else(source))
+        source.refuse(*what_it_is(source))
     source.seek(0)
     if plain("its first numbers") != MAGIC:
         source.refuse("it is a pickle, but not one of torch.save's", SAVE)
@@ -99,28 +110,3 @@ def _legacy(source: Source, builder: Builder, place: Place, dtype: Any) -> Any:
         return backend.from_bytes(data, storage.dtype, (storage.numel,), swap=sys.byteorder == "big")
     builder.finish(numbers, place, dtype)
     return tree
-
-
-def _what_else(source: Source) -> tuple[str, str]:
-    """(what a file is that is no checkpoint, what to do), by how it begins."""
-    source.seek(0)
-    head = source.read(min(512, source.size))
-    for begins, found in KNOWN.items():
-        if head.startswith(begins):
-            return found
-    if head[257:262] == b"ustar":
-        return "it is a tar archive, as PyTorch wrote before its version 0.1.10", "load it with PyTorch and save it anew"
-    if not head:
-        return "it is empty", "get it anew"
-    return f"it is none of PyTorch's checkpoints: it begins with {head[:16]!r}", ""
-
-
-KNOWN = {
-    b"version https://git-lfs": ("it is only a pointer of git-lfs to the file", "fetch the file itself: git lfs pull"),
-    b"<": ("it is a web page, not the file that was to be downloaded", "download the file itself"),
-    b"\x89HDF": ("it is an HDF5 file, which Keras writes", "read it with h5py, and see ta.interop.keras_dense and its kin"),
-    b"GGUF": ("it is a GGUF file", "get the model's safetensors"),
-    b"\x93NUMPY": ("it is a .npy file of NumPy", "numpy.load reads it"),
-    b"\x1f\x8b": ("it is compressed by gzip", "gunzip it first"),
-    b"\x80": ("it is a pickle, but not one that torch.save writes by default", SAVE),
-}

@@ -15,6 +15,7 @@ from ..source import Source
 
 Op = Callable[["Machine"], None]
 MARGIN = 1 << 60                                         # ints below this are their own hash: none are made to collide
+LIMIT = 20_000_000                                       # operations, each of which may make an object
 WIDEST = 16                                              # parts of a tuple that is a key
 SAVE = "in PyTorch, save what is in it as tensors: torch.save(model.state_dict(), path)"
 
@@ -39,7 +40,7 @@ class Machine:
         """What the pickle holds."""
         read, begin = self.source.read, self.source.at
         try:
-            while True:
+            for _ in range(LIMIT):
                 code = read(1)[0]
                 if code == STOP:
                     return self.stack.pop()
@@ -47,6 +48,7 @@ class Machine:
                 if operation is None:
                     self.source.refuse(f"its pickle has the operation {_name(code)} at byte {self.source.at - 1}, which no file of tensors has", SAVE)
                 operation(self)
+            self.source.refuse(f"its pickle has more than {LIMIT} operations", "it is not what training saves; do not trust it")
         except (IndexError, KeyError, UnicodeError, struct.error):
             self.damaged(f"no pickle goes on as its does at byte {self.source.at - 1} (it begins at byte {begin})")
 

@@ -109,7 +109,7 @@ class Builder:
         if module == "torch" and last in DTYPES:
             return dtypes.as_dtype(last)
         cause, remedy = next((reason for part, reason in REASONS.items() if part in name), OTHERWISE)
-        return self.source.refuse(f"its pickle asks for {name}: {cause}", remedy)
+        return self.source.refuse(f"its pickle asks for {name if name.isprintable() else ascii(name)}: {cause}", remedy)
 
     def stored(self, pid: tuple[Any, ...]) -> Storage:
         """The storage of an id: ("storage", type, key, location, number of elements), then None in the older format."""
@@ -126,7 +126,7 @@ class Builder:
                 self.source.refuse(f"its storages are said to have {self.said} bytes or more, and the file has {self.source.size}")
             self.storages[storage.key] = known = storage
         elif (known.dtype, known.numel) != (storage.dtype, storage.numel):
-            self.source.refuse(f"its storage {storage.key} is said to have {known.numel} of {known.dtype}, and {storage.numel} of {storage.dtype}")
+            self.source.refuse(f"its storage {storage.key!r} is said to have {known.numel} of {known.dtype}, and {storage.numel} of {storage.dtype}")
         return known
 
     # ------------------------------------------------------------------------------------- what the pickle calls
