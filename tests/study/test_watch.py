@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ def test_long_training_keeps_a_bounded_number_of_steps() -> None:
         train_a_little(model, 50)
     steps = [s.step for s in layers[0].steps]
     assert len(steps) <= 8
-    assert {b - a for a, b in zip(steps, steps[1:], strict=False)} == {8}
+    assert {b - a for a, b in itertools.pairwise(steps)} == {8}
 
 
 def test_the_figures_of_the_whole_are_those_of_the_steps_together() -> None:

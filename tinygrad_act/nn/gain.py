@@ -125,7 +125,7 @@ def _tensor(values: Any) -> Tensor:
 
 # ------------------------------------------------------------------------------------------------------ quadrature
 @functools.cache
-def _legendre(n: int) -> list[tuple[float, float]]:
+def legendre(n: int) -> list[tuple[float, float]]:
     """(point, weight) of Gauss and Legendre's rule on [-1, 1]: the roots of P_n by Newton's method."""
     rule = []
     for i in range(n):
@@ -147,7 +147,7 @@ def _normal_rule(edge: float, kinks: Sequence[float]) -> list[tuple[float, float
     points = []
     for low, high in itertools.pairwise(ends):
         half, middle = (high - low) / 2, (high + low) / 2
-        for x, w in _legendre(ORDER):
+        for x, w in legendre(ORDER):
             z = middle + half * x
             points.append((z, half * w * math.exp(-z * z / 2) / math.sqrt(2 * math.pi)))
     return points

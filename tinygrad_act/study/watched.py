@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -174,7 +175,7 @@ def _ends(steps: Sequence[int]) -> list[float]:
     """Where the columns meet."""
     if len(steps) == 1:
         return [steps[0] - 0.5, steps[0] + 0.5]
-    inner = [(a + b) / 2 for a, b in zip(steps, steps[1:], strict=False)]
+    inner = [(a + b) / 2 for a, b in itertools.pairwise(steps)]
     return [steps[0] - (inner[0] - steps[0]), *inner, steps[-1] + (steps[-1] - inner[-1])]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 import os
@@ -142,7 +143,7 @@ class TensorBoard(Callback):
 def _add_histogram(writer: Any, name: str, found: Mapping[str, Any], step: int) -> None:
     """One that was counted already, by `train.Statistics(histograms=True)`; gradients by the logarithm of their size."""
     edges, counts = found["edges"], found["counts"]
-    middles = [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)]
+    middles = [(a + b) / 2 for a, b in itertools.pairwise(edges)]
     total, squares = (sum(n * m ** k for n, m in zip(counts, middles, strict=True)) for k in (1, 2))
     writer.add_histogram_raw(name + " (log10)" * found["logarithmic"], min=edges[0], max=edges[-1], num=sum(counts), sum=total,
                              sum_squares=squares, bucket_limits=edges[1:], bucket_counts=counts, global_step=step)
