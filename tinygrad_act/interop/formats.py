@@ -55,11 +55,11 @@ def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights
             return _zip(source, map_location, dtype, bool(mmap))
         if head.startswith(b"\x80\x02"):
             return torch_checkpoint.read(source, map_location, dtype, bool(mmap))
-        if head[8:9] == b"{":
+        if head[4:9] == b"\0\0\0\0{":                     # the length of a header, in eight bytes, and the header
             return safetensors.read(source, map_location, dtype, bool(mmap))
         if head.startswith(b"{") and isinstance(f, (str, os.PathLike)):
             return _sharded(Path(f), map_location, dtype, bool(mmap))
-        source.refuse(*what_it_is(source))
+        return source.refuse(*what_it_is(source))
 
 
 def _zip(source: Source, map_location: Any, dtype: Any, mmap: bool) -> Any:

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from .. import backend
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError
 from ..graph import changes
 from ..tensor import Tensor
 from .parameter import Parameter
-
-
-class IncompatibleKeys(NamedTuple):
-    """What load_state_dict found missing in the state_dict, and what it did not expect there."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+from .state_difference import IncompatibleKeys, difference
 
 
 def own_state(module: Any) -> dict[str, Any]:
@@ -56,40 +45,51 @@ def load_state(module: Any, state: Mapping[str, Any], strict: bool, assign: bool
     if not isinstance(state, Mapping):
         raise ArgumentError("load_state_dict", type(state).__name__, "a state_dict is a mapping from names to tensors",
                             "load it with ta.load(path)")
+    if odd := [key for key in state if not isinstance(key, str)]:
+        raise ArgumentError("load_state_dict", f"the key {odd[0]!r}", "a state_dict's keys are names", "pass the part of it that model.state_dict() gave")
     places = named_state(module)
-    values = {name: getattr(owner, key) for name, (owner, key) in places.items()}
-    keys = IncompatibleKeys([n for n in values if n not in state], [n for n in state if n not in values])
-    shapes = [(n, _shape(state[n]), v.shape) for n, v in values.items() if n in state and _shape(state[n]) != v.shape]
+    targets = {name: getattr(owner, key) for name, (owner, key) in places.items()}
+    values = {name: _value(name, state[name], target) for name, target in targets.items() if name in state}
+    keys = IncompatibleKeys([n for n in targets if n not in state and not may_be_missing(n, state)], [n for n in state if n not in targets])
+    shapes = [(n, _shape(v), targets[n].shape) for n, v in values.items() if _shape(v) != targets[n].shape]
     if shapes or (strict and (keys.missing_keys or keys.unexpected_keys)):
-        raise ShapeError(f"load_state_dict for {type(module).__name__}", "", _difference(keys, shapes, strict),
-                         "pass strict=False to load what fits by name" if not shapes else "")
-    for name, (owner, key) in places.items():
-        if name in state:
-            _put(owner, key, values[name], state[name], assign)
+        raise difference(type(module).__name__, keys if strict else IncompatibleKeys([], []), shapes,
+                         {n: t.shape for n, t in targets.items()}, state)
+    for name, value in values.items():
+        _put(*places[name], targets[name], value, assign)
     for part in module.modules():
         for hook in part._load_hooks.values():
             hook(part, keys)
     return keys
 
 
+def _value(name: str, value: Any, target: Tensor) -> Any:
+    """What is to be loaded; one number of PyTorch's before 0.4, which had no tensors without axes, is taken as one."""
+    try:
+        return value[0] if _shape(value) == (1,) and target.shape == () else value
+    except ArgumentError:
+        raise ArgumentError("load_state_dict", f"{name}: {type(value).__name__}", "a state_dict holds tensors by name",
+                            "if it holds other state_dicts, pass one of them: state[\"model\"]") from None
+
+
+def may_be_missing(name: str, state: Mapping[str, Any]) -> bool:
+    """Is it the number of batches that a normalisation has seen, which PyTorch did not save at first? It may be missing then."""
+    owner, _, last = name.rpartition(".")
+    version = getattr(state, "_metadata", {}).get(owner, {}).get("version")
+    return last == "num_batches_tracked" and (version is None or version < 2)
+
+
 def _shape(value: Any) -> tuple[int, ...]:
     return tuple(value.shape) if hasattr(value, "shape") else backend.asarray(value).shape
 
 
-def _difference(keys: IncompatibleKeys, shapes: list[tuple[str, Any, Any]], strict: bool) -> str:
-    """What differs, a line each."""
-    lines = [f"missing     {n}" for n in keys.missing_keys if strict]
-    lines += [f"unexpected  {n}" for n in keys.unexpected_keys if strict]
-    lines += [f"shape       {n}: {theirs} in the state_dict, {ours} in the module" for n, theirs, ours in shapes]
-    return "the state_dict does not fit:\n  " + "\n  ".join(lines) + "\n"
-
-
 def _put(owner: Any, key: str, target: Tensor, value: Any, assign: bool) -> None:
     if assign and isinstance(value, Tensor):
-        if isinstance(target, Parameter) and not isinstance(value, Parameter):
-            value = Parameter(Tensor(value.array), requires_grad=target.requires_grad)
+        if isinstance(target, Parameter):
+            value = value if isinstance(value, Parameter) else Parameter(Tensor(value.array), requires_grad=target.requires_grad)
+            value.requires_grad = target.requires_grad
         setattr(owner, key, value)
         return
     source = value.array if isinstance(value, Tensor) else value
-    target.array[...] = backend.asarray(source, target.dtype, target.device)
+    target.array[...] = backend.asarray(backend.asarray(source, target.dtype), device=target.device)     # on CuPy bfloat16 cannot be
     changes.mark(target.array, "load_state_dict")

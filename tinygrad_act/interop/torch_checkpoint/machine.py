@@ -151,7 +151,7 @@ def is_key(key: Any, deep: bool = True) -> bool:
 
 
 def _name(code: int) -> str:
-    import pickletools                                   # only to tell what is refused
+    import pickletools
 
     op = pickletools.code2op.get(chr(code))
     return op.name if op else f"{code:#04x}"
