@@ -79,11 +79,25 @@ function mark(pen, level, x, y, w, h) {
   }
 }
 
+/** The same map in at most so many cells: of each block the level farthest from 0, or that of what is no number. */
+function coarser(a, rows, columns) {
+  const down = Math.ceil(a.rows / rows), across = Math.ceil(a.columns / columns);
+  if (down * across === 1) return a;
+  const small = { ...a, rows: Math.ceil(a.rows / down), columns: Math.ceil(a.columns / across), step: [down, across] }, from = levelsOf(a);
+  small.decoded = new Uint8Array(small.rows * small.columns).fill(TOP);
+  const weight = (level) => (level > 2 * TOP ? 2 * level : Math.abs(level - TOP));
+  for (let k = 0; k < from.length; k++) {
+    const to = Math.floor(Math.floor(k / a.columns) / down) * small.columns + Math.floor((k % a.columns) / across);
+    if (weight(from[k]) > weight(small.decoded[to])) small.decoded[to] = from[k];
+  }
+  return small;
+}
+
 const thumbs = new Map();
 /** A small picture of an array, as a data URL. */
 function thumb(number) {
   if (!thumbs.has(number)) {
-    const canvas = document.createElement("canvas"), a = data.arrays[number];
+    const canvas = document.createElement("canvas"), a = coarser(data.arrays[number], 8, 16);
     paint(canvas, a, Math.max(2, Math.ceil(100 / a.columns)), Math.max(2, Math.ceil(40 / a.rows)));
     thumbs.set(number, canvas.toDataURL());
   }
@@ -121,7 +135,7 @@ function arrayView(number, what) {
 }
 
 function figures(a) {
-  const parts = a.min === undefined ? [] : [`min ${short(a.min)}`, `max ${short(a.max)}`, `mean ${short(a.mean)}`];
+  const parts = a.min === undefined ? [] : a.min === a.max ? [`all ${short(a.min)}`] : [`min ${short(a.min)}`, `max ${short(a.max)}`, `mean ${short(a.mean)}`];
   parts.push(`norm ${short(a.norm)}`);
   if (a.zeros) parts.push(`${a.zeros.toLocaleString("en")} zero${a.zeros > 1 ? "s" : ""} (${short(100 * a.zeros / a.size, 3)} %)`);
   const odd = [[a.nan, "✕ NaN"], [a.plus, "▲ ∞"], [a.minus, "▼ −∞"]].filter(([n]) => n).map(([n, name]) => `${n.toLocaleString("en")} ${name}`);
@@ -134,7 +148,7 @@ function heatMap(a, what) {
   canvas.dataset.array = String(data.arrays.indexOf(a));
   paint(canvas, a, size * 2, size * 2);
   canvas.style.width = `${a.columns * size + 2}px`;
-  const readout = h("p", { class: "readout quiet", text: "" });
+  const readout = h("p", { class: "readout quiet", text: "Point at a cell to read it." });
   const read = (event) => {
     const box = canvas.getBoundingClientRect();
     const column = Math.floor((event.clientX - box.left - 1) / (box.width - 2) * a.columns), row = Math.floor((event.clientY - box.top - 1) / (box.height - 2) * a.rows);

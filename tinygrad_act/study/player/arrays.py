@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from ... import backend
@@ -15,7 +14,7 @@ FEW = 64                                         # numbers that are given in ful
 GRIDS = ((24, 32), (12, 16), (4, 6))             # rows and columns of a heat map at the most; the coarser if the page is too large
 TOP = 120                                        # levels on each side of 0
 MINUS, PLUS, NAN = 253, 254, 255                 # the levels of what is no number
-DIGITS = {1: 5, 2: 5, 4: 9, 8: 17}               # that tell any two numbers apart, by bytes
+FLAT = 4                                         # rows of a matrix that is so wide that it may have twice the columns
 
 
 class Store:
@@ -50,24 +49,24 @@ def record(array: Any, grid: tuple[int, int] = GRIDS[0]) -> dict[str, Any]:
     a = host.astype("float64")
     flat = a.reshape(-1)
     good = flat[abs(flat) < math.inf]
-    digits = DIGITS.get(host.dtype.itemsize, 17)
     top = float(abs(good).max()) if good.size else 0.0
-    found = {"shape": list(a.shape), "dtype": str(array.dtype), "size": int(a.size), "norm": exact(norm(array), 6), "top": top,
+    found = {"shape": list(a.shape), "dtype": str(array.dtype), "size": int(a.size), "norm": f"{norm(array):.6g}", "top": top,
              "zeros": int((flat == 0).sum()), "nan": int((flat != flat).sum()),
              "plus": int((flat == math.inf).sum()), "minus": int((flat == -math.inf).sum())}
     if good.size:
         middle = float((good / top).mean()) * top if top else 0.0                    # their sum may overflow
-        found |= {"min": exact(float(good.min()), digits), "max": exact(float(good.max()), digits), "mean": exact(middle, 6)}
+        found |= {"min": exact(float(good.min()), host.dtype), "max": exact(float(good.max()), host.dtype), "mean": f"{middle:.6g}"}
     if a.size <= FEW:
-        found["numbers"] = [exact(v, digits) for v in flat.tolist()]
+        found["numbers"] = [exact(v, host.dtype) for v in flat.tolist()]
     if a.size > 1:
         found |= heat_map(side_by_side(a), top, grid)
     return found
 
 
-def exact(x: float, digits: int) -> str:
-    """The shortest text of up to so many digits that is the number."""
-    return next((text for d in range(min(6, digits), digits) if float(text := f"{x:.{d}g}") == x), f"{x:.{digits}g}")
+def exact(x: float, dtype: Any) -> str:
+    """The shortest text that is the number, read as this element type."""
+    found = (f"{x:.{digits}g}" for digits in (*range(4, 10), 12, 15, 16, 17))
+    return next((text for text in found if float(dtype.type(float(text))) == x), f"{x:.17g}")
 
 
 def side_by_side(a: Any) -> Any:
@@ -80,7 +79,8 @@ def side_by_side(a: Any) -> Any:
 
 def heat_map(a: Any, top: float, grid: tuple[int, int]) -> dict[str, Any]:
     """Levels of a matrix's cells in base64, and how many rows and columns of the matrix a cell stands for."""
-    steps = [max(1, -(-n // most)) for n, most in zip(a.shape, grid, strict=True)]
+    most = grid[0], grid[1] * (2 if a.shape[0] <= FLAT else 1)
+    steps = [max(1, -(-n // m)) for n, m in zip(a.shape, most, strict=True)]
     rows, columns = (-(-n // step) for n, step in zip(a.shape, steps, strict=True))
     for axis, (count, step) in enumerate(zip((rows, columns), steps, strict=True)):
         a = a.take([min(i, a.shape[axis] - 1) for i in range(count * step)], axis=axis)       # the last one again fills a block
@@ -96,18 +96,18 @@ def heat_map(a: Any, top: float, grid: tuple[int, int]) -> dict[str, Any]:
     return {"rows": rows, "columns": columns, "step": steps, "levels": base64.b64encode(levels.astype("uint8").tobytes()).decode()}
 
 
-def figures(x: Any) -> str:
-    """An array in half a sentence, to be read out: `5×4, from -0.9 to 0.8, norm 2.1`."""
-    array = x.array if isinstance(x, Tensor) else x
-    if array is None:
-        return "not known"
+def figures(array: Any, brief: bool = False) -> str:
+    """An array in half a sentence: `5×4 from -0.9 to 0.8`; in brief `norm 2.1`."""
     a = backend.to_host(array).astype("float64").reshape(-1)
     if a.size == 1:
         return f"{float(a[0]):.4g}"
-    shape = "×".join(map(str, array.shape))
+    shape = "×".join(map(str, array.shape)) + " numbers" * (array.ndim == 1)
     if not a.size:
         return f"{shape}, empty"
     good = a[abs(a) < math.inf]
-    bad: Sequence[str] = [f"{n:,} {what}" for n, what in ((int((a != a).sum()), "NaN"), (int((abs(a) == math.inf).sum()), "infinite")) if n]
-    text = f"{shape}, from {good.min():.3g} to {good.max():.3g}" if good.size else shape
-    return ", ".join([text, *bad] if bad else [text, f"norm {norm(array):.3g}"])
+    bad = [f"{n:,} {what}" for n, what in ((int((a != a).sum()), "NaN"), (int((abs(a) == math.inf).sum()), "infinite")) if n]
+    if brief:
+        return f"norm {norm(array):.3g}".replace("nan", "NaN")
+    low, high = (f"{good.min():.3g}", f"{good.max():.3g}") if good.size else ("", "")
+    span = f" from {low} to {high}" if low != high else f", all {low}" if low and not bad else ""
+    return ", ".join([shape + span, *bad])

@@ -19,13 +19,13 @@ function section(title, ...children) {
 /** Show one node. */
 function showItem(id) {
   const item = items[id], folded = item.ops !== undefined;
-  const children = [h("h2", { text: item.name }), h("span", { class: "kind", text: KINDS[item.kind] })];
-  if (item.op && item.op !== item.name) children.push(h("span", { class: "kind mono", text: item.op }));
+  const children = [h("div", { class: "title" }, h("h2", { text: item.name }), h("span", { class: "kind", text: KINDS[item.kind] }),
+    item.op && item.op !== item.name ? h("span", { class: "kind mono", text: item.op }) : "")];
   if (item.where?.length) children.push(h("p", { class: "where", text: `in ${item.where.join(" › ")}` }));
-  if (item.line) children.push(h("p", { class: "where", text: `your line: ${item.line.place}` }), item.line.code ? h("p", { class: "formula" }, h("code", { text: item.line.code })) : "");
-  else if (item.op) children.push(h("p", { class: "where", text: data.taped ? "the line is not known" : "the line is not known: the loss was not made inside a study.Tape" }));
-  children.push(jumps(item), ...(folded ? foldedParts(item) : item.op ? opParts(item) : leafParts(item)));
-  panel.replaceChildren(...children.filter((child) => child !== ""));
+  children.push(...(folded ? foldedParts(item) : item.op ? opParts(item) : leafParts(item)));
+  if (item.line) children.push(...section("Your line", [h("p", { class: "where", text: item.line.place }), item.line.code ? h("p", { class: "formula" }, h("code", { text: item.line.code })) : null]));
+  else if (item.op) children.push(...section("Your line", h("p", { class: "quiet", text: data.taped ? "Not known." : "Not known: the loss was not made inside a study.Tape." })));
+  panel.replaceChildren(...children, jumps(item));
   panel.setAttribute("aria-label", `Details of ${item.name}`);
 }
 
@@ -43,8 +43,8 @@ function opParts(item) {
   if (item.derivative) computes.push(h("p", { class: "formula", text: item.derivative }));
   if (item.variant) computes.push(h("p", { class: "quiet", text: `Its rule was chosen: ${item.variant}` }));
   return [
-    ...section("Computes", computes),
     ...inOrder([
+      ...section("Computes", computes),
       ...section(item.values.length > 1 ? "Values" : "Value", item.values.map((v) => entry("v", v.name, v.value))),
       ...section("From", item.inputs.map((input) => entry("", linkTo(input.from, input.name), input.value))),
     ], [...cameIn(item), ...section("Passes on", item.out.map(passed))]),

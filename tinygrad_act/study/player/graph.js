@@ -12,6 +12,19 @@ svg.setAttribute("aria-label", `Graph of ${Object.keys(items).length} nodes, in 
 svg.insertAdjacentHTML("afterbegin", `<defs><marker id="backwards" viewBox="0 0 10 10" refX="3" refY="5" markerWidth="10" markerHeight="10" markerUnits="userSpaceOnUse" orient="auto"><path d="M10 0v10L0 5z" fill="var(--backward)"/></marker></defs>`);
 for (const id of order) svg.querySelector("g.graph").append(nodeOf(id));            // read out in the order of time, after the edges
 
+/** Words were measured in a font that this browser may not have: centre them, and draw a line together that is too long. */
+for (const id of order) {
+  const node = nodeOf(id), box = node.querySelector(".shape").getBBox(), middle = box.x + box.width / 2;
+  for (const text of node.querySelectorAll("text")) {
+    text.setAttribute("text-anchor", "middle");
+    text.setAttribute("x", middle);
+    const room = box.width * (items[id].kind === "input" ? .8 : .94), long = text.getComputedTextLength();
+    if (long > room) { text.setAttribute("textLength", room); text.setAttribute("lengthAdjust", "spacingAndGlyphs"); }
+  }
+  const room = node.querySelector(".room"), alone = !items[id].arrived?.length;
+  room?.setAttribute("transform", `translate(${middle - (alone ? 25 : 56)} ${room.getAttribute("transform").match(/ (.*)\)/)[1]})`);
+}
+
 function make(tag, attributes, text) {
   const element = document.createElementNS(SVG, tag);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -66,6 +79,7 @@ function light(at, chosen) {
     list.toggle("ahead", (item.forward ?? 0) > at);
     list.toggle("returned", (item.backward ?? Infinity) <= at || Boolean(item.arrivals?.[0] && item.arrivals[0].step <= at));
     list.toggle("now", id === step.item);
+    if (id === step.item) nodeOf(id).setAttribute("aria-current", "step"); else nodeOf(id).removeAttribute("aria-current");
     list.toggle("forward", step.phase === "forward");
     list.toggle("backward", back || step.phase === "turn");
     list.toggle("chosen", id === chosen);

@@ -15,7 +15,7 @@ from ..dot import everything
 from ..labels import Labels
 from ..scene import Item, Scene, settings_text
 from ..statements import forward_formula, saved_arrays, statement
-from .arrays import Store, figures
+from .arrays import Store
 from .passes import Passes
 
 MOST = 12                                        # arrays, or ops, of a folded part that are shown one by one
@@ -30,7 +30,8 @@ class Describer:
         self.home: dict[Any, str] = {}           # node or leaf -> the id of the item that it is drawn in
         self.members: dict[str, list[Item]] = {}
         for item in scene.items.values():
-            members = self.members[ids[item.key]] = list(everything(item)) if item.inside else [item]
+            inside = [*everything(item)][::-1] if item.inside else [item]
+            members = self.members[ids[item.key]] = sorted(inside, key=made)
             for member in members:
                 if member.kind != "result":
                     self.home.setdefault(member.node or member.leaf, ids[item.key])
@@ -57,6 +58,9 @@ class Describer:
         return found | (self.op(item.node) if item.node is not None else self.leaf(item))
 
     def name(self, item: Item) -> str:
+        nodes = [m.node for m in self.members[self.ids[item.key]] if m.node is not None]
+        if item.kind == "folded" and len(nodes) > 1:
+            return f"{self.labels(nodes[0])} … {self.labels(nodes[-1])}"
         if item.inside or (item.leaf is not None and item.kind != "parameter"):
             return item.name
         return self.labels(item.node or item.leaf)
@@ -138,7 +142,7 @@ class Describer:
             said = statement(node, i, g, self.labels) if g is not None else None
             part = self.passes.parts[node][i] if node in self.passes.parts else None
             row: Record = {"name": self.labels(edge), "to": self.home_of(edge), "part": self.add(part),
-                           "rule": said.rule.text if said else "", "source": said.source if said else "",
+                           "rule": short_rule(node, i) if node.saved is FREED else said.rule.text if said else "", "source": said.source if said else "",
                            "local": said.local.text if said and said.local else ""}
             if part is not None:
                 arrivals = self.passes.arrivals[edge]
@@ -178,9 +182,9 @@ class Describer:
         own = self.ids[item.key]
         members = self.members[own]
         nodes = [m.node for m in members if m.node is not None]
-        inputs = unique(e for n in nodes for e in map(lambda i, n=n: self.source(n, i), range(len(n.edges))) if e is not None  # type: ignore[misc]
-                        and self.home_of(e) not in ("", own))
-        results = [x for x in self.leaving(own, nodes)]
+        sources = unique(self.source(n, i) for n in nodes for i in range(len(n.edges)))
+        inputs = [e for e in sources if e is not None and self.home_of(e) not in ("", own)]
+        results = list(self.leaving(own, nodes))
         targets = unique(e for n in nodes for e, part in zip(n.edges, self.passes.parts.get(n, ()), strict=False)
                          if e is not None and part is not None and self.home_of(e) != own)
         leaves = [m.leaf for m in members if m.leaf is not None and m.leaf.requires_grad]
@@ -234,13 +238,21 @@ class Describer:
     def add(self, x: Any) -> int | None:
         return self.store.add(x)
 
-    def say(self, x: Any) -> str:
-        """An array in half a sentence."""
-        return figures(next((part for part in x if part is not None), None) if isinstance(x, (list, tuple)) else x)
+
+def made(item: Item) -> int:
+    """When it was: leaves come first, in their order."""
+    return item.node.time if item.node is not None else -1
 
 
 def unique(things: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(things))
+
+
+def short_rule(node: Node, i: int) -> str:
+    """The rule of a node whose kept arrays are freed, in the op's own names for its inputs."""
+    names: Any = getattr(node.op, "inputs", ("",))
+    lines = (line.partition(" ← ") for line in facts.rules_text(node))
+    return next((text for to, _, text in lines if names[min(i, len(names) - 1)] in to.split(", ")), "")
 
 
 def line_record(line: str) -> dict[str, str] | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...graph import PICK
+from .. import facts
+from .arrays import figures
 from .items import Describer, Record
 
 
@@ -59,8 +59,8 @@ def start_text(described: Describer, records: dict[str, Record]) -> str:
 
 def forward_text(described: Describer, own: str, record: Record) -> str:
     if "ops" in record:
-        return f"{record['name']}, {record['ops']:,} ops folded to one, computes{results_text(described, record)}."
-    return f"{record['name']} = {record['computes']}, which is{results_text(described, record)}."
+        return f"{record['name']}, {record['ops']:,} ops folded to one:{results_text(described, record)}."
+    return f"{record['name']} = {facts.cut(record['computes'])}:{results_text(described, record)}."
 
 
 def results_text(described: Describer, record: Record) -> str:
@@ -76,10 +76,10 @@ def turn_text(described: Describer, records: dict[str, Record]) -> str:
 
 
 def backward_text(described: Describer, own: str, record: Record) -> str:
-    came = "; ".join(sentence(described, a["gradient"]) for a in record["arrived"][:3]) or "nothing"
-    gone = [f"{row['name']}: {sentence(described, row['part'])}{added(row)}" for row in record["out"] if row["part"] is not None]
-    passed = f"It passes on to {'; to '.join(gone[:4])}{'; and more' if len(gone) > 4 else ''}." if gone else "It passes nothing on."
-    return f"at {record['name']} the gradient {came} has come in. {passed}"
+    came = ", ".join(sentence(described, a["gradient"], True) for a in record["arrived"][:3]) or "nothing"
+    gone = [f"{sentence(described, row['part'], True)} to {row['name']}{added(row)}" for row in record["out"] if row["part"] is not None]
+    passed = f"It passes on {', '.join(gone[:4])}{f' and {len(gone) - 4} more' if len(gone) > 4 else ''}." if gone else "It passes nothing on."
+    return f"{record['name']} gets the gradient {came}. {passed}"
 
 
 def added(row: Record) -> str:
@@ -93,6 +93,6 @@ def end_text(described: Describer) -> str:
     return f"The end: {leaves:,} lea{'f has its' if leaves == 1 else 'ves have their'} gradient{'s' * (leaves != 1)}, as backward() puts them into .grad."
 
 
-def sentence(described: Describer, number: int | None) -> str:
+def sentence(described: Describer, number: int | None, brief: bool = False) -> str:
     """An array of the page in half a sentence."""
-    return described.say(described.store.arrays[number]) if number is not None else "not known"
+    return figures(described.store.arrays[number], brief) if number is not None else "not known"
