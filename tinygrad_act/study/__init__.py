@@ -18,6 +18,8 @@ from .profile import Profile, profile
 from .statistics import LayerStatistics, watch
 from .stepper import Stepper, Stop
 from .tape import Tape
+from .watched import Layers
 from .why import why
+from . import lab                                          # last: it uses the others
 
-__all__ = ["Cause", "Explanation", "LayerStatistics", "Ledger", "Lockstep", "Path", "Paths", "Picture", "Player", "Profile", "Reason", "Stepper", "Stop", "Tape", "draw", "explain", "gallery", "kinks", "lockstep", "memory", "norm_above", "norm_below", "not_finite", "paths", "player", "profile", "rules", "rules_of", "to_dot", "using", "watch", "why"]
+__all__ = ["Cause", "Explanation", "LayerStatistics", "Layers", "Ledger", "Lockstep", "Path", "Paths", "Picture", "Player", "Profile", "Reason", "Stepper", "Stop", "Tape", "draw", "explain", "gallery", "kinks", "lab", "lockstep", "memory", "norm_above", "norm_below", "not_finite", "paths", "player", "profile", "rules", "rules_of", "to_dot", "using", "watch", "why"]

@@ -242,8 +242,9 @@ class watch(Watcher):
         if name not in self.by_name:
             self.by_name[name] = layer = LayerStatistics(name=name, kind=op)
             self.layers.insert(self.last + 1, layer)
-        self.last = self.layers.index_of(self.by_name[name])
-        return self.by_name[name]
+        found: LayerStatistics = self.by_name[name]
+        self.last = self.layers.index_of(found)
+        return found
 
     def _slopes(self, layer: LayerStatistics, record: Activation, op: Any, inputs: Sequence[Any], params: dict[str, Any]) -> None:
         """f' at what went in, from the op's own rule."""
@@ -308,7 +309,7 @@ class watch(Watcher):
 def activation_of(op: Any) -> Activation | None:
     """The record of an op, also with another backward rule, if it is an activation of one number (and not the identity)."""
     record = catalogue.get(op.name)
-    known = record is not None and not record.axis and record.name != "linear" and (record.op is op or getattr(op, "variant", ""))
+    known = record is not None and not record.axis and record.name != "linear" and (record.op is op or bool(getattr(op, "variant", False)))
     return record if known else None
 
 

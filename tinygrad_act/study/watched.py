@@ -165,7 +165,7 @@ def _powers(ax: Any, edges: Sequence[float], zeros: bool, bottom: float) -> None
     """Marks at a few whole powers of ten, and one for 0."""
     low, high = math.ceil(edges[0]), math.floor(edges[-1])
     every = max(1, (high - low) // 4 + 1)
-    ticks, names = list(range(low, high + 1, every)), [f"1e{k}" for k in range(low, high + 1, every)]
+    ticks, names = [float(k) for k in range(low, high + 1, every)], [f"1e{k}" for k in range(low, high + 1, every)]
     if zeros:
         ticks, names = [bottom + 0.03 * (edges[-1] - edges[0]), *ticks], ["0", *names]
     ax.set_yticks(ticks, names)

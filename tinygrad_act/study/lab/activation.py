@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ... import _functions as ops
-from ... import dtypes
-from ... import nn
+from ... import dtypes, nn
 from ...activations import Activation, catalogue
 from ...errors import ArgumentError
 from ...tensor import Tensor

@@ -17,7 +17,7 @@ from .training import data_of, linears, network, smooth, train
             "The same deep network with BatchNorm1d before each activation and without. Measured: the norm of the weights' gradients in each hidden layer at the first "
             "step, and from it the factor a layer (geometric mean, on the way back); then the loss and the share of test data that is right.")
 def batch_norm(progress: Progress, activations: Any = ("sigmoid", "tanh", "relu"), data: Any = "digits", layers: int = 10, width: int = 64,
-               steps: int = 150, batch: int = 64, lr: float = 0.002, seed: int = 0) -> Result:
+               steps: int = 100, batch: int = 64, lr: float = 0.002, seed: int = 0) -> Result:
     """Train with and without batch normalisation.
 
     Args:

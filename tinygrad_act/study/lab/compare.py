@@ -9,7 +9,7 @@ from ..figures import look
 from .activation import Choice, choice, choices
 from .result import Column, Columns, Result, mean_std, percent_spread, spread
 from .table import Progress, experiment
-from .training import data_of, kaiming, network, smooth, train
+from .training import data_of, kaiming, network, smooth, step_seconds, train
 
 
 @experiment("Which activation a small network has makes less difference than texts make of it; sigmoid is the one that learns slowly.",
@@ -42,8 +42,9 @@ def compare(progress: Progress, activations: Any = ("relu", "leaky_relu", "elu",
         if initialisation == "kaiming":
             kaiming(net, each)
         runs[each.name].append(train(net, points, steps, lr, batch=batch))
-    base = min(t.seconds for c in timed if c.record is reference.record for t in runs[c.name])
-    rows = [_row(c, runs[c.name], base) for c in given]
+    seconds = dict(zip(runs, step_seconds([network(c, points, layers, width) for c in timed], points, batch), strict=True))
+    base = min(seconds[c.name] for c in timed if c.record is reference.record)
+    rows = [_row(c, runs[c.name], seconds[c.name] / base) for c in given]
     curves = {c.name: [smooth(t.losses) for t in runs[c.name]] for c in given}
     columns = (Column("activation"), Column("loss", "", spread), Column("accuracy", "", percent_spread), Column("time", "time / ReLU", lambda v: f"{v:.2f}"))
     best = max(rows, key=lambda r: r["accuracy"][0])
@@ -52,9 +53,9 @@ def compare(progress: Progress, activations: Any = ("relu", "leaky_relu", "elu",
     return Result("compare", compare.claim, compare.measures, {}, rows, [Columns(columns)], _draw, notes, curves, size=(10.0, 4.2))
 
 
-def _row(c: Choice, runs: list[Any], base: float) -> dict[str, Any]:
+def _row(c: Choice, runs: list[Any], time: float) -> dict[str, Any]:
     return {"activation": c.name, "loss": mean_std([t.loss for t in runs]), "accuracy": mean_std([t.accuracy for t in runs]),
-            "time": min(t.seconds for t in runs) / base if base else None}
+            "time": time}
 
 
 def _draw(figure: Any, result: Result) -> None:

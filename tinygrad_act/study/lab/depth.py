@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ... import _functions as ops
-from ... import dtypes
-from ... import nn
+from ... import dtypes, nn
 from ...errors import ArgumentError
 from ...grad_mode import no_grad
 from ...graph import grad
@@ -61,8 +60,8 @@ def gain_of(name: str) -> float:
 @experiment("Gradients vanish with depth under sigmoid, and keep their size under ReLU with Kaiming's weights.",
             "The norm of the gradient of a layer's preactivations is multiplied by about the same factor at each layer on its way back. Measured: the "
             "geometric mean of that factor over the layers and nets. Theory: √χ, χ = n·Var(w)·E[f'(z)²], of infinitely wide nets.")
-def gradient_depth(progress: Progress, activations: Sequence[str] = (), initialisations: Sequence[str] | tuple[str, ...] = tuple(SCHEMES), depth: int = 30,
-                   width: int = 128, batch: int = 16, nets: int = 3, seed: int = 0) -> Result:
+def gradient_depth(progress: Progress, activations: Sequence[str] = (), initialisations: Sequence[str] | tuple[str, ...] = tuple(SCHEMES), depth: int = 20,
+                   width: int = 128, batch: int = 8, nets: int = 3, seed: int = 0) -> Result:
     """The factor per layer of the gradient's norm, for activations × initialisations.
 
     Args:
@@ -153,15 +152,19 @@ def norms_of(each: Unit, net: Sequence[tuple[Tensor, Tensor]], gain: float, x: T
 
 # ---------------------------------------------------------------------------------------------------------- shown
 def _tables(schemes: Sequence[str]) -> list[Columns]:
-    return [Columns((Column("activation"), Column("factor", "factor a layer", factor), Column("theory", "theory", factor),
-                     Column("through", "through all", power), Column("variance", "variance", power), Column("variance_theory", "theory", power),
-                     Column("fixed_point", "q*", power)), TITLES[name], rows=lambda row, name=name: row["initialisation"] == name) for name in schemes]
+    return [Columns((Column("activation"), Column("factor", "", factor), Column("theory", "", factor),
+                     Column("through", "through", power), Column("variance", "variance", power), Column("variance_theory", "theory", power),
+                     Column("fixed_point", "q*", power)), TITLES[name], rows=_of(name)) for name in schemes]
+
+
+def _of(scheme: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda row: row["initialisation"] == scheme
 
 
 def _notes(rows: list[dict[str, Any]], depth: int) -> list[str]:
     known = [r for r in rows if r["theory"] > 0 and r["factor"] > 0 and math.isfinite(r["theory"]) and math.isfinite(r["factor"])]
     apart = sorted(abs(r["factor"] / r["theory"] - 1) for r in known)
-    notes = [f"Through all: what is left of the gradient after {depth - 1} layers. Variance: of the last layer's preactivations; q* is what the layers tend "
+    notes = [f"Factor: a layer's. Through: what is left of the gradient after {depth - 1} layers. Variance: of the last layer's preactivations; q* is what the layers tend "
              "to (0: the signal dies, inf: it explodes)."]
     if apart:
         notes.append(f"Measured and theory differ by {apart[len(apart) // 2]:.1%} (median of {len(apart)}; at most {apart[-1]:.1%}): theory is of infinite width.")

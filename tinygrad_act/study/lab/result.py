@@ -120,7 +120,7 @@ def clean(value: Any) -> Any:
 def factor(x: float) -> str:
     """`0.213`, `12.3`, `2e-05`."""
     if not math.isfinite(x):
-        return "inf" if x > 0 else str(x)
+        return "–" if x != x else str(x)                 # nothing to say: it overflowed, or there is no theory
     if x and not 1e-3 <= abs(x) < 100:
         return f"{x:.0e}"
     return f"{x:.3f}" if abs(x) < 10 else f"{x:.1f}"

@@ -54,7 +54,7 @@ class Experiment:
     """A row of the table: call it with its settings. `name`, `claim`, `measures`, `settings` (with defaults), `function`.
 
     >>> ta.study.lab.gradient_depth.settings["depth"]
-    30
+    20
     """
 
     def __init__(self, function: Callable[..., Result], claim: str, measures: str) -> None:
@@ -137,7 +137,7 @@ def listing() -> Page:
     """All experiments: name, claim, settings.
 
     >>> print(listing().text(100).splitlines()[0])
-    10 experiments
+    9 experiments
     """
     rows: Sequence[Any] = [(e.name, e.claim, ", ".join(e.settings)) for e in experiments.values()]
     return Page(f"{len(rows)} experiments", [Table(("name", "claim", "settings"), rows)])

@@ -11,7 +11,7 @@ from ...ops.random import manual_seed
 from ...tensor import Tensor
 from ..figures import look
 from .activation import Choice, choice
-from .result import Column, Columns, Result, percent, power
+from .result import Column, Columns, Result, percent
 from .table import Progress, experiment
 
 NORMAL, SMALLEST = 2.0 ** -14, 2.0 ** -24          # float16's smallest normal number, and its smallest
@@ -20,7 +20,7 @@ NORMAL, SMALLEST = 2.0 ** -14, 2.0 ** -24          # float16's smallest normal n
 @experiment("In float16 small gradients become 0; multiplying the loss by a constant, and dividing the gradients by it, saves them.",
             "The weights' gradients of a network in float16 beside those of the same network in float64. Lost: 0 in float16 and not in float64. Subnormal: below "
             "2⁻¹⁴, where digits are missing. Overflow: infinite or NaN. Shares of all the weights that have a gradient in float64.")
-def underflow(progress: Progress, depths: tuple[int, ...] = (4, 8, 12, 16), scales: tuple[float, ...] = (1.0, 1024.0, 65536.0, 2.0 ** 24), activation: Any = "tanh",
+def underflow(progress: Progress, depths: tuple[int, ...] = (8, 16, 24, 32), scales: tuple[float, ...] = (1.0, 1024.0, 65536.0, 2.0 ** 20), activation: Any = "tanh",
               width: int = 64, batch: int = 128, seed: int = 0) -> Result:
     """Shares of float16 gradients that are lost, for depths × scales of the loss.
 
