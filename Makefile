@@ -32,6 +32,7 @@ docs: $(VENV)/.dev           ## what commands write: stubs for type checkers, ta
 	$(VENV)/bin/python -m tinygrad_act.ops.stubs
 	$(VENV)/bin/python tests/benchmarks/accuracy.py --write
 	$(VENV)/bin/python tests/benchmarks/overhead.py --write
+	$(VENV)/bin/python -m tinygrad_act gallery --format markdown --out docs/activations
 
 bench: $(VENV)/.dev
 	$(VENV)/bin/python tests/benchmarks/overhead.py

@@ -1,7 +1,7 @@
 """How exact every activation is, in value and first and second derivative, beside PyTorch: against mpmath.
 
     python tests/benchmarks/accuracy.py                # print the table
-    python tests/benchmarks/accuracy.py --write        # and write it into docs/accuracy.md
+    python tests/benchmarks/accuracy.py --write        # and write it into docs/accuracy.md, and the figures for the gallery
     python tests/benchmarks/accuracy.py gelu tanh      # these only
 
 About 600 numbers for each: |x| <= 100, around 0 down to subnormals, around kinks and roots of f, f' and f'', +-1e4.
@@ -10,6 +10,7 @@ About 600 numbers for each: |x| <= 100, around 0 down to subnormals, around kink
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 import time
@@ -36,6 +37,7 @@ from tests.activations.units import (  # noqa: E402
 )
 
 PAGE = ROOT / "docs" / "accuracy.md"
+FIGURES = ROOT / "tinygrad_act" / "study" / "gallery" / "accuracy.json"      # what the gallery's pages show
 MARK = ("<!-- accuracy:begin -->", "<!-- accuracy:end -->")
 DTYPES = ("float32", "float64")
 Scores = dict[tuple[str, str], list[tuple[float, float]]]       # (whose, dtype) -> for f, f', f'': (units, where)
@@ -79,8 +81,19 @@ def table(results: dict[str, Scores], torch: Any) -> list[str]:
         good = sum(all(most <= limit for (most, _), limit in zip(row, LIMITS, strict=False)) for row in rows)
         held.append(f"{good} of {len(rows)}" if rows else "")
     lines.append("| *all three within the limits* | " + " | ".join(held) + " |")
-    versions = f"NumPy {np.__version__}" + (f", PyTorch {torch.__version__}" if torch else ", without PyTorch")
-    return [*lines, "", f"Measured with {versions}."]
+    return [*lines, "", f"Measured with {versions(torch)}."]
+
+
+def versions(torch: Any) -> str:
+    return f"NumPy {np.__version__}" + (f", PyTorch {torch.__version__}" if torch else ", without PyTorch")
+
+
+def figures(results: dict[str, Scores], torch: Any) -> str:
+    """The same as JSON, for the gallery: [units for f, f', f''] by name, whose and dtype; null stands for infinity."""
+    rows = {name: {f"{dtype}, {whose}": [None if math.isinf(most) else float(f"{most:.2g}") for most, _ in row]
+                   for (whose, dtype), row in scores.items()} for name, scores in results.items()}
+    head = json.dumps({"measured with": versions(torch), "limits": LIMITS})
+    return head[:-1] + ', "units": {\n' + ",\n".join(f"{json.dumps(n)}: {json.dumps(row)}" for n, row in rows.items()) + "\n}}\n"
 
 
 def main() -> None:
@@ -111,6 +124,7 @@ def main() -> None:
         before, _, rest = PAGE.read_text().partition(MARK[0])
         after = rest.partition(MARK[1])[2]
         PAGE.write_text(f"{before}{MARK[0]}\n" + "\n".join(lines) + f"\n{MARK[1]}{after}")
+        FIGURES.write_text(figures(results, torch))
 
 
 if __name__ == "__main__":

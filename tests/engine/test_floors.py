@@ -14,10 +14,11 @@ PACKAGE = Path(tinygrad_act.__file__).parent
 FLOORS = [
     ["errors", "files", "_methods"], ["dtypes"], ["numerics"], ["backend"], ["tensor"], ["grad_mode"], ["graph"], ["short", "rule"], ["op"], ["elementwise"],
     ["ops"], ["symbols"], ["activations"],
-    ["_functions", "linalg", "cuda"], ["autograd"], ["nn", "optim", "utils", "amp"],
+    ["_functions", "linalg", "cuda"], ["autograd"], ["distributed"], ["nn", "optim", "utils", "amp"],
     ["datasets"],
     ["study", "interop"],
     ["train", "tune", "pretrained"],
+    ["cli"], ["__main__"],
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 
