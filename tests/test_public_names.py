@@ -12,17 +12,18 @@ import pytest
 
 import tinygrad_act as ta
 
-PARTS = {"activations", "autograd", "backend", "cuda", "datasets", "errors", "linalg", "nn", "optim", "pretrained", "study", "train", "tune", "utils"}
+PARTS = {"activations", "amp", "autograd", "backend", "cuda", "datasets", "distributed", "errors", "interop", "linalg", "nn", "optim", "pretrained", "study", "train", "tune", "utils"}
 DTYPES = {"bfloat16", "bool", "double", "float", "float16", "float32", "float64", "half", "int", "int16", "int32", "int64",
           "int8", "long", "short", "uint8"}
 
 # Of each module that has PyTorch's name: what PyTorch's has not.
 OWN: dict[str, set[str]] = {
-    "": {"Elementwise", "Function", "Op", "activations", "backend", "datasets", "errors", "one_hot", "pretrained", "study", "train", "tune"},
+    "": {"Elementwise", "Function", "Op", "activations", "backend", "datasets", "errors", "interop", "one_hot", "pretrained", "study", "train", "tune"},
+    "amp": {"get_autocast_dtype", "is_autocast_enabled"},
     "autograd": {"is_anomaly_enabled", "is_grad_enabled", "once_differentiable"},
     "autograd.functional": set(), "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "nn.utils.rnn": set(), "optim": {"LAMB", "LARS", "Lion"},
     "optim.lr_scheduler": set(), "optim.swa_utils": set(),
-    "nn.parameter": set(), "utils": set(), "utils.checkpoint": set(), "utils.data": set(),
+    "distributed": set(), "nn.parallel": set(), "nn.parameter": set(), "utils": set(), "utils.checkpoint": set(), "utils.data": set(), "utils.data.distributed": set(),
     "nn": {"Activation", "LearnedPositionalEncoding", "RotaryPositionalEncoding", "SinusoidalPositionalEncoding", "summary", *(r.module for r in ta.activations.catalogue.values())},
     "nn.functional": set(ta.activations.catalogue),
 }

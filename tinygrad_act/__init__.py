@@ -53,8 +53,8 @@ from .tensor import Tensor
 __version__ = "0.1.0"
 
 # Imported when first named, for they cost more than all the rest: name -> where it stands.
-_LAZY = {**{name: name for name in ("datasets", "interop", "nn", "optim", "pretrained", "study", "train", "tune", "utils")},
-         "load": "interop.formats", "save": "interop.safetensors"}
+_LAZY = {**{name: name for name in ("amp", "datasets", "distributed", "interop", "nn", "optim", "pretrained", "study", "train", "tune", "utils")},
+         "autocast": "amp", "compile": "replay", "get_autocast_dtype": "amp", "is_autocast_enabled": "amp", "load": "interop.formats", "save": "interop.safetensors"}
 
 __all__ = sorted([
     # parts

@@ -10,7 +10,7 @@ import os
 import sys
 from types import FrameType
 
-__all__ = ["AnomalyError", "ArgumentError", "DTypeError", "DeviceError", "FetchError", "FileError", "GradcheckError",
+__all__ = ["AnomalyError", "ArgumentError", "DTypeError", "DeviceError", "DistributedError", "FetchError", "FileError", "GradcheckError",
            "GraphError", "IndexingError", "InplaceError", "MissingKeyError", "MissingPackageError", "ModuleError", "ShapeError", "TinygradActError",
            "TrainingError", "user_line"]
 
@@ -92,6 +92,10 @@ class FetchError(TinygradActError):
 
 class TrainingError(TinygradActError):
     """A training run that cannot go on: the loss is NaN, or a checkpoint is of another run."""
+
+
+class DistributedError(TinygradActError):
+    """A group of processes that was not joined, was joined twice, or whose processes do not agree."""
 
 
 def user_line() -> str:

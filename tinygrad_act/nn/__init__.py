@@ -4,7 +4,7 @@ Every activation of the catalogue is here as a class made from its record (see a
 """
 
 from . import activation as _activation
-from . import functional, init, parameter, utils
+from . import functional, init, parallel, parameter, utils
 from .activation import Activation, Softmax2d
 from .cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from .attention import MultiheadAttention
@@ -237,6 +237,7 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "parallel",
     "parameter",
     "summary",
     "utils",

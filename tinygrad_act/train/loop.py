@@ -6,9 +6,13 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
+from .. import dtypes
+from ..amp import GradScaler, autocast
+from ..backend import Device
 from ..errors import ArgumentError, TrainingError
 from ..grad_mode import no_grad
 from ..nn.utils import clip_grad_norm_
@@ -16,6 +20,7 @@ from ..tensor import Tensor
 from .callback import Callback
 from .history import History
 from .metrics import Averages, Metric, metrics_of
+from .trainable import trainable_summary
 
 
 def predict(model: Any, batch: Any) -> tuple[Any, Any]:
@@ -31,7 +36,8 @@ def fit(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor], opt
         validation: Iterable[Any] | None = None, metrics: Mapping[str, Any] | Sequence[Any] = (), scheduler: Any = None,
         scheduler_every: str = "epoch", accumulate: int = 1, clip_norm: float | None = None,
         forward: Callable[[Any, Any], tuple[Any, Any]] = predict, device: Any = None, callbacks: Sequence[Callback] = (),
-        progress: bool | None = None, log_every: int = 0, resume: str | os.PathLike[str] | None = None) -> History:
+        progress: bool | None = None, log_every: int = 0, resume: str | os.PathLike[str] | None = None, amp: Any = None,
+        trainable: bool = False) -> History:
     """Train `model` and return the figures of each epoch.
 
     Args:
@@ -51,6 +57,8 @@ def fit(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor], opt
         resume: a file that a Checkpoint wrote, or its folder. Training goes on from there, bit for bit as if it had not
             been interrupted; if nothing is there yet, it begins. (Random numbers from elsewhere than Python's `random` and our
             default generators are not put back: NumPy's global one, or one of a loader for validation.)
+        amp: compute in this half under `ta.autocast`: ta.bfloat16, or ta.float16, for which the loss is scaled (GradScaler).
+        trainable: print first what of the model learns, and how much that is.
 
     Raises:
         TrainingError: the loss of an epoch is NaN or infinite.
@@ -69,7 +77,9 @@ def fit(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor], opt
         callbacks = [callbacks]
     run = Run(model, data, loss, optimizer, epochs=epochs, validation=validation, metrics=metrics_of(metrics),
               scheduler=scheduler, scheduler_every=scheduler_every, accumulate=accumulate, clip_norm=clip_norm,
-              forward=forward, device=device, callbacks=[*callbacks, *progress_callbacks(progress)], log_every=log_every)
+              forward=forward, device=device, callbacks=[*callbacks, *progress_callbacks(progress)], log_every=log_every, amp=amp)
+    if trainable:
+        print(trainable_summary(model))
     try:
         run.tell("on_start")
         if resume is not None and resume_from(run, resume):
@@ -92,7 +102,7 @@ class Run:
                  epochs: int = 1, validation: Iterable[Any] | None = None, metrics: Sequence[Metric] = (),
                  scheduler: Any = None, scheduler_every: str = "epoch", accumulate: int = 1,
                  clip_norm: float | None = None, forward: Callable[[Any, Any], tuple[Any, Any]] = predict,
-                 device: Any = None, callbacks: Sequence[Callback] = (), log_every: int = 0) -> None:
+                 device: Any = None, callbacks: Sequence[Callback] = (), log_every: int = 0, amp: Any = None) -> None:
         if accumulate < 1 or epochs < 0:
             raise ArgumentError("fit", f"accumulate={accumulate}, epochs={epochs}", "a step has one batch at least, and "
                                 "epochs are counted from 0")
@@ -116,6 +126,7 @@ class Run:
         self.scheduler, self.scheduler_every = scheduler, scheduler_every
         self.accumulate, self.clip_norm, self.forward, self.device = accumulate, clip_norm, forward, device
         self.callbacks, self.log_every = sorted(callbacks, key=lambda c: getattr(c, "last", False)), log_every
+        self.precision, self.scaler = precision_of(model, device, amp)
         self.epoch = self.step = self.batch = 0
         self.exhausted = False                  # the epoch's last batch is known to be behind us
         self.averages = Averages(metrics)
@@ -147,18 +158,23 @@ class Run:
         if not self.batch:                      # else a resumed epoch has its modes already
             self.model.train()
         self._began = time.perf_counter()
+        if hasattr(sampler := getattr(self.data, "sampler", None), "set_epoch"):         # a DistributedSampler shuffles by it
+            sampler.set_epoch(self.epoch)
         batches = self.remaining()
         while not self.stopped and (group := list(islice(batches, self.accumulate))):
             self.tell("on_step_start")
             self.optimizer.zero_grad()
             for batch in group:
-                output, target = self.forward(self.model, to_device(batch, self.device))
-                self.last_loss = loss = self.loss(output, target)
-                (loss if len(group) == 1 else loss / len(group)).backward()
+                with self.precision():
+                    output, target = self.forward(self.model, to_device(batch, self.device))
+                    self.last_loss = loss = self.loss(output, target)
+                self.scaler.scale(loss if len(group) == 1 else loss / len(group)).backward()
                 self.averages.add(loss, output, target)
             if self.clip_norm is not None:
+                self.scaler.unscale_(self.optimizer)
                 clip_grad_norm_(self.model.parameters(), self.clip_norm)
-            self.optimizer.step()
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
             if self.scheduler is not None and self.scheduler_every == "step":
                 self.scheduler.step()
             self.step += 1
@@ -187,7 +203,8 @@ class Run:
             raise TrainingError("fit", f"epoch {self.epoch}", f"the mean loss is {row['loss']}", "lower the learning rate, clip "
                                 "the gradients (clip_norm=1.0), or find the op with ta.autograd.detect_anomaly()")
         if self.validation is not None:
-            found = evaluate(self.model, self.validation, self.loss, self.metrics, forward=self.forward, device=self.device)
+            with self.precision():
+                found = evaluate(self.model, self.validation, self.loss, self.metrics, forward=self.forward, device=self.device)
             row |= {f"val_{name}": value for name, value in found.items()}
         self.averages, self.batch, self.exhausted, self.seconds = Averages(self.metrics), 0, False, 0.0
         if self.scheduler is not None and self.scheduler_every == "epoch":
@@ -208,6 +225,19 @@ class Run:
     def elapsed(self) -> float:
         """Seconds spent on the epoch under way."""
         return self.seconds + time.perf_counter() - self._began
+
+
+def precision_of(model: Any, device: Any, amp: Any) -> tuple[Callable[[], Any], GradScaler]:
+    """What to enter for each forward pass, and the scaler of the loss, which hands everything through unless it is needed."""
+    if amp is None:
+        return nullcontext, GradScaler("cpu", enabled=False)
+    dtype = dtypes.as_dtype(amp)
+    if not dtypes.is_half(dtype):
+        raise ArgumentError("fit", f"amp={amp!r}", "it is ta.bfloat16 or ta.float16")
+    own = next(model.parameters(), None)
+    gpu = (Device(device).type if device is not None else "cpu" if own is None else own.device.type) == "cuda"
+    kind = "cuda" if gpu else "cpu"
+    return lambda: autocast(kind, dtype), GradScaler(kind, enabled=dtype == dtypes.float16)
 
 
 def evaluate(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor] | None = None,

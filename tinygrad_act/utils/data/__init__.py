@@ -1,5 +1,6 @@
 """Data sets, samplers and the loader that makes batches: PyTorch's torch.utils.data."""
 
+from . import distributed
 from .collate import default_collate, default_convert
 from .dataset import (
     ChainDataset,
@@ -24,4 +25,4 @@ from .workers import get_worker_info
 
 __all__ = ["BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "IterableDataset", "RandomSampler",
            "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset",
-           "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info", "random_split"]
+           "WeightedRandomSampler", "default_collate", "default_convert", "distributed", "get_worker_info", "random_split"]
