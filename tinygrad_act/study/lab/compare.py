@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...errors import ArgumentError
 from ...ops.random import manual_seed
 from ..figures import look
 from .activation import Choice, choice, choices
@@ -30,6 +31,8 @@ def compare(progress: Progress, activations: Any = ("relu", "leaky_relu", "elu",
     >>> [row["activation"] for row in result.rows]
     ['relu', 'sin']
     """
+    if initialisation not in ("default", "kaiming"):
+        raise ArgumentError("lab.compare", f"initialisation={initialisation!r}", "it is default or kaiming")
     given = choices(activations)
     reference = choice("relu")
     timed = given if any(c.record is reference.record for c in given) else [*given, reference]

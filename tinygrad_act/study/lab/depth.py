@@ -187,6 +187,7 @@ def _draw(figure: Any, result: Result) -> None:
                       label=f"{name}, {other}", **style)
             left.plot(at, curve["theory"], "-" if other == scheme else "--", lw=1, **style)
     left.set(yscale="log", xlabel="layer (the gradient comes from the right)", ylabel="gradient norm", title="lines: theory, marks: measured")
+    left.xaxis.get_major_locator().set_params(integer=True)
     left.legend(fontsize=7, ncol=2)
     left.grid(alpha=0.3)
     for i, other in enumerate(schemes):
