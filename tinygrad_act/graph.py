@@ -39,11 +39,20 @@ class Watcher:
         """Before each op on Tensors: the op to run in its place."""
         return op
 
+    def casts(self, name: str) -> bool:
+        """Does it give the op of this name inputs of one dtype (autocast)? Then they may differ."""
+        return False
+
     def forward(self, op: Any, inputs: Sequence[Any], output: Any, params: dict[str, Any]) -> None:
         """After each op on Tensors. `output` is a Tensor, or a tuple of them."""
 
     def backward(self, node: Node, g: Any, grads: Sequence[Any]) -> None:
         """After each node's rules have run; arrays, or Tensors under create_graph."""
+
+
+def casts(name: str) -> bool:
+    """Will the inputs of the op of this name be cast to one dtype? Asked before dtypes that differ are refused."""
+    return any(watcher.casts(name) for watcher in watchers)
 
 
 # ------------------------------------------------------------------------------------------------------- Node

@@ -15,7 +15,7 @@ from typing import Any
 from .. import dtypes
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..grad_mode import no_grad
-from ..graph import recording, tick
+from ..graph import casts, recording, tick
 from ..ops.inplace import assign, named
 from ..ops.registry import add_method, functions
 from ..tensor import Tensor
@@ -76,7 +76,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if not isinstance(input, Tensor) or not isinstance(weight, Tensor):
         raise ArgumentError("prelu", f"{type(input).__name__} and {type(weight).__name__}", "both must be Tensors",
                             "make one with ta.tensor(...)")
-    if input.dtype != weight.dtype:
+    if input.dtype != weight.dtype and not casts("prelu"):
         raise DTypeError("prelu", f"{input.dtype} and a weight of {weight.dtype}", "the dtypes differ", "convert one with .to")
     if weight.ndim > 1:
         raise ShapeError("prelu", f"a weight of shape {weight.shape}", "it must be a scalar or have one axis")

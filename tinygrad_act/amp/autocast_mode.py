@@ -19,7 +19,7 @@ from ..errors import ArgumentError, DTypeError
 from ..grad_mode import mode
 from ..graph import Watcher, recording, watchers
 from ..tensor import Tensor
-from .lists import policies
+from .lists import ONLY, policies
 
 DEFAULTS = {"cpu": "bfloat16", "cuda": "float16"}
 TABLES = {kind: policies(kind) for kind in DEFAULTS}
@@ -49,7 +49,11 @@ class Caster(Watcher):
         if state.passing is op:
             state.passing = None
             return op
-        return Cast(op) if state.depth and any(op.name in TABLES[kind] for kind in state.dtypes) else op
+        return Cast(op) if state.depth and self.casts(op.name) else op
+
+
+    def casts(self, name: str) -> bool:
+        return any(name in TABLES[kind] for kind in state.dtypes)
 
 
 caster = Caster()
@@ -70,7 +74,7 @@ class Cast:
         if policy == "refused":
             raise DTypeError(self.op.name, "under autocast", "in half precision it overflows for outputs near 0 and 1",
                              "use binary_cross_entropy_with_logits on what goes into the sigmoid, or autocast(enabled=False)")
-        if policy is not None:
+        if policy is not None and (self.op.name not in ONLY or ONLY[self.op.name](inputs, params)):
             to = dtype if policy == "lower" else dtypes.float32 if policy == "float32" else widest(given)
             inputs = tuple([cast(x, to, dtype) for x in inputs])
             params = {k: cast(v, to, dtype) for k, v in params.items()}

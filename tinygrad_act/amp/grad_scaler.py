@@ -82,7 +82,7 @@ class GradScaler:
             return outputs * self._start(outputs.device).to(outputs.device)
         if isinstance(outputs, Iterable):
             scaled = map(self.scale, outputs)
-            return type(outputs)(scaled) if isinstance(outputs, (list, tuple)) else scaled  # type: ignore[call-arg]
+            return type(outputs)(scaled) if isinstance(outputs, (list, tuple)) else scaled
         raise ArgumentError("GradScaler.scale", f"a {type(outputs).__name__}", "it takes a Tensor or an iterable of them")
 
     def unscale_(self, optimizer: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import _functions as ops
 from ..errors import ArgumentError, DTypeError, ShapeError
+from ..graph import casts
 from ..ops.gru import gru_layer
 from ..ops.lstm import lstm_layer
 from ..ops.rnn import rnn_relu_layer, rnn_tanh_layer
@@ -160,7 +161,7 @@ class RNNBase(Module):
         if x.ndim != 2 and (packed or x.ndim != 3):
             raise ShapeError(name, f"an input of shape {x.shape}", "packed data are (rows, features)" if packed else
                              f"it must be {self._axes(3)}, or {self._axes(2)} without a batch")
-        if x.dtype != self.weight_ih_l0.dtype:
+        if x.dtype != self.weight_ih_l0.dtype and not casts("lstm_layer"):
             raise DTypeError(name, f"an input of {x.dtype} for weights of {self.weight_ih_l0.dtype}", "the dtypes differ",
                              f"convert the input with .to(ta.{self.weight_ih_l0.dtype}), or the module")
         if x.shape[-1] != self.input_size:

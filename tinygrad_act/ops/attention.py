@@ -11,7 +11,7 @@ from typing import Any
 from .. import dtypes
 from ..backend.namespace import broadcast_shape
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..graph import recording
+from ..graph import casts, recording
 from ..op import Single
 from ..tensor import Tensor, wrap
 from .linalg import turned
@@ -142,7 +142,7 @@ def _check_inputs(query: Tensor, key: Tensor, value: Tensor) -> None:
     for x in given:
         if operand(x, NAME).ndim < 2:
             raise ShapeError(NAME, _sizes(*given), "each must have at least 2 dims: (..., length, features)")
-        if not dtypes.is_floating(x.dtype) or x.dtype != query.dtype:
+        if not dtypes.is_floating(x.dtype) or (x.dtype != query.dtype and not casts(NAME)):
             raise DTypeError(NAME, ", ".join(str(x.dtype) for x in given), "query, key and value must be of one floating "
                              "dtype", "convert them with .to(dtype)")
     if query.shape[-1] != key.shape[-1]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import backend, dtypes
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from ..graph import casts
 from ..tensor import Tensor, wrap
 from .margin_loss import _column, _count, _each
 from .reduce import wide
@@ -62,7 +63,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
         constant(name, "weight", weight)
         if weight.shape != (x.shape[1],):
             raise ShapeError(name, f"a weight of shape {weight.shape}", f"there must be one for each of {x.shape[1]} classes")
-        if weight.dtype != x.dtype:
+        if weight.dtype != x.dtype and not casts("multi_margin"):
             raise DTypeError(name, f"a weight of {weight.dtype} for an input of {x.dtype}", "the dtypes differ", "convert it with .to(input.dtype)")
         w = weight[target.reshape(-1)].reshape(-1, 1)
     loss = _multi_margin(x, target.reshape(-1, 1), w, p=int(p), margin=float(margin), reduction=reduction)

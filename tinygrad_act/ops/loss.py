@@ -8,6 +8,7 @@ from typing import Any
 from .. import backend, dtypes
 from ..backend.namespace import numel
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from ..graph import casts
 from ..op import Single
 from ..tensor import Tensor, wrap
 from .reduced import reduction_of
@@ -309,7 +310,7 @@ def _check_classes(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
         return dim, 1.0
     if weight.shape != (classes,):
         raise ShapeError(name, f"a weight of shape {weight.shape}", f"there must be one for each of {classes} classes")
-    if weight.dtype != x.dtype:
+    if weight.dtype != x.dtype and not casts("cross_entropy_weighted"):
         raise DTypeError(name, f"a weight of {weight.dtype} for an input of {x.dtype}", "the dtypes differ",
                          "convert the weight with .to(input.dtype)")
     return dim, wrap(_wide(backend.namespace(weight.array), weight.array))

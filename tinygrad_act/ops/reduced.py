@@ -17,7 +17,7 @@ from ..backend.namespace import broadcast_shape, numel
 from ..elementwise import Elementwise
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..grad_mode import mode
-from ..graph import recording
+from ..graph import casts, recording
 from ..op import Op
 from ..rule import parameters
 from ..tensor import Tensor
@@ -72,8 +72,9 @@ def _places(slope: Callable[..., Any], names: Sequence[str]) -> list[int]:
 
 def _run(F: Any, rule: Callable[..., Any], arrays: Sequence[Any], settings: dict[str, Any]) -> Any:
     """An elementwise rule: recorded, run as it is, or by the executor (the halves in float32; on a GPU one kernel)."""
-    dtype = next(a.dtype for a in arrays if hasattr(a, "dtype"))
-    return rule(F, *arrays, **settings) if F is recording or dtype.char in F.plain else F.run(rule, arrays, settings)
+    lead = next(a for a in reversed(arrays) if hasattr(a, "dtype"))                # the first may be g, one number
+    plain = F is recording or (lead.dtype.char in F.plain and lead.size < F.large)
+    return rule(F, *arrays, **settings) if plain else F.run(rule, arrays, settings)
 
 
 def _forward(value: Callable[..., Any], F: Any, *inputs: Any, reduction: str = "mean", **settings: Any) -> Any:
@@ -126,7 +127,7 @@ def a_tensor(name: str, what: str, t: Any) -> None:
 
 def same_dtype(name: str, input: Tensor, target: Tensor) -> None:
     """Raise unless the target is of the input's dtype, for losses that convert neither."""
-    if input.dtype != target.dtype:
+    if input.dtype != target.dtype and not casts("bce"):
         raise DTypeError(name, f"an input of {input.dtype} and a target of {target.dtype}", "the dtypes differ",
                          "convert the target with .to(input.dtype)")
 

@@ -7,7 +7,7 @@ from typing import Any
 from .. import dtypes
 from ..backend import namespaces
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
-from ..graph import recording
+from ..graph import casts, recording
 from ..tensor import Tensor
 from . import arguments
 from .arguments import dimension, synonyms
@@ -115,7 +115,7 @@ def _constant(value: Any, index: Tensor, x: Tensor) -> Tensor:
 def scattered(op: str, row: Any, x: Tensor, dim: Any, index: Tensor, src: Tensor, **settings: Any) -> Tensor:
     shape = x.shape
     dim, index = _indexed(x, dim, index, op)
-    if src.dtype != x.dtype:
+    if src.dtype != x.dtype and not casts(op):
         raise DTypeError(op, f"a source of {src.dtype} for a tensor of {x.dtype}", "the dtypes differ", "convert one with .to")
     x, index, src = _line(x), _line(index), _line(src)
     if index.shape != src.shape:
@@ -166,7 +166,7 @@ def _write(op: str, row: Any, x: Tensor, dim: Any, index: Any, source: Tensor) -
     dim, index = _slices(x, dim, index, op)
     shape, line = x.shape, _line(x)
     wanted = (*line.shape[:dim], index.shape[0], *line.shape[dim + 1:])
-    if source.dtype != x.dtype:
+    if source.dtype != x.dtype and not casts(op):
         raise DTypeError(op, f"a source of {source.dtype} for a tensor of {x.dtype}", "the dtypes differ")
     if _line(source).shape != wanted:
         raise ShapeError(op, f"a source of shape {source.shape}", f"for this index it must be {wanted}")

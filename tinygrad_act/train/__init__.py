@@ -10,7 +10,8 @@ from .metrics import Metric, accuracy, mae, perplexity, rmse, top_k
 from .progress import Progress
 from .statistics import Statistics
 from .stopping import EarlyStopping
+from .trainable import TrainableSummary, trainable_summary
 
 __all__ = ["Best", "CSVLog", "Callback", "Checkpoint", "EarlyStopping", "History", "JSONLog", "LRCurve", "Metric", "Progress",
-           "Run", "Statistics", "TensorBoard", "WandB", "accuracy", "evaluate", "find_lr", "fit", "mae", "perplexity", "rmse",
-           "top_k"]
+           "Run", "Statistics", "TensorBoard", "TrainableSummary", "WandB", "accuracy", "evaluate", "find_lr", "fit", "mae", "perplexity", "rmse",
+           "top_k", "trainable_summary"]

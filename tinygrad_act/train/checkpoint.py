@@ -76,6 +76,7 @@ def state_of(run: Run) -> dict[str, Any]:
     return {
         "kinds": _kinds(run), "model": dict(run.model.state_dict()), "optimizer": run.optimizer.state_dict(),
         "scheduler": None if run.scheduler is None else run.scheduler.state_dict(),
+        "scaler": run.scaler.state_dict(),
         "modes": {name: m.training for name, m in run.model.named_modules()},
         "learns": {name: p.requires_grad for name, p in run.model.named_parameters()},
         "epoch": run.epoch, "step": run.step, "batch": run.batch, "exhausted": run.exhausted, "seconds": run.elapsed() if run.batch else 0.0,
@@ -129,6 +130,8 @@ def restore(run: Run, state: Mapping[str, Any]) -> None:
     run.optimizer.load_state_dict(state["optimizer"])
     if run.scheduler is not None:
         run.scheduler.load_state_dict(state["scheduler"])
+    if state.get("scaler"):
+        run.scaler.load_state_dict(state["scaler"])
     for name, module in run.model.named_modules():
         module.training = state["modes"].get(name, module.training)
     for name, p in run.model.named_parameters():                 # layers may have been frozen or freed on the way

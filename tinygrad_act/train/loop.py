@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -79,7 +80,7 @@ def fit(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor], opt
               scheduler=scheduler, scheduler_every=scheduler_every, accumulate=accumulate, clip_norm=clip_norm,
               forward=forward, device=device, callbacks=[*callbacks, *progress_callbacks(progress)], log_every=log_every, amp=amp)
     if trainable:
-        print(trainable_summary(model))
+        sys.stdout.write(f"{trainable_summary(model)}\n")
     try:
         run.tell("on_start")
         if resume is not None and resume_from(run, resume):

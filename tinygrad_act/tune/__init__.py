@@ -12,7 +12,7 @@ from .recompute import checkpoint_blocks, keep_blocks
 from .drift import Drift
 from .schedules import warmup_cosine, warmup_linear
 from .surgery import Annealing, Swap, anneal, restore, swap
-from .trainable import TrainableSummary, trainable_summary
+from ..train.trainable import TrainableSummary, trainable_summary
 from .unfreezing import GradualUnfreezing
 
 __all__ = ["Annealing", "Changed", "Drift", "GradualUnfreezing", "Groups", "Swap", "TrainableSummary", "add_adapters", "anneal", "bitfit", "checkpoint_blocks", "freeze", "ia3",

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..amp.autocast_mode import as_in, state
 from ..errors import ArgumentError, GraphError
 from ..grad_mode import enable_grad, mode
 from ..graph import Node, reachable, sweep, tick
@@ -72,6 +73,7 @@ class Run:
 
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, states: Any, context: Any) -> None:
         self.function, self.args, self.kwargs, self.states, self.context = function, args, kwargs, states, context
+        self.autocast = state.dtypes
         self.outputs: Any = ()
         self.edges: list[Any] = []
 
@@ -96,7 +98,7 @@ class Run:
         try:
             if self.states is not None:
                 set_rng_state(self.states)
-            with enable_grad(), self.context:
+            with enable_grad(), self.context, as_in(self.autocast):
                 returned = self.function(*_give(self.args, slots), **_give(self.kwargs, slots))
         finally:
             if now is not None:

@@ -60,7 +60,7 @@ def trainable_summary(model: Module, depth: int = 1) -> TrainableSummary:
 
     >>> model = ta.nn.Sequential(ta.nn.Linear(64, 64), ta.nn.ReLU(), ta.nn.Linear(64, 10))
     >>> _ = ta.tune.freeze(model, "0")
-    >>> print(ta.tune.trainable_summary(model))
+    >>> print(ta.train.trainable_summary(model))
     part  kind    numbers  learning
     -------------------------------------------------------------
     0     Linear    4,160         0  frozen
