@@ -1,0 +1,225 @@
+"""compile: a step that is recorded once and then replayed; Compiled, which decides which of the two it is to be."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from .. import backend, dtypes, graph
+from ..errors import ArgumentError, GraphError
+from ..grad_mode import mode
+from ..tensor import Tensor
+from .program import Changed
+from .recording import Recording, under_way
+from .surroundings import Surroundings
+from .variant import Variant
+
+log = logging.getLogger("tinygrad_act.replay")
+ATTEMPTS = 3                             # recordings that did not agree, until it is given up
+
+
+class Way:
+    """All that is known of calls with arguments of one form: variants, or why they run eagerly."""
+
+    def __init__(self, form: str) -> None:
+        self.form = form
+        self.variants: list[Variant] = []
+        self.waiting: list[Variant] = []         # recordings that wait for a second one like them
+        self.attempts = 0                        # how often there was none
+        self.reasons: list[str] = []             # why it was recorded, each time
+        self.eager = ""                          # why it is not replayed
+
+    def compare(self, variant: Variant) -> str:
+        """Take in a recording: ready if an earlier one is the same. Returns in what it differs from one under the same conditions."""
+        for other in self.waiting:
+            if other.same_conditions(variant):
+                self.waiting.remove(other)
+                if difference := other.difference(variant):
+                    self.waiting.append(variant)
+                    return difference
+                variant.prepare()
+                self.variants.insert(0, variant)
+                return ""
+        self.waiting.append(variant)
+        return ""
+
+
+class Compiled:
+    """A function (or a Module) that is replayed where it can be. Made by `compile`.
+
+    `report()` says what was recorded, when and why; attributes are the function's own.
+    """
+
+    def __init__(self, function: Callable[..., Any], fullgraph: bool = False, limit: int = 8) -> None:
+        functools.update_wrapper(self, function, updated=())
+        self.function, self.fullgraph, self.limit = function, fullgraph, limit
+        self.ways: dict[Any, Way] = {}
+        self.counts = {"replayed": 0, "recorded": 0, "eager": 0}
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if under_way:                            # inside another step that is being recorded
+            return self.function(*args, **kwargs)
+        if graph.watchers:
+            raise GraphError("compile", f"{type(graph.watchers[0]).__name__} is listening", "a step that is replayed makes no graph to look at",
+                             "call the function itself, which is .function")
+        with self._lock:
+            tensors: list[Tensor] = []
+            key = (_form(args, tensors), _form(kwargs, tensors) if kwargs else None, _pattern(tensors), mode.grad, mode.inference,
+                   dtypes.get_default_dtype().char, backend.current())
+            way = self.ways.get(key)
+            if way is not None:
+                if way.eager:
+                    self.counts["eager"] += 1
+                    return self.function(*args, **kwargs)
+                for variant in way.variants:
+                    if variant.holds(tensors):
+                        try:
+                            result = variant.replay(tensors)
+                        except Changed:
+                            continue
+                        self.counts["replayed"] += 1
+                        return result
+            else:
+                way = self.ways[key] = Way(_said(tensors))
+            return self.record(way, tensors, args, kwargs)
+
+    def record(self, way: Way, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+        """Run the step and write it down."""
+        surroundings = Surroundings(self.function)
+        _without_hooks(surroundings)
+        way.reasons.append(way.variants[0].why(tensors) if way.variants else "a second time, to compare" if way.waiting else "the first call")
+        log.info("%s, called with %s, is recorded: %s", self.name, way.form, way.reasons[-1])
+        with Recording(tensors) as recording:
+            result = self.function(*args, **kwargs)
+            recording.note_results(result)
+        self.counts["recorded"] += 1
+        variant = Variant(recording, surroundings, result)
+        reason = variant.problems[0] if variant.problems else way.compare(variant)
+        if reason:
+            way.attempts += 1
+            if way.attempts >= ATTEMPTS:
+                self.give_up(way, reason)
+        elif len(way.variants) + len(way.waiting) > self.limit:
+            self.give_up(way, f"it was recorded {self.limit} times, the last time because {way.reasons[-1]}")
+        return result
+
+    def give_up(self, way: Way, reason: str) -> None:
+        """Run calls like this one eagerly from now on."""
+        way.eager, way.variants, way.waiting = reason, [], []
+        if self.fullgraph:
+            raise GraphError("compile", f"{self.name}, called with {way.form}", f"it cannot be replayed: {reason}", "leave out fullgraph=True to run it eagerly")
+        warnings.warn(f"{self.name}, called with {way.form}, runs eagerly: {reason}", UserWarning, stacklevel=4)
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return getattr(self.function, "__qualname__", None) or type(self.function).__name__
+
+    def report(self) -> str:
+        """How often the step was recorded, replayed and run eagerly, and why."""
+        counts = ", ".join(f"{n} {what}" for what, n in self.counts.items())
+        lines = [f"{self.name}: {counts}"]
+        for way in self.ways.values():
+            lines.append(f"with {way.form}:")
+            lines += [f"  recorded: {reason}" for reason in way.reasons]
+            lines += [f"  replayed {v.replays} times: {len(v.log.calls)} calls as {len(v.program.lines)} lines, in {v.program.memory.size:,} bytes"
+                      for v in way.variants]
+            if way.eager:
+                lines.append(f"  runs eagerly: {way.eager}")
+        return "\n".join(lines)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "function":
+            raise AttributeError(name)
+        return getattr(self.function, name)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method: each object has a Compiled of its own."""
+        if instance is None:
+            return self
+        bound = Compiled(self.function.__get__(instance, owner), self.fullgraph, self.limit)  # type: ignore[attr-defined]
+        instance.__dict__[self.__name__] = bound
+        return bound
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.name}>"
+
+
+def compile(model: Callable[..., Any] | None = None, *, fullgraph: bool = False, dynamic: bool | None = None, mode: str | None = None,
+            limit: int = 8, disable: bool = False) -> Any:
+    """A function that does what `model` does, quicker: recorded when first called, and then replayed.
+
+    Meant for a whole step of training: forward, loss, `zero_grad`, `backward`, `optimizer.step`. See docs/replay.md for what is
+    checked at each call, and for what cannot be replayed, and so runs eagerly.
+
+    Args:
+        model: a function or a Module; without it, `compile` is a decorator with settings.
+        fullgraph: raise an error where it cannot be replayed, instead of running it eagerly with a warning.
+        dynamic, mode: accepted for PyTorch's sake; they change nothing.
+        limit: how many variants are kept for arguments of one form.
+        disable: return `model` as it is.
+
+    What it returns are new Tensors without a graph. The `.grad`s are written again by the next call: `clone()` what is to last.
+
+    >>> x = ta.tensor([[1.0], [2.0]]); w = ta.nn.Parameter(ta.zeros(1, 1))
+    >>> optimizer = ta.optim.SGD([w], lr=0.1)
+    >>> @ta.compile
+    ... def step(x, y):
+    ...     optimizer.zero_grad()
+    ...     loss = ((x @ w - y) ** 2).mean()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> [round(step(x, 3 * x).item(), 4) for _ in range(4)]
+    [22.5, 5.625, 1.4062, 0.3516]
+    >>> step.counts
+    {'replayed': 2, 'recorded': 2, 'eager': 0}
+    """
+    if model is None:
+        return functools.partial(compile, fullgraph=fullgraph, limit=limit, disable=disable)
+    if not callable(model) or isinstance(model, type):
+        raise ArgumentError("compile", f"{model!r:.60}", "it takes a function or a Module")
+    return model if disable else Compiled(model, fullgraph, limit)
+
+
+def _form(x: Any, tensors: list[Tensor]) -> Any:
+    """What of arguments must be the same for a replay, to be looked up by; the Tensors among them go into `tensors`."""
+    if isinstance(x, Tensor):
+        tensors.append(x)
+        a = x.array
+        return type(x), type(a), a.shape, a.dtype.char, a.strides, x._requires_grad
+    if isinstance(x, (tuple, list)):
+        return type(x), *[_form(p, tensors) for p in x]
+    if isinstance(x, dict):
+        return dict, *[(k, _form(v, tensors)) for k, v in x.items()]
+    if isinstance(x, (int, float, str, bytes, type(None))):
+        return type(x), x
+    return id(x)
+
+
+def _pattern(tensors: list[Tensor]) -> Any:
+    """Which of the arguments are one and the same array."""
+    ids = {id(t.array): i for i, t in enumerate(tensors)}
+    return None if len(ids) == len(tensors) else tuple([ids[id(t.array)] for t in tensors])
+
+
+def _said(tensors: list[Tensor]) -> str:
+    return ", ".join(f"{t.array.dtype}{list(t.array.shape)}" for t in tensors[:4]) + ", ..." * (len(tensors) > 4) or "no tensors"
+
+
+def _without_hooks(surroundings: Surroundings) -> None:
+    """Raise for hooks, which a replay would not call."""
+    for m in surroundings.modules:
+        if m._pre_hooks or m._hooks or m._backward_hooks or m._backward_pre_hooks:
+            raise GraphError("compile", f"{type(m).__name__} with hooks", "a step that is replayed calls no hooks", "remove them, or call "
+                             "the function itself, which is .function")
+    for t in surroundings.tensors.values():
+        if t.hooks or getattr(t, "post_hooks", ()):
+            raise GraphError("compile", f"a tensor of shape {t.shape} with hooks", "a step that is replayed calls no hooks",
+                             "remove them, or call the function itself, which is .function")
+

@@ -1,0 +1,190 @@
+"""The log of one step: each call that was made on arrays, with what went in and what came out."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Callable, Generator
+from typing import Any
+
+from .. import backend
+from .recorded import Recorded
+
+
+class Value:
+    """An array of the log: what is known of it before it is there again.
+
+    `origin` says where it comes from: "argument" or "gradient" (looked up at each call), "kept" (the same array each time: a
+    parameter), "constant", "made". `within` is the value in whose memory it lies, if not its own.
+    """
+
+    __slots__ = ("array", "dtype", "index", "kind", "origin", "shape", "source", "strides", "within")
+
+    def __init__(self, index: int, array: Any, origin: str, within: Value | None = None, source: Any = None) -> None:
+        self.index, self.origin, self.within, self.source = index, origin, within, source
+        self.kind, self.shape, self.dtype, self.strides = type(array), array.shape, array.dtype, array.strides
+        self.array = array if origin in ("kept", "constant") else None
+
+    @property
+    def root(self) -> Value:
+        """The value that owns its memory."""
+        return self if self.within is None else self.within.root
+
+    def __repr__(self) -> str:
+        return f"v{self.index}"
+
+
+class Call:
+    """One line: a function, its arguments (Values where they were arrays), what came out, which value was written to.
+
+    A `read` is a call whose result Python saw: it must come out the same again, or the step would have gone another way.
+    """
+
+    __slots__ = ("args", "function", "kwargs", "out", "read", "writes")
+
+    def __init__(self, function: Any, args: Any, kwargs: Any, out: Any, writes: Value | None = None, read: bool = False) -> None:
+        self.function, self.args, self.kwargs, self.out, self.writes, self.read = function, args, kwargs, out, writes, read
+
+    def inputs(self) -> list[Value]:
+        """The values that it reads."""
+        return values_in((self.args, self.kwargs))
+
+
+def values_in(x: Any) -> list[Value]:
+    """All Values within tuples, lists, dicts and slices."""
+    if isinstance(x, Value):
+        return [x]
+    if isinstance(x, slice):
+        return values_in((x.start, x.stop, x.step))
+    parts = x.values() if isinstance(x, dict) else x if isinstance(x, (tuple, list)) else ()
+    return [v for part in parts for v in values_in(part)]
+
+
+def mapped(x: Any, kind: type, function: Callable[[Any], Any]) -> Any:
+    """`x` with every `kind` within tuples, lists, dicts and slices replaced by `function` of it."""
+    if isinstance(x, kind):
+        return function(x)
+    if isinstance(x, (tuple, list)):
+        parts = [mapped(p, kind, function) for p in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    if isinstance(x, dict):
+        return {k: mapped(v, kind, function) for k, v in x.items()}
+    if isinstance(x, slice):
+        return slice(*[mapped(p, kind, function) for p in (x.start, x.stop, x.step)])
+    return x
+
+
+class Log:
+    """What a recording writes down. `problems` says why the step cannot be replayed, if so."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.values: list[Value] = []
+        self.problems: list[str] = []
+        self.paused = False
+        self.shared: set[Value] = set()
+        self.results: dict[int, Value] = {}                     # id(Tensor that the step returns) -> its value
+        self.thread = threading.get_ident()
+        self.kinds: dict[type, type] = {}                       # array type -> its Recorded
+        self._known: weakref.WeakValueDictionary[int, Recorded] = weakref.WeakValueDictionary()     # id(array) -> its Recorded
+        self._owners: dict[int, tuple[Any, Value]] = {}         # id(owner) -> (weak reference to it, the value that is in it)
+
+    def here(self) -> bool:
+        """Is this thread the one that is recorded, and not paused?"""
+        return not self.paused and threading.get_ident() == self.thread
+
+    @contextlib.contextmanager
+    def pause(self) -> Generator[None]:
+        """What is done inside is done on the arrays themselves, and not logged."""
+        self.paused, before = True, self.paused
+        try:
+            yield
+        finally:
+            self.paused = before
+
+    def problem(self, text: str) -> None:
+        """Note that the step cannot be replayed."""
+        if text not in self.problems:
+            self.problems.append(text)
+
+    # -------------------------------------------------------------------------------------------- arrays
+    def enter(self, array: Any, origin: str = "made", source: Any = None) -> Recorded:
+        """The Recorded of an array: its own if it has one, else a new value."""
+        known = self.known(array)
+        if known is not None:
+            return known
+        owner = backend.namespace(array).owner(array)
+        reference, within = self._owners.get(id(owner), (None, None))
+        if reference is None or reference() is not owner:
+            within = None
+        value = Value(len(self.values), array, origin, within if origin == "made" else None, source)
+        if within is not None and origin != "made":             # lies where something else from before the step does
+            self.shared |= {within.root, value}
+        self.values.append(value)
+        if within is None:
+            self._owners[id(owner)] = (weakref.ref(owner), value)
+        recorded: Recorded = self.kinds[type(array)](array, value, self)
+        self._known[id(array)] = recorded
+        return recorded
+
+    def known(self, array: Any) -> Recorded | None:
+        """The Recorded that the array has."""
+        known = self._known.get(id(array))
+        return known if known is not None and known.array is array else None
+
+    def out(self, x: Any) -> Any:
+        """A result with its arrays as Recorded; NumPy's scalars become 0-d arrays."""
+        if type(x) in self.kinds:
+            return self.enter(x)
+        if isinstance(x, (tuple, list)):
+            parts = [self.out(p) for p in x]
+            return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+        if type(x) in backend.namespaces and not isinstance(x, Recorded):      # a scalar of NumPy's
+            return self.enter(backend.namespaces[type(x)].asarray(x))
+        return x
+
+    @staticmethod
+    def bare(x: Any) -> Any:
+        """`x` with the arrays that are inside Recorded ones."""
+        return mapped(x, Recorded, lambda r: r.array)
+
+    def values_of(self, x: Any) -> Any:
+        """`x` with Values for arrays. One that nobody has seen being made could be another one at the next step."""
+        if self.kinds:
+            x = mapped(x, tuple(self.kinds), self._stray)  # type: ignore[arg-type]
+        return mapped(x, Recorded, lambda r: r.value)
+
+    def _stray(self, array: Any) -> Any:
+        if id(array) not in self._known:
+            self.problem(f"an array of shape {array.shape} comes from outside what is recorded")
+        return self.enter(array, "constant")
+
+    # -------------------------------------------------------------------------------------------- calls
+    def call(self, function: Any, *args: Any, writes: Any = None, **kwargs: Any) -> Any:
+        """Make a call on the arrays inside, and log it."""
+        if not self.here():
+            return function(*self.bare(args), **self.bare(kwargs))
+        with self.pause():
+            result = function(*self.bare(args), **self.bare(kwargs))
+        given = self.values_of(args), self.values_of(kwargs)
+        out = self.out(result)
+        outs = self.values_of(out)
+        plain = not values_in(outs)
+        written = writes.value if isinstance(writes, Recorded) else None
+        if written is not None and written.root.origin == "constant":
+            self.problem("a constant is changed in place")
+        read = plain and result is not None and written is None and bool(values_in(given))
+        self.calls.append(Call(function, *given, outs, written, read))
+        return out
+
+    def read(self, function: Any, array: Recorded) -> Any:
+        """A number (or a list of them) that Python sees: the step is replayed as long as it stays the same."""
+        result = function(array.array)
+        if self.here():
+            self.calls.append(Call(function, (array.value,), {}, result, None, True))
+        return result
+
+    def note(self, function: Any, *args: Any) -> None:
+        """Log what is to be done at that point of a replay, besides calls on arrays."""
+        self.calls.append(Call(function, self.values_of(args), {}, None))

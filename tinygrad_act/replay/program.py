@@ -1,0 +1,285 @@
+"""Program: a log made ready to run again, as straight lines of Python.
+
+Views are taken once, results go into memory that is there already, and what follows from constants alone is computed now. What
+is left is a function without a question in it; `source` shows it. A line whose function has no place for a result is
+called as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import backend
+from ..backend import preallocated
+from ..backend.preallocated import NEW
+from ..tensor import Tensor, wrap
+from .log import Call, Log, Value, mapped, values_in
+from .memory import Memory
+from .recording import AsItIs, Draw, set_gradient
+
+UNCHANGED = {"asarray", "cast", "reshape", "permute", "expand", "detach"}     # of F: what gives back its argument does only that
+FOLDED = {"ones_like", "zeros_like", "full", "new", "count", "arange"}        # of F: the same array at each call
+
+
+class Changed(Exception):
+    """A number that Python had seen while recording came out otherwise. The argument is the line's number."""
+
+
+class Program:
+    """A recorded step. `run(arguments)` does it again; it returns the arrays of `outputs`."""
+
+    def __init__(self, log: Log, arguments: Sequence[Tensor], outputs: Sequence[Value]) -> None:
+        self.log, self.arguments, self.outputs = log, arguments, list(outputs)
+        self.calls = hoisted(log.calls)
+        self.native = all(backend._owners[v.kind] == "numpy" for v in log.values)
+        self.ready: dict[Value, Any] = {v: v.array for v in log.values if v.origin in ("kept", "constant")}
+        self.folded = {v for v in log.values if v.origin == "constant"}
+        self.names: dict[str, Any] = {"Changed": Changed, "wrap": wrap, "same": same, "asarray": _asarray, "step": None, "tensors": None}
+        self.lines: list[str] = []
+        self.local: set[Value] = {v for v in log.values if v.origin in ("argument", "gradient")}
+        self._named: dict[int, str] = {}
+        self.survey()
+        self.memory = Memory()
+        self.prologue()
+        for i, call in enumerate(self.calls):
+            self.line(i, call)
+            self.release(i)
+        returned = ", ".join(f"asarray({v})" if v in self.local else str(v) for v in self.outputs)
+        self.emit(f"return ({returned}{',' if returned else ''})")
+        for v, array in self.ready.items():
+            self.names[str(v)] = array
+        self.source = "def step(tensors):\n    " + "\n    ".join(self.lines)
+        exec(compile(self.source, "<replay>", "exec"), self.names)
+        self.run: Callable[[Sequence[Tensor]], tuple[Any, ...]] = self.names["step"]
+
+    # ------------------------------------------------------------------------------------------- before
+    def survey(self) -> None:
+        """When each value is used last, which are written to, and which outlive the step."""
+        self.written: set[Value] = set()
+        self.last: dict[Value, int] = {}
+        self.kept_grads: set[Value] = set()
+        self.fresh = {v.root for v in self.outputs}
+        mine = set(map(id, self.arguments))
+        for i, call in enumerate(self.calls):
+            for v in (*call.inputs(), *values_in(call.out)):
+                self.last[v] = self.last[v.root] = i
+            if call.writes is not None:
+                self.written.add(call.writes.root)
+            elif isinstance(call.out, Value) and call.out in call.inputs() and _name(call.function) not in UNCHANGED:
+                self.written.add(call.out.root)
+            if call.function is set_gradient and isinstance(call.args[2], Value):
+                (self.fresh if id(call.args[0]) in mine else self.kept_grads).add(call.args[2].root)
+
+    def prologue(self) -> None:
+        """The arrays that are looked up at each call."""
+        numbers = {id(t): i for i, t in enumerate(self.arguments)}
+        self.targets = {k: f"tensors[{i}]" for k, i in numbers.items()}
+        for v in self.log.values:
+            if v.origin in ("argument", "gradient") and any(u.root is v for u in self.last):
+                of = self.tensor(v.source)
+                self.emit(f"{v} = {of}.array" if v.origin == "argument" else f"{v} = {of}._grad.array")
+
+    # ------------------------------------------------------------------------------------------- a line
+    def line(self, i: int, call: Call) -> None:
+        """Write the line of a call, unless it can be done now."""
+        if call.function is set_gradient:
+            self.gradient(*call.args)
+        elif isinstance(call.function, AsItIs) or call.out is None:
+            self.statement(call)
+        elif call.read:
+            self.emit(f"if not same({self.called(call)}, {self.text(call.out)}): raise Changed({i})")
+        elif not isinstance(call.out, Value):
+            self.several(i, call)
+        elif call.out in self.ready or call.out in self.local:
+            if call.out.root in self.written or call.out in self.local:
+                self.statement(call)
+        elif not (self.view(call) or self.fold(call) or self.into(i, call)):
+            self.emit(f"{call.out} = {self.called(call)}")
+            self.local.add(call.out)
+            if not _sure(call.function):
+                self.emit(f"if {call.out}.shape != {call.out.shape}: raise Changed({i})")
+
+    def statement(self, call: Call) -> None:
+        """A call that changes something."""
+        found = preallocated.in_place(call.function, call.args) if self.native else None
+        if found and isinstance(call.out, Value) and call.out in self.ready:
+            self.emit(self.called(Call(found[0], self.converted(found[1], call.out), {}, None)))
+        elif isinstance(call.out, Value) and call.out in self.local:
+            self.emit(f"{call.out} = {self.called(call)}")
+        else:
+            self.emit(self.called(call))
+
+    def several(self, i: int, call: Call) -> None:
+        """A call with several results, of which those that are no arrays must stay the same."""
+        spare: list[str] = []
+
+        def name(x: Any) -> str:
+            if isinstance(x, Value):
+                self.local.add(x)
+                spare.append(f"getattr({x}, 'shape', None) != {x.shape}")
+                return str(x)
+            if isinstance(x, (tuple, list)):
+                return f"({', '.join(map(name, x))},)"
+            spare.append(f"not same(x{len(spare)}, {self.text(x)})")
+            return f"x{len(spare) - 1}"
+        self.emit(f"{name(call.out)} = {self.called(call)}")
+        self.emit(f"if {' or '.join(spare)}: raise Changed({i})")
+
+    def view(self, call: Call) -> bool:
+        """A view of memory that stays where it is is taken now."""
+        out: Value = call.out
+        if out.within is None or any(v not in self.ready for v in call.inputs()) or out.root.origin in ("argument", "gradient"):
+            return False
+        array = self.now(call)
+        if not backend.namespace(array).overlaps(array, self.ready[out.root]) or array.strides != out.strides:
+            return False
+        self.ready[out] = array
+        return True
+
+    def fold(self, call: Call) -> bool:
+        """What follows from constants alone is computed now, unless somebody changes it or keeps it."""
+        out: Value = call.out
+        root = out.root
+        if root in self.written or root in self.fresh or root in self.kept_grads:
+            return False
+        if _name(call.function) not in FOLDED:
+            known = self.native and preallocated.into(call.function, call.args, call.kwargs) is not None
+            if not known or not self.folded.issuperset(call.inputs()):
+                return False
+        args, kwargs = mapped((call.args, call.kwargs), Value, lambda v: self.ready.get(v, v))       # a Value has a shape and a dtype, too
+        self.ready[out] = _asarray(call.function(*args, **kwargs))
+        self.folded.add(out)
+        return True
+
+    def into(self, i: int, call: Call) -> bool:
+        """Let the result go into memory of ours, where the function can do that."""
+        out: Value = call.out
+        found = preallocated.into(call.function, call.args, call.kwargs) if self.native else None
+        if found is None or out.within is not None or out in self.fresh or not preallocated.dense(out.shape, out.dtype, out.strides):
+            return False
+        function, args, kwargs, elementwise = found
+        if out in self.kept_grads:
+            self.ready[out] = preallocated.own(out.shape, out.dtype, out.strides)
+        else:
+            dying = [v for v in call.inputs() if self.last[v.root] == i and v is v.root] if elementwise else []
+            self.ready[out] = self.memory.take(out, dying)
+        args, kwargs = tuple(out if a is NEW else a for a in args), {k: out if a is NEW else a for k, a in kwargs.items()}
+        self.emit(self.called(Call(function, self.converted(args, out) if elementwise else args, kwargs, None)))
+        return True
+
+    def release(self, i: int) -> None:
+        """Give back the memory of what was used for the last time."""
+        for v in (*self.calls[i].inputs(), *values_in(self.calls[i].out)):
+            if self.last[v.root] == i:
+                self.memory.give(v.root)
+            if self.last[v] == i and v in self.local and v not in self.outputs:
+                self.emit(f"{v} = None")
+
+    def gradient(self, t: Tensor, g: Tensor | None, value: Value | None) -> None:
+        """`t.grad = g`. Where g's array is ours, so is g: one Tensor, whose numbers are the last step's."""
+        of = self.tensor(t)
+        if g is None or value is None:
+            self.emit(f"{of}._grad = None")
+        elif value.origin != "made":
+            self.emit(f"{of}._grad = {self.bound(g, 'g')}")
+        elif of.startswith("tensors"):
+            self.emit(f"{of}._grad = wrap(asarray({value}))")
+        else:
+            name = self.bound(g, "g")
+            if value in self.ready:
+                self.ready[value][...] = g.array            # what the recording found, which may be looked at still
+                g.array = self.ready[value]
+            else:
+                self.emit(f"{name}.array = asarray({value})")
+            self.emit(f"{of}._grad = {name}")
+
+    # ------------------------------------------------------------------------------------------- as text
+    def emit(self, line: str) -> None:
+        self.lines.append(line)
+
+    def tensor(self, t: Tensor) -> str:
+        return self.targets.get(id(t)) or self.bound(t, "t")
+
+    def called(self, call: Call) -> str:
+        """A call as text."""
+        parts = [*map(self.text, call.args), *(f"{k}={self.text(v)}" for k, v in call.kwargs.items())]
+        return f"{self.bound(call.function, _name(call.function))}({', '.join(parts)})"
+
+    def text(self, x: Any) -> str:
+        """An argument as text: a name for what has no plain one."""
+        if isinstance(x, Value):
+            return str(x)
+        if x is None or x is Ellipsis or type(x) in (bool, int, str):
+            return repr(x)
+        if type(x) is float and abs(x) < 1e300:
+            return repr(x)
+        if type(x) is tuple:
+            return f"({', '.join(map(self.text, x))}{',' if len(x) == 1 else ''})"
+        if type(x) is list:
+            return f"[{', '.join(map(self.text, x))}]"
+        if type(x) is slice:
+            return f"slice({self.text(x.start)}, {self.text(x.stop)}, {self.text(x.step)})"
+        return self.bound(x, "c")
+
+    def bound(self, x: Any, wanted: str) -> str:
+        """The name under which the program knows an object."""
+        if id(x) not in self._named:
+            name = base = re.sub(r"\W", "_", wanted)
+            count = 0
+            while name in self.names or re.fullmatch(r"[vx]\d+", name):
+                count += 1
+                name = f"{base}{count}"
+            self.names[name] = x
+            self._named[id(x)] = name
+        return self._named[id(x)]
+
+    def now(self, call: Call) -> Any:
+        """What a call on arrays that are there gives."""
+        args, kwargs = mapped((call.args, call.kwargs), Value, self.ready.__getitem__)
+        return call.function(*args, **kwargs)
+
+    def converted(self, args: tuple[Any, ...], out: Value) -> tuple[Any, ...]:
+        """The numbers among the arguments as arrays of the float dtype that all the others have: a call takes half the time."""
+        kinds = {a.dtype for a in args if isinstance(a, Value) and a is not out} or {out.dtype}
+        if len(kinds) > 1 or (dtype := kinds.pop()).char not in "fd":
+            return args
+        return tuple(self.constant(a, dtype) if type(a) in (int, float) else a for a in args)
+
+    def constant(self, x: float, dtype: Any) -> Value:
+        value = Value(len(self.log.values), preallocated.number(x, dtype), "constant")
+        self.log.values.append(value)
+        self.ready[value] = value.array
+        return value
+
+
+def hoisted(calls: list[Call]) -> list[Call]:
+    """Those reads first that look at arguments alone, before anything has been changed: a replay that turns out otherwise is
+    then off before it began."""
+    early = [c for c in calls if c.read and all(v.origin == "argument" for v in c.inputs())
+             and not any(b.writes is not None and b.writes.root.origin == "argument" for b in calls)]
+    return early + [c for c in calls if c not in early]
+
+
+def same(a: Any, b: Any) -> bool:
+    """Are two results of a read the same? NaN is itself."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(same, a, b))
+    equal = a == b
+    return bool(equal if isinstance(equal, bool) else equal.all()) or a is b or a != a and b != b
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _sure(function: Any) -> bool:
+    """Does the result have the same shape whatever the numbers are?"""
+    return isinstance(function, Draw) or preallocated.plain(function) or _name(function) in UNCHANGED | FOLDED
+
+
+def _asarray(x: Any) -> Any:
+    return x if backend.is_array(x) else backend.namespaces[type(x)].asarray(x)

@@ -1,0 +1,279 @@
+"""Recording: what is put in the place of what, while a step runs once to be written down.
+
+The step runs as ever, on the same arrays and to the same results; only each array that a Tensor hands out is a Recorded one.
+Everything that is swapped for it is swapped in `Recording.__enter__`, and comes back when the step is over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .. import backend, graph
+from ..graph import changes
+from ..nn.module import Module
+from ..ops import random
+from ..optim.lr_scheduler.base import LRScheduler
+from ..optim.optimizer import Optimizer
+from ..tensor import Tensor
+from .log import Log, mapped
+from .recorded import Recorded, Vocabulary
+
+under_way: list[Recording] = []
+engine_of = random._engine              # as it is when nothing is recorded
+
+
+class Draw:
+    """A call of a random generator: drawn anew at each replay, from where the generator then stands."""
+
+    def __init__(self, method: str, generator: Any, device: Any) -> None:
+        self.__name__, self.generator, self.device = method, generator, device
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        engine, _ = engine_of(self.generator, self.device, self.__name__)
+        return getattr(engine, self.__name__)(*args, **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Draw) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.__name__)
+
+
+class AsItIs:
+    """A method that is called at each replay as in eager mode: an optimizer's step, a scheduler's."""
+
+    def __init__(self, owner: Any, step: Callable[..., Any]) -> None:
+        self.owner, self.step = owner, step
+        self.__name__ = f"{type(owner).__name__}.step"
+
+    def __call__(self, *args: Any) -> None:
+        self.step(self.owner, *args)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AsItIs) and other.owner is self.owner and other.step is self.step
+
+    def __hash__(self) -> int:
+        return hash(self.step)
+
+
+class Recording:
+    """A context in which this thread's step is written into `log`."""
+
+    def __init__(self, arguments: list[Tensor]) -> None:
+        self.log = Log()
+        self.arguments = arguments
+        self.kept: dict[int, tuple[Tensor, Any]] = {}       # id -> a Tensor from before that was read, and its array then
+        self.flags: dict[int, tuple[Tensor, Any, bool]] = {}
+        self.gradients: dict[int, tuple[Tensor, Any]] = {}  # id -> a Tensor and how its gradient lay when the step first asked for it
+        self.made: dict[int, weakref.ref[Tensor]] = {}      # Tensors that were given an array meanwhile
+        self.modules: dict[int, Module] = {}
+        self.held: dict[int, Recorded] = {}
+
+    # ------------------------------------------------------------------------------------------- in and out
+    def __enter__(self) -> Recording:
+        self.restore = contextlib.ExitStack()
+        under_way.append(self)
+        for name, module in list(backend._loaded.items()):
+            kind = type("Recorded", (Recorded,), {"__slots__": ()})
+            F = Vocabulary(module.F, self.log)
+            self.log.kinds[module.Array] = kind
+            self.swap_item(backend.namespaces, kind, F)
+            self.swap_item(backend._owners, kind, name)
+            self.swap(module, "F", F)
+            self.swap(module, "from_host", functools.partial(self.from_host, module.from_host))
+            self.swap(module, "to_host", functools.partial(self.to_host, module.to_host))
+        host = backend.is_host
+        self.swap(backend, "is_host", lambda x: host(x.array if isinstance(x, Recorded) else x))
+        self.swap(Tensor, "array", property(self.get_array, self.set_array))
+        self.swap(Tensor, "_grad", property(self.get_grad, self.set_grad))
+        self.swap(random, "_engine", self.engine)
+        self.swap(random.Generator, "engine", property(self.get_engine, lambda g, e: g.__dict__.update(engine=e)))
+        self.swap(changes, "mark", functools.partial(self.mark, changes.mark))
+        self.swap(Module, "__call__", self.module_call(Module.__call__))
+        self.swap(Optimizer, "zero_grad", self.zero_grad(Optimizer.zero_grad))
+        for base in (Optimizer, LRScheduler):
+            for cls in (base, *_below(base)):
+                if "step" in cls.__dict__:
+                    self.swap(cls, "step", self.as_it_is(cls.__dict__["step"]))
+        for t in self.arguments:
+            self.hold(t.__dict__["array"], "argument", t)
+            self.flags[id(t)] = (t, t.node, t._requires_grad)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.restore.close()
+        under_way.remove(self)
+        for reference in self.made.values():
+            t = reference()
+            if t is not None:
+                self.open(t)
+        for t, array in self.kept.values():
+            if t.__dict__["array"] is not array:
+                self.log.problem(f"a tensor of shape {t.shape} is given another array")
+        for t, node, wanted in self.flags.values():
+            if t.node is not node or t._requires_grad is not wanted:
+                self.log.problem(f"a tensor of shape {t.shape} from before the step becomes part of a graph, or ceases to require a gradient")
+
+    def note_results(self, result: Any) -> None:
+        """Remember which values the Tensors are that the step returns."""
+        def note(t: Tensor) -> Tensor:
+            array = t.__dict__["array"]
+            if isinstance(array, Recorded):
+                self.log.results[id(t)] = array.value
+            return t
+        mapped(result, Tensor, note)
+
+    def swap(self, owner: Any, name: str, value: Any) -> None:
+        """Set an attribute until the recording is over."""
+        own = vars(owner)
+        if name in own:
+            self.restore.callback(setattr, owner, name, own[name])
+        else:
+            self.restore.callback(delattr, owner, name)
+        setattr(owner, name, value)
+
+    def swap_item(self, owner: Any, key: Any, value: Any) -> None:
+        """Set an item until the recording is over."""
+        self.restore.callback(owner.pop, key, None)
+        owner[key] = value
+
+    def open(self, t: Tensor) -> None:
+        """Put the arrays inside Recorded ones back, in a Tensor and in what is left of the graph behind it."""
+        array = t.__dict__["array"]
+        if isinstance(array, Recorded):
+            t.array = array.array
+        stack: list[Any] = [t.node]
+        seen = set()
+        while stack:
+            node = stack.pop()
+            if type(node) is graph.Node and node not in seen:
+                seen.add(node)
+                stack.extend(node.edges)
+                if node.saved is not graph.FREED:
+                    node.saved = Log.bare(node.saved)
+                node.params = Log.bare(node.params)
+
+    # ------------------------------------------------------------------------------------------- Tensors
+    def get_array(self, t: Tensor) -> Any:
+        array = t.__dict__["array"]
+        if not self.log.here():
+            return array.array if isinstance(array, Recorded) else array
+        if isinstance(array, Recorded):
+            return array
+        if id(t) not in self.flags:
+            self.flags[id(t)] = (t, t.node, t._requires_grad)
+            if self.log.known(array) is None:
+                self.kept[id(t)] = (t, array)
+        return self.hold(array, "kept", t)
+
+    def hold(self, array: Any, origin: str, t: Tensor) -> Recorded:
+        """The Recorded of an array that is there before the step, the same one throughout."""
+        recorded = self.log.enter(array, origin, t)
+        self.held[id(recorded)] = recorded
+        return recorded
+
+    def set_array(self, t: Tensor, array: Any) -> None:
+        t.__dict__["array"] = array
+        if self.log.here():
+            self.made[id(t)] = weakref.ref(t)
+            if not isinstance(array, Recorded):
+                self.log.problem(f"an array of shape {array.shape} comes from outside what is recorded")
+
+    def get_grad(self, t: Tensor) -> Any:
+        g = t.__dict__.get("_grad")
+        if self.log.here() and id(t) not in self.gradients:
+            a = None if g is None else g.__dict__["array"]
+            self.gradients[id(t)] = (t, None if a is None else (a.shape, a.dtype, a.strides))
+            if a is not None:
+                self.hold(a, "gradient", t)
+        return g
+
+    def set_grad(self, t: Tensor, g: Any) -> None:
+        t.__dict__["_grad"] = g
+        if self.log.here():
+            self.gradients.setdefault(id(t), (t, "not read"))
+            self.log.note(set_gradient, t, g, None if g is None else g.__dict__["array"])
+
+    # ------------------------------------------------------------------------------------------- arrays in and out
+    def from_host(self, function: Callable[..., Any], array: Any, index: Any = None) -> Any:
+        array = function(array, index)
+        return self.log.enter(array, "constant") if self.log.here() else array
+
+    def to_host(self, function: Callable[..., Any], array: Any) -> Any:
+        if not isinstance(array, Recorded):
+            return function(array)
+        return self.log.read(function, array)
+
+    # ------------------------------------------------------------------------------------------- random numbers
+    def engine(self, generator: Any, device: Any, op: str) -> Any:
+        with self.log.pause():
+            engine, F = engine_of(generator, device, op)
+        return (_Engine(engine, generator, device, self.log), F) if self.log.here() else (engine, F)
+
+    def get_engine(self, generator: Any) -> Any:
+        if self.log.here():
+            self.log.problem("the state of a random generator is read or set")
+        return generator.__dict__["engine"]
+
+    # ------------------------------------------------------------------------------------------- the rest
+    def mark(self, function: Callable[..., Any], array: Any, op: str) -> None:
+        function(array, op)
+        if self.log.here() and isinstance(array, Recorded) and array.value.root.origin != "made":
+            self.log.note(function, array, op)
+
+    def module_call(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(module: Module, *args: Any, **kwargs: Any) -> Any:
+            if self.log.here():
+                self.modules[id(module)] = module
+            return function(module, *args, **kwargs)
+        return call
+
+    def zero_grad(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Without a look at the gradients that are there, where they are forgotten whatever they are."""
+        def call(optimizer: Optimizer, set_to_none: bool = True) -> None:
+            if not (self.log.here() and set_to_none):
+                return function(optimizer, set_to_none)
+            for group in optimizer.param_groups:
+                for p in group["params"]:
+                    p._grad = None
+        return call
+
+    def as_it_is(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(step)
+        def call(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self.log.here():
+                return step(owner, *args, **kwargs)
+            if kwargs or any(a is not None for a in args):
+                self.log.problem(f"{type(owner).__name__}.step is given arguments")
+            with self.log.pause():
+                result = step(owner, *args, **kwargs)
+            if result is not None:
+                self.log.problem(f"{type(owner).__name__}.step returns something")
+            self.log.note(AsItIs(owner, step))
+            return result
+        return call
+
+
+class _Engine:
+    """A random generator whose draws are logged."""
+
+    def __init__(self, engine: Any, generator: Any, device: Any, log: Log) -> None:
+        self._engine, self._generator, self._device, self._log = engine, generator, device, log
+
+    def __getattr__(self, name: str) -> Any:
+        return functools.partial(self._log.call, Draw(name, self._generator, self._device))
+
+
+def set_gradient(t: Tensor, g: Tensor | None, array: Any) -> None:
+    """`t.grad = g`, without a look at it; `array` is what g has."""
+    t._grad = g
+
+
+def _below(cls: type) -> Iterator[type]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _below(sub)
