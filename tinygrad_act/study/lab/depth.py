@@ -76,7 +76,7 @@ def gradient_depth(progress: Progress, activations: Sequence[str] = (), initiali
 
     >>> result = ta.study.lab.gradient_depth(["sigmoid", "relu"], ["kaiming"], depth=6, width=64, nets=1)
     >>> [(row["activation"], round(row["theory"], 2)) for row in result.rows]
-    [('sigmoid', 0.38), ('relu', 1.0)]
+    [('sigmoid', 0.37), ('relu', 1.0)]
     """
     names = [unit(name) for name in ([activations] if isinstance(activations, str) or callable(activations) else activations or numbers())]
     for scheme in initialisations:

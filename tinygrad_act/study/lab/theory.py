@@ -85,8 +85,8 @@ class Path:
 def path(unit: Unit, weight: float, bias: float, depth: int, start: float = 1.0) -> Path:
     """Of `depth` layers, the first of which has inputs of mean square `start`.
 
-    >>> path(Unit("relu", ta.relu, (0.0,)), 2.0, 0.0, 4).chis
-    (1.0, 1.0, 1.0, 1.0)
+    >>> [round(chi, 9) for chi in path(Unit("relu", ta.relu, (0.0,)), 2.0, 0.0, 4).chis]
+    [1.0, 1.0, 1.0, 1.0]
     """
     q, variances, chis = weight * start + bias, list[float](), list[float]()
     for _ in range(depth):
@@ -110,7 +110,7 @@ def fixed_point(unit: Unit, weight: float, bias: float, start: float = 1.0) -> t
 
     >>> q, chi = fixed_point(Unit("tanh", ta.tanh), 1.5**2, 0.05)
     >>> round(q, 4), round(chi, 4)
-    (0.6366, 0.9302)
+    (0.8894, 1.0923)
     """
     def change(q: float) -> float:
         return weight * moments(unit, q)[0] + bias - q

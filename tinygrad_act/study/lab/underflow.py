@@ -31,7 +31,7 @@ def underflow(progress: Progress, depths: tuple[int, ...] = (8, 16, 24, 32), sca
     Source: P. Micikevicius et al., Mixed precision training, arXiv:1710.03740.
 
     >>> result = ta.study.lab.underflow(depths=[6], scales=[1.0, 1024.0], width=16, batch=64)
-    >>> result.rows[0]["lost"] > result.rows[1]["lost"]
+    >>> result.rows[0]["subnormal"] > result.rows[1]["subnormal"]
     True
     """
     each, rows, curves = choice(activation), list[dict[str, Any]](), dict[str, Any]()
