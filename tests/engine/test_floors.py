@@ -16,7 +16,7 @@ FLOORS = [
     ["ops"], ["symbols"], ["activations"],
     ["_functions", "linalg", "cuda"], ["autograd"], ["distributed"], ["nn", "optim", "utils", "amp"],
     ["datasets"],
-    ["study", "interop"],
+    ["study", "interop"], ["replay"],
     ["train", "tune", "pretrained"],
     ["cli"], ["__main__"],
 ]
