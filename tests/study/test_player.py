@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import json
 import math
 import re
@@ -331,6 +333,16 @@ def freed(x: ta.Tensor) -> Player:
     return player(loss)
 
 
+def test_the_page_about_it_shows_what_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "study" / "player.md").read_text(encoding="utf-8")
+    code, shown = re.search(r"```python\n(.*?)```\n\n```\n(.*?)\n```", text, re.S).groups()  # type: ignore[union-attr]
+    monkeypatch.chdir(tmp_path)
+    out = io.StringIO()
+    with ta.backend.use("numpy"), contextlib.redirect_stdout(out):
+        exec(compile(code, "example.py", "exec"), {})
+    assert out.getvalue().rstrip() == shown
+
+
 # ------------------------------------------------------------------------------------------------------ in a browser
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -420,6 +432,14 @@ def test_a_click_on_a_node_shows_its_rule_and_the_tapes_numbers(shown: Browser, 
     assert at(shown) == 0                                        # looking does not move the play
 
 
+def test_the_address_can_name_a_step(browser: Browser, case: Case) -> None:
+    assert case[0].path is not None
+    browser.call("Page.navigate", url="about:blank")
+    browser.call("Page.navigate", url=f"{case[0].path.resolve().as_uri()}#7")
+    browser.wait("document.getElementById('slider')?.value === '7'")
+    assert said(browser) == case[0].data["steps"][7]["text"]
+
+
 def test_nodes_fill_and_edges_light_as_the_passes_go(shown: Browser, case: Case) -> None:
     ids = {i["name"]: k for k, i in case[0].data["items"].items()}
 
@@ -437,7 +457,7 @@ def test_nodes_fill_and_edges_light_as_the_passes_go(shown: Browser, case: Case)
     assert {"now", "backward"} <= classes("tanh")
     lit = {case[0].data["links"][e] for e in shown.js("[...document.querySelectorAll('.edge.backward')].map((e) => e.id)")}
     assert lit == {(ids["linear_1"], ids["tanh"]), (ids["tanh"], ids["linear_2"])}
-    assert shown.js(f"document.querySelector('#{ids['cross_entropy']} .room').textContent").endswith("∇1")
+    assert shown.js(f"document.querySelector('#{ids['cross_entropy']} .room').textContent").endswith("∇ 1")
 
 
 def test_the_graph_is_walked_and_opened_by_keys(shown: Browser, case: Case) -> None:

@@ -1,6 +1,5 @@
 // The panel: everything that is known of one node.
 const panel = document.getElementById("details");
-const KINDS = { op: "op", activation: "activation", parameter: "parameter", input: "input", constant: "constant", result: "result", module: "module, folded", folded: "folded" };
 
 /** A button that goes to another node. */
 function linkTo(id, name) {
@@ -78,8 +77,8 @@ function cameIn(item) {
 function passed(row) {
   const more = [];
   if (row.rule) more.push(h("p", { class: "formula" }, h("code", { text: `∂${row.name} ← ${row.rule}` })));
-  if (row.local && row.local !== row.rule) more.push(h("p", { class: "quiet", text: `local derivative: ${row.local}` }));
-  if (row.source) more.push(h("p", { class: "quiet", text: `the rule is written at ${row.source}` }));
+  if (row.local && row.rule !== `g * ${row.local}` && row.rule !== "g" && row.rule !== "-g") more.push(h("p", { class: "quiet", text: `local derivative: ${row.local}` }));
+  if (row.source && !row.rule.includes(row.source)) more.push(h("p", { class: "quiet", text: `the rule is written at ${row.source}` }));
   if (row.part === null) return h("li", { class: "entry g" }, "to ", linkTo(row.to, row.name), ...more, h("p", { class: "quiet", text: "no gradient passes" }));
   if (row.of > 1) more.push(h("p", { class: "quiet", text: `part ${row.number} of ${row.of} that are added up there` }));
   const li = h("li", { class: "entry g" }, "to ", linkTo(row.to, row.name), ...more, arrayView(row.part, `the gradient for ${row.name}`));

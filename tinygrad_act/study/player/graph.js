@@ -1,4 +1,5 @@
 // The graph: what is lit at a step, small values and gradients in the nodes, panning and zooming.
+const KINDS = { op: "op", activation: "activation", parameter: "parameter", input: "input", constant: "constant", result: "result", module: "module, folded", folded: "folded" };
 const SVG = "http://www.w3.org/2000/svg";
 const svg = document.getElementById("graph"), stage = document.getElementById("stage");
 const steps = data.steps, items = data.items;
@@ -56,6 +57,17 @@ function gradientAt(item, at) {
   return item.arrived?.length && at >= start ? [item.arrived[0].gradient, false] : null;
 }
 
+/** What a screen reader says of a node: all that is written in it, and then what is only drawn. */
+function name(id, value, gradient) {
+  const item = items[id], words = nodeOf(id).textContent.replace(/\s+/g, " ").trim(), array = (number) => {
+    const a = number === null ? null : data.arrays[number];
+    return a && a.size > 1 ? `norm ${short(a.norm)}` : "";
+  };
+  const said = [[array(value), "value"], [gradient ? array(gradient[0]) : "", "gradient"]].filter(([text]) => text).map(([text, what]) => `${what} of ${text}`);
+  const partial = gradient?.[1] ? ["not all parts of the gradient have come"] : [];
+  nodeOf(id).setAttribute("aria-label", [words, `${KINDS[item.kind]}${item.where.length ? ` in ${item.where.at(-1)}` : ""}`, ...said, ...partial].join("; "));
+}
+
 const shown = new Map();
 function fill(id, at) {
   const item = items[id], room = nodeOf(id).querySelector(".room");
@@ -67,8 +79,9 @@ function fill(id, at) {
   room.replaceChildren();
   if (value !== null) room.append(picture(value, 0, "value-box"));
   if (gradient && gradient[0] !== null) {
-    room.append(make("text", { x: 56.5, y: 7, class: "nabla" }, "∇"), picture(gradient[0], 62, `gradient${gradient[1] ? " partial" : ""}`));
+    room.append(" ", make("text", { x: 56.5, y: 7, class: "nabla" }, "∇"), " ", picture(gradient[0], 62, `gradient${gradient[1] ? " partial" : ""}`));
   }
+  name(id, value, gradient);
 }
 
 /** Light the nodes and edges as they are at a step. */

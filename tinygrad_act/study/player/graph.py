@@ -42,7 +42,8 @@ def variables(theme: str) -> str:
 def svg_of(scene: Scene, wording: Wording, direction: str) -> tuple[str, dict[str, str], dict[str, tuple[str, str]]]:
     """The SVG text, {key of an item: its id} and {id of a link: the ids of its ends}."""
     marks = colours()
-    stand_in = Theme(*(marks[f.name] for f in fields(Theme) if f.name != "fills"), {kind: marks[kind] for kind in THEMES["light"].fills})
+    kinds = THEMES["light"].fills
+    stand_in = Theme(**{name: colour for name, colour in marks.items() if name not in kinds}, fills={kind: marks[kind] for kind in kinds})
     notes, scene.notes = scene.notes, []                 # the page says them
     try:
         text, sentences = dot_text(scene, wording, stand_in, " ", direction)
@@ -78,7 +79,7 @@ def svg_of(scene: Scene, wording: Wording, direction: str) -> tuple[str, dict[st
     root.set("id", "graph")
     root.set("role", "group")
     ET.register_namespace("", SVG)
-    return re.sub(r">\s+<", "><", ET.tostring(root, encoding="unicode")), ids, links
+    return re.sub(r">\n+<", "><", ET.tostring(root, encoding="unicode")), ids, links
 
 
 def settle_node(group: Any, name: str, sentence: str) -> None:
@@ -93,7 +94,9 @@ def settle_node(group: Any, name: str, sentence: str) -> None:
     for part in room:
         group.remove(part)
     for part in group:
-        if not part.tag.endswith(("text", "title")):
+        if part.tag.endswith("text"):
+            part.tail = " "                              # between words
+        elif not part.tag.endswith("title"):
             part.set("class", "shape")
     if places:
         ET.SubElement(group, f"{{{SVG}}}g", {"class": "room", "transform": f"translate({places[0][0]:.1f} {places[0][1]:.1f})"})

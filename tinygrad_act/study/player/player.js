@@ -133,5 +133,5 @@ addEventListener("resize", settle);
 new ResizeObserver(bar).observe(by("controls"));
 if (steps.length > 100) speed.value = "5"; else if (steps.length > 40) speed.value = "2";
 recolour();
-go(0);
+go(Number(/^#(\d+)$/.exec(location.hash)?.[1] ?? 0));             // page.html#7 opens at step 7
 settle();

@@ -60,12 +60,12 @@ def start_text(described: Describer, records: dict[str, Record]) -> str:
 def forward_text(described: Describer, own: str, record: Record) -> str:
     if "ops" in record:
         return f"{record['name']}, {record['ops']:,} ops folded to one:{results_text(described, record)}."
-    return f"{record['name']} = {facts.cut(record['computes'])}:{results_text(described, record)}."
+    return f"{record['name']} = {facts.cut(record['computes'], 48)}:{results_text(described, record)}."
 
 
 def results_text(described: Describer, record: Record) -> str:
-    said = [sentence(described, v["value"]) for v in record["values"][:3]]
-    return " " + "; ".join(said) + ("; …" if len(record["values"]) > 3 else "")
+    said = [sentence(described, v["value"]) for v in record["values"][:2]]
+    return " " + "; ".join(said) + (f"; and {more} more" if (more := len(record["values"]) - 2) > 0 else "")
 
 
 def turn_text(described: Describer, records: dict[str, Record]) -> str:
