@@ -68,6 +68,7 @@ class Compiled:
             raise GraphError("compile", f"{type(graph.watchers[0]).__name__} is listening", "a step that is replayed makes no graph to look at",
                              "call the function itself, which is .function")
         with self._lock:
+            left = ""
             tensors: list[Tensor] = []
             key = (_form(args, tensors), _form(kwargs, tensors) if kwargs else None, _pattern(tensors), mode.grad, mode.inference,
                    dtypes.get_default_dtype().char, backend.current())
@@ -80,32 +81,34 @@ class Compiled:
                     if variant.holds(tensors):
                         try:
                             result = variant.replay(tensors)
-                        except Changed:
+                        except Changed as change:
+                            left = variant.left(change)
                             continue
                         self.counts["replayed"] += 1
                         return result
             else:
                 way = self.ways[key] = Way(_said(tensors))
-            return self.record(way, tensors, args, kwargs)
+            return self.record(way, left, tensors, args, kwargs)
 
-    def record(self, way: Way, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
+    def record(self, way: Way, left: str, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """Run the step and write it down."""
         surroundings = Surroundings(self.function)
         _without_hooks(surroundings)
-        way.reasons.append(way.variants[0].why(tensors) if way.variants else "a second time, to compare" if way.waiting else "the first call")
+        way.reasons.append(left or (way.variants[0].why(tensors) if way.variants else "again, to compare" if way.waiting else "the first call"))
         log.info("%s, called with %s, is recorded: %s", self.name, way.form, way.reasons[-1])
         with Recording(tensors) as recording:
             result = self.function(*args, **kwargs)
             recording.note_results(result)
         self.counts["recorded"] += 1
         variant = Variant(recording, surroundings, result)
+        before = way.waiting[-1] if way.waiting else None
         reason = variant.problems[0] if variant.problems else way.compare(variant)
         if reason:
             way.attempts += 1
             if way.attempts >= ATTEMPTS:
                 self.give_up(way, reason)
         elif len(way.variants) + len(way.waiting) > self.limit:
-            self.give_up(way, f"it was recorded {self.limit} times, the last time because {way.reasons[-1]}")
+            self.give_up(way, f"it was recorded {self.limit} times; " + (before.difference(variant) if before else way.reasons[-1]))
         return result
 
     def give_up(self, way: Way, reason: str) -> None:
@@ -132,6 +135,10 @@ class Compiled:
             if way.eager:
                 lines.append(f"  runs eagerly: {way.eager}")
         return "\n".join(lines)
+
+    def source(self) -> str:
+        """What is replayed, as Python: each variant a function of straight lines."""
+        return "\n\n".join(v.program.source for way in self.ways.values() for v in way.variants)
 
     def __getattr__(self, name: str) -> Any:
         if name == "function":

@@ -38,6 +38,7 @@ class Program:
         self.folded = {v for v in log.values if v.origin == "constant"}
         self.names: dict[str, Any] = {"Changed": Changed, "wrap": wrap, "same": same, "asarray": _asarray, "step": None, "tensors": None}
         self.lines: list[str] = []
+        self.last_check = -1                 # the last call after which the replay may be left
         self.local: set[Value] = {v for v in log.values if v.origin in ("argument", "gradient")}
         self._named: dict[int, str] = {}
         self.survey()
@@ -89,7 +90,7 @@ class Program:
         elif isinstance(call.function, AsItIs) or call.out is None:
             self.statement(call)
         elif call.read:
-            self.emit(f"if not same({self.called(call)}, {self.text(call.out)}): raise Changed({i})")
+            self.check(i, f"not same({self.called(call)}, {self.text(call.out)})")
         elif not isinstance(call.out, Value):
             self.several(i, call)
         elif call.out in self.ready or call.out in self.local:
@@ -99,7 +100,7 @@ class Program:
             self.emit(f"{call.out} = {self.called(call)}")
             self.local.add(call.out)
             if not _sure(call.function):
-                self.emit(f"if {call.out}.shape != {call.out.shape}: raise Changed({i})")
+                self.check(i, f"{call.out}.shape != {call.out.shape}")
 
     def statement(self, call: Call) -> None:
         """A call that changes something."""
@@ -125,7 +126,7 @@ class Program:
             spare.append(f"not same(x{len(spare)}, {self.text(x)})")
             return f"x{len(spare) - 1}"
         self.emit(f"{name(call.out)} = {self.called(call)}")
-        self.emit(f"if {' or '.join(spare)}: raise Changed({i})")
+        self.check(i, " or ".join(spare))
 
     def view(self, call: Call) -> bool:
         """A view of memory that stays where it is is taken now."""
@@ -199,6 +200,11 @@ class Program:
     def emit(self, line: str) -> None:
         self.lines.append(line)
 
+    def check(self, i: int, text: str) -> None:
+        """Write a line that leaves the replay if something is not as it was recorded."""
+        self.last_check = i
+        self.emit(f"if {text}: raise Changed({i})")
+
     def tensor(self, t: Tensor) -> str:
         return self.targets.get(id(t)) or self.bound(t, "t")
 
@@ -269,7 +275,7 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, (tuple, list)):
         return len(a) == len(b) and all(map(same, a, b))
     equal = a == b
-    return bool(equal if isinstance(equal, bool) else equal.all()) or a is b or a != a and b != b
+    return a is b or bool(equal if isinstance(equal, bool) else equal.all()) or (isinstance(a, float) and a != a and b != b)
 
 
 def _name(function: Any) -> str:

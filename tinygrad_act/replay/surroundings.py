@@ -63,6 +63,8 @@ class Surroundings:
                 self.watch(name, x)
             pairs = x.items() if isinstance(x, dict) else enumerate(x)
             return [(f"{name}[{k!r}]", v) for k, v in pairs]
+        if type(x).__module__.startswith(__package__):       # a compiled function within
+            return [(name, x.function)]
         own = getattr(x, "__dict__", None)
         if not isinstance(own, dict):
             return []

@@ -6,10 +6,10 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from .. import graph
+from .. import backend, graph
 from ..ops.random import default_generator
 from ..tensor import Tensor, wrap
-from .log import Call, Value, mapped, values_in
+from .log import Call, Value, mapped
 from .program import Changed, Program, same
 from .recording import AsItIs, Draw, Recording, set_gradient
 from .surroundings import Surroundings
@@ -74,7 +74,7 @@ class Variant:
             else:
                 alike = a.function == b.function and _alike((a.args, a.kwargs, a.out), (b.args, b.kwargs, b.out))
             if not alike:
-                return f"call {i}, {_text(a)}, is {_text(b)} the next time"
+                return f"call {i}, {_text(a)}, is the next time {_text(b)}"
         if len(self.log.calls) != len(other.log.calls):
             return f"there are {len(self.log.calls)} calls, the next time {len(other.log.calls)}"
         return "" if _alike(_numbers(self.result), _numbers(other.result)) else "it returns something else the next time"
@@ -96,7 +96,7 @@ class Variant:
         self.form = mapped(self.result, Tensor, output)
         self.plain = isinstance(self.form, _Output) or self.form is None
         self.program = Program(self.log, self.arguments, outputs)
-        self.undo = Undo(self.program.calls, self.gradients, self.arguments)
+        self.undo = Undo(self.program.calls[:self.program.last_check + 1], self.gradients, self.arguments)
         mine = set(map(id, self.arguments))
         self.tensors = [t for t, _, _ in self.flags if id(t) not in mine]
         self.states = [(wanted, None) for t, _, wanted in self.flags if id(t) not in mine]
@@ -115,7 +115,7 @@ class Variant:
             return False
         for t, layout, place in self.found:
             g: Any = (t if place is None else tensors[place])._grad
-            if (g is None) is not (layout is None) or g is not None and (g.array.shape, g.array.dtype, g.array.strides) != layout:
+            if (g is None) is not (layout is None) or (g is not None and (g.array.shape, g.array.dtype, g.array.strides) != layout):
                 return False
         return self.surroundings.hold()
 
@@ -128,6 +128,10 @@ class Variant:
             if t._requires_grad is not wanted or t.hooks:
                 return f"a tensor of shape {t.shape} has a hook, or requires_grad is {t._requires_grad} and was {wanted}"
         return self.surroundings.change() or "gradients are there that were not, or the other way round"
+
+    def left(self, change: Changed) -> str:
+        """Why a replay was left, in words."""
+        return f"{_text(self.program.calls[change.args[0]])} when it was recorded, comes out otherwise"
 
     def replay(self, tensors: Sequence[Tensor]) -> Any:
         """Do the step again; Changed if it would go another way, with all as it was before."""
@@ -166,26 +170,24 @@ class _Output:
 class Undo:
     """What a replay has changed by the time a number turns out otherwise than when it was recorded, put back."""
 
-    def __init__(self, calls: Sequence[Call], gradients: Sequence[Any], arguments: Sequence[Tensor]) -> None:
-        last = max((i for i, c in enumerate(calls) if c.read or _may_change(c)), default=-1)
-        early = calls[:last + 1]
+    def __init__(self, early: Sequence[Call], gradients: Sequence[Any], arguments: Sequence[Tensor]) -> None:
         places = {id(t): i for i, t in enumerate(arguments)}
         self.generators = [c.function for c in early if isinstance(c.function, Draw)]
         roots = {c.writes.root for c in early if c.writes is not None} | {
             c.out.root for c in early if isinstance(c.out, Value) and c.out in c.inputs()}
         self.arrays = [(v, places.get(id(v.source))) for v in roots if v.origin in ("kept", "argument", "gradient")]
         self.gradients = [(t, places.get(id(t))) for t, _ in gradients] if any(c.function is set_gradient for c in early) else []
-        self.needed = last >= 0 and bool(self.generators or self.arrays or self.gradients)
+        self.needed = bool(self.generators or self.arrays or self.gradients)
 
     def save(self, tensors: Sequence[Tensor]) -> Any:
         arrays = []
         for v, place in self.arrays:
             t = v.source if place is None else tensors[place]
             array = t._grad.array if v.origin == "gradient" else t.array
-            arrays.append((array, graph.namespaces[type(array)].copy(array)))
+            arrays.append((array, backend.namespaces[type(array)].copy(array)))
         grads = [(t if place is None else tensors[place]) for t, place in self.gradients]
         engines = [d.generator or default_generator(d.device) for d in self.generators]
-        return arrays, [(t, t._grad) for t in grads], [(g, g.get_state()) for g in dict.fromkeys(engines)]
+        return arrays, [(t, t._grad) for t in grads], [(g, g._module.generator_state(g.engine)) for g in dict.fromkeys(engines)]
 
     def restore(self, saved: Any) -> None:
         arrays, grads, generators = saved
@@ -194,13 +196,7 @@ class Undo:
         for t, g in grads:
             t._grad = g
         for generator, state in generators:
-            generator.set_state(state)
-
-
-def _may_change(call: Call) -> bool:
-    """May its line find that its result is of another form?"""
-    return not call.read and call.out is not None and not isinstance(call.function, (Draw, AsItIs)) and (
-        not isinstance(call.out, Value) or call.out not in call.inputs() and call.out.within is None)
+            generator._module.set_generator_state(generator.engine, state)
 
 
 def _parts(x: Any) -> list[Any]:
@@ -227,7 +223,7 @@ def _alike(a: Any, b: Any) -> bool:
     """Are two recordings' arguments or results the same, whatever the arrays' numbers?"""
     if isinstance(a, Value) and isinstance(b, Value):
         if a.origin == b.origin == "constant":
-            return same(_host(a.array), _host(b.array))
+            return same(backend.to_host(a.array), backend.to_host(b.array))
         return (a.index, a.origin, a.shape, a.dtype, a.strides) == (b.index, b.origin, b.shape, b.dtype, b.strides)
     if type(a) is not type(b):
         return False
@@ -240,12 +236,7 @@ def _alike(a: Any, b: Any) -> bool:
     return a is b or bool(same(a, b))
 
 
-def _host(array: Any) -> Any:
-    from .. import backend
-    return backend.to_host(array)
-
-
 def _text(call: Call) -> str:
     name = getattr(call.function, "__name__", type(call.function).__name__)
-    return f"{name}({', '.join(f'{a!r:.30}' for a in call.args)})"
-
+    text = f"{name}({', '.join(f'{a!r:.30}' for a in call.args)})"
+    return f"{text}, which gives {call.out!r:.30}" if call.read else text

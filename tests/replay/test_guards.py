@@ -1,0 +1,280 @@
+"""What a replay depends on is looked at each time: it is recorded again, or runs eagerly with the reason said, and is never wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import tinygrad_act as ta
+from tinygrad_act import nn
+from tinygrad_act.errors import GraphError
+
+FACTOR = 2.0
+
+
+def many(step: Any, *args: Any, n: int = 4) -> Any:
+    return [step(*args) for _ in range(n)][-1]
+
+
+def test_shapes_dtypes_and_numbers_among_the_arguments_have_recordings_of_their_own() -> None:
+    step = ta.compile(lambda x, k: (x * k).sum())
+    for x in (ta.ones(3), ta.ones(2, 2), ta.ones(3, dtype=ta.float64), ta.ones(6)[::2]):
+        for k in (1.0, 2):
+            assert many(step, x, k).item() == k * x.sum().item()
+            assert many(step, x, k).dtype == x.dtype
+    assert step.counts == {"replayed": 48, "recorded": 16, "eager": 0}
+    assert step(ta.ones(3), k=2).item() == 6
+
+
+def test_one_tensor_passed_twice_is_not_two() -> None:
+    step = ta.compile(lambda x, y: x * 2 + y)
+    a, b = ta.ones(2), ta.zeros(2)
+    assert many(step, a, a).tolist() == [3, 3]
+    assert many(step, a, b).tolist() == [2, 2]
+
+
+def test_modes_of_modules_and_of_gradients() -> None:
+    layer = nn.Dropout(0.5)
+    step = ta.compile(lambda x: layer(x))
+    x = ta.ones(64)
+    assert (many(step, x) == 0).any()
+    layer.eval()
+    assert not (many(step, x) == 0).any()
+    layer.train()
+    layer.p = 0.0
+    assert many(step, x).sum().item() == 64
+    assert step.counts["recorded"] == 6
+    assert "it was" in step.report()
+
+
+def test_random_numbers_are_drawn_anew_and_in_order() -> None:
+    step = ta.compile(lambda x: x + ta.rand(3, device=x.device))
+    x = ta.zeros(3)
+    ta.manual_seed(1)
+    ours = [step(x).tolist() for _ in range(5)]
+    ta.manual_seed(1)
+    assert ours == [ta.rand(3, device=x.device).tolist() for _ in range(5)]
+    ta.manual_seed(1)
+    assert step(x).tolist() == ours[0]
+
+
+def test_numbers_and_tensors_that_a_step_finds_by_itself() -> None:
+    global FACTOR
+    scale, w = 3.0, ta.ones(2)
+    held = {"w": ta.full((2,), 5.0)}
+
+    def value(x: Any) -> Any:
+        return x * scale * FACTOR + w + held["w"]
+    step, x = ta.compile(value), ta.ones(2)
+    assert many(step, x).tolist() == [12, 12]
+    scale = 4.0
+    assert many(step, x).tolist() == [14, 14]
+    FACTOR = 1.0
+    assert many(step, x).tolist() == [10, 10]
+    FACTOR = 2.0
+    w = ta.zeros(2)
+    assert many(step, x).tolist() == [13, 13]
+    held["w"] = ta.zeros(2)
+    assert many(step, x).tolist() == [8, 8]
+    w += 1                                    # in place: the same tensor
+    before = step.counts["recorded"]
+    assert many(step, x).tolist() == [9, 9]
+    assert step.counts["recorded"] == before
+
+
+def test_parameters_changed_in_place_replaced_and_frozen() -> None:
+    layer = nn.Linear(2, 1, bias=False)
+
+    def value(x: Any) -> Any:
+        layer.zero_grad()
+        out = layer(x).sum()
+        out.backward()
+        return out
+    step, x = ta.compile(value), ta.ones(1, 2)
+    layer.load_state_dict({"weight": ta.tensor([[1.0, 2.0]])})
+    assert many(step, x).item() == 3
+    layer.load_state_dict({"weight": ta.tensor([[2.0, 2.0]])})
+    assert step(x).item() == 4
+    assert step.counts["recorded"] == 2
+    layer.weight = nn.Parameter(ta.tensor([[5.0, 5.0]]))
+    assert many(step, x).item() == 10
+    layer.weight.data = ta.tensor([[6.0, 6.0]])
+    assert many(step, x).item() == 12
+    layer.to(ta.float64)
+    assert many(step, x.double()).dtype == ta.float64
+
+
+def test_decisions_by_numbers_have_a_variant_each() -> None:
+    w = ta.zeros(1)
+
+    def value(x: Any) -> Any:
+        global FACTOR
+        with ta.no_grad():
+            w.add_(1)                         # before the decision: it must not be done twice
+        noise = ta.rand(1, device=x.device)
+        return (x * 2 if x.sum() > 0 else x * 3), noise
+    step = ta.compile(value)
+    ta.manual_seed(2)
+    noise = []
+    for i, k in enumerate([1.0, 1.0, 1.0, -1.0, -1.0, -1.0, 1.0, -1.0, 1.0]):
+        out, n = step(ta.full((2,), k))
+        assert out.tolist() == [2 * k] * 2 if k > 0 else [3 * k] * 2
+        assert w.item() == i + 1
+        noise.append(n.item())
+    ta.manual_seed(2)
+    assert noise == [ta.rand(1, device=w.device).item() for _ in noise]
+    assert step.counts["recorded"] == 4
+    assert step.counts["replayed"] == 5
+
+
+def test_a_number_that_is_read_each_time_ends_in_eager_mode() -> None:
+    step = ta.compile(lambda x: x * x.sum().item())
+    with pytest.warns(UserWarning, match="runs eagerly"):
+        for k in range(1, 14):
+            assert step(ta.full((2,), float(k))).tolist() == [2 * k * k] * 2
+    assert step.counts["eager"] > 0
+    assert "item" in step.report() or "tolist" in step.report() or "to_host" in step.report()
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def step(self, x: Any) -> Any:
+        self.count += 1
+        return x * 2
+
+
+def side_effect() -> Any:
+    counter = Counter()
+    return counter.step, (ta.ones(2),), "count"
+
+
+def iterator() -> Any:
+    numbers = iter(range(100))
+    return (lambda x: x * next(numbers)), (ta.ones(2),), "next time"
+
+
+def graph_left() -> Any:
+    layer = nn.Linear(2, 2)
+    return (lambda x: layer(x)), (ta.ones(2),), "graph"
+
+
+def hidden_tensor() -> Any:
+    class Slots:
+        __slots__ = ("w",)
+    slots = Slots()
+    slots.w = ta.ones(2)
+    return (lambda x: x + slots.w), (ta.ones(2),), "pass it as an argument"
+
+
+def state_of_generator() -> Any:
+    return (lambda x: x + ta.get_rng_state().sum().item() * 0), (ta.ones(2),), "generator"
+
+
+def second_gradient() -> Any:
+    w = nn.Parameter(ta.ones(2))
+
+    def step(x: Any) -> None:
+        w.grad = None
+        (w * w * x).sum().backward(create_graph=True)
+    return step, (ta.ones(2),), "graph of its own"
+
+
+@pytest.mark.parametrize("make", [side_effect, iterator, graph_left, hidden_tensor, state_of_generator, second_gradient])
+def test_what_cannot_be_replayed_runs_eagerly_and_says_why(make: Any) -> None:
+    function, args, reason = make()
+    step = ta.compile(function)
+    with pytest.warns(UserWarning, match=reason):
+        many(step, *args, n=6)
+    assert step.counts["eager"] > 0
+    assert step.counts["replayed"] == 0
+    function, args, reason = make()
+    with pytest.raises(GraphError, match=reason):
+        many(ta.compile(function, fullgraph=True), *args, n=6)
+
+
+def test_a_side_effect_happens_each_time_all_the_same() -> None:
+    counter = Counter()
+    step = ta.compile(counter.step)
+    with pytest.warns(UserWarning, match="count"):
+        many(step, ta.ones(2), n=7)
+    assert counter.count == 7
+
+
+def test_hooks_and_listeners_are_refused() -> None:
+    layer, x = nn.Linear(2, 2), ta.ones(1, 2)
+
+    def value(x: Any) -> Any:
+        layer.zero_grad()
+        layer(x).sum().backward()
+    step = ta.compile(value)
+    many(step, x)
+    with pytest.raises(GraphError, match="listening"), ta.autograd.detect_anomaly():
+        step(x)
+    handle = layer.register_forward_hook(lambda m, i, o: None)
+    with pytest.raises(GraphError, match="hooks"):
+        step(x)
+    handle.remove()
+    many(step, x)
+    layer.weight.register_hook(lambda g: g * 2)
+    with pytest.raises(GraphError, match="hooks"):
+        step(x)
+
+
+def test_errors_of_a_step_are_those_of_eager_mode() -> None:
+    loss = nn.CrossEntropyLoss()
+    step = ta.compile(lambda x, y: loss(x, y))
+    x = ta.zeros(2, 3)
+    many(step, x, ta.tensor([0, 2]))
+    if ta.backend.current() == "numpy":
+        with pytest.raises(ta.errors.IndexingError, match="out of range"):
+            step(x, ta.tensor([0, 3]))
+    assert round(step(x, ta.tensor([0, 2])).item(), 4) == 1.0986
+
+
+def test_results_are_new_each_time_and_gradients_the_last_ones() -> None:
+    w = nn.Parameter(ta.ones(2))
+    optimizer = ta.optim.SGD([w], lr=0.0)
+
+    def value(x: Any) -> Any:
+        optimizer.zero_grad()
+        out = (w * x).sum()
+        out.backward()
+        optimizer.step()
+        return out
+    step = ta.compile(value)
+    results = [step(ta.full((2,), float(k))) for k in range(6)]
+    assert [r.item() for r in results] == [0, 2, 4, 6, 8, 10]
+    assert w.grad.tolist() == [5, 5]
+    with pytest.raises(GraphError, match="second backward"):
+        results[-1].backward()
+
+
+def test_as_a_method_a_module_and_a_decorator_with_settings() -> None:
+    class Trainer:
+        def __init__(self, k: float) -> None:
+            self.k = k
+
+        @ta.compile(limit=3)
+        def step(self, x: Any) -> Any:
+            return x * self.k
+    one, two = Trainer(2.0), Trainer(3.0)
+    assert many(one.step, ta.ones(1)).item() == 2
+    assert many(two.step, ta.ones(1)).item() == 3
+    layer = ta.compile(nn.Linear(2, 1))
+    with ta.no_grad():
+        assert many(layer, ta.ones(1, 2)).shape == (1, 1)
+    assert len(list(layer.parameters())) == 2
+    assert layer.counts["replayed"] == 2
+    with pytest.raises(ta.errors.ArgumentError, match="a function or a Module"):
+        ta.compile(3)
+    f = lambda x: x  # noqa: E731
+    assert ta.compile(f, disable=True) is f
+
+
+def test_the_source_is_there_to_read() -> None:
+    step = ta.compile(lambda x: (x * 2 + 1).sum())
+    many(step, ta.ones(3))
+    assert "return" in step.source()
