@@ -36,7 +36,7 @@ class Archive:
         FileError: it is damaged, cut short, or more than an archive of numbers is.
     """
 
-    def __init__(self, source: Source, deflated: bool = False) -> None:
+    def __init__(self, source: Source) -> None:
         self.source = source
         self.members: dict[str, Member] = {}
         with self._damage(), zipfile.ZipFile(_Window(source)) as directory:     # type: ignore[arg-type]
@@ -46,7 +46,7 @@ class Archive:
         end = 0
         for entry in sorted(entries, key=lambda e: e.header_offset):
             name = entry.orig_filename
-            self._admit(entry, name, deflated)
+            self._admit(entry, name)
             place = self._place(entry)
             if entry.header_offset < end or place + entry.compress_size > source.size:
                 source.refuse(f"it is damaged: its member {name!r} lies over another or beyond the end")
@@ -56,15 +56,21 @@ class Archive:
             source.refuse(f"its {source.size} bytes are said to unpack to {total}", "it is not what it should be; do not trust it")
         self.checked = any(m.checksum for m in self.members.values())           # PyTorch can leave the checksums out
 
-    def _admit(self, entry: zipfile.ZipInfo, name: str, deflated: bool) -> None:
+    def _admit(self, entry: zipfile.ZipInfo, name: str) -> None:
         if ".." in name.split("/") or name.startswith("/") or "\\" in name or "\0" in name:
             self.source.refuse(f"its member {name!r} is a place outside itself", "it is not what it should be; do not trust it")
         if name in self.members:
             self.source.refuse(f"it has two members {name!r}")
         if entry.flag_bits & ~PLAIN:
             self.source.refuse(f"its member {name!r} is encrypted or patched (flags {entry.flag_bits:#x})", "unpack and save it anew")
-        if entry.compress_type not in ((0, 8) if deflated else (0,)) or (entry.compress_type == 0 and entry.compress_size != entry.file_size):
-            self.source.refuse(f"its member {name!r} is compressed, which such a file's are not", "unpack and save it anew")
+        if entry.compress_type not in (0, 8) or (entry.compress_type == 0 and entry.compress_size != entry.file_size):
+            self.source.refuse(f"its member {name!r} is compressed in a way that is not read", "unpack and save it anew")
+
+    def refuse_deflated(self) -> None:
+        """Refuse an archive whose members do not stand in it as they are."""
+        for name, member in self.members.items():
+            if member.deflated:
+                self.source.refuse(f"its member {name!r} is compressed, which torch.save does with none", "unpack and save it anew")
 
     def _place(self, entry: zipfile.ZipInfo) -> int:
         self.source.seek(entry.header_offset)

@@ -63,7 +63,7 @@ def load(f: Any, map_location: Any = None, pickle_module: Any = None, *, weights
 
 
 def _zip(source: Source, map_location: Any, dtype: Any, mmap: bool) -> Any:
-    names = list(Archive(source, deflated=True).members)
+    names = list(Archive(source).members)
     if any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
         return torch_checkpoint.read(source, map_location, dtype, mmap)
     if not names or all(name.endswith(".npy") for name in names):

@@ -50,7 +50,7 @@ def load_npz(path: Any, map_location: Any = None, *, dtype: Any = None) -> dict[
 
 def read(source: Source, map_location: Any = None, dtype: Any = None) -> dict[str, Tensor]:
     """The same of an open source."""
-    archive, place = Archive(source, deflated=True), placing(map_location)
+    archive, place = Archive(source), placing(map_location)
     tensors = {}
     for member in archive.members:
         if not member.endswith(".npy"):

@@ -43,10 +43,11 @@ def load_torch(path: Any, map_location: Any = None, *, dtype: Any = None, mmap: 
 
 def read(source: Source, map_location: Any = None, dtype: Any = None, mmap: bool = False) -> Any:
     """The same of an open source."""
-    head = source.read(min(4, source.size))
+    source.seek(0)
+    head = source.read(min(2, source.size))
     source.seek(0)
     builder, place = Builder(source), placing(map_location)
-    return _zip(source, builder, place, dtype, mmap) if head[:2] == b"PK" else _legacy(source, builder, place, dtype)
+    return _zip(source, builder, place, dtype, mmap) if head == b"PK" else _legacy(source, builder, place, dtype)
 
 
 def _zip(source: Source, builder: Builder, place: Place, dtype: Any, mmap: bool) -> Any:
@@ -56,6 +57,7 @@ def _zip(source: Source, builder: Builder, place: Place, dtype: Any, mmap: bool)
     if any(name.startswith(f"{folder}code/") or name == f"{folder}constants.pkl" for name in archive.members):
         source.refuse("it is a TorchScript archive (of torch.jit.save), a program with its weights",
                       "in PyTorch: torch.save(torch.jit.load(path).state_dict(), other_path)")
+    archive.refuse_deflated()
     if len(found) != 1:
         source.refuse(f"it is a zip archive with {len(found) or 'no'} data.pkl, so it is none that torch.save wrote", "")
     order = bytes(archive.content(f"{folder}byteorder")).decode("latin1") if f"{folder}byteorder" in archive.members else "little"
@@ -104,9 +106,11 @@ def _legacy(source: Source, builder: Builder, place: Place, dtype: Any) -> Any:
             source.refuse(f"its storage {key} is said to have {storage.numel} elements, and has {numel}")
         places[key] = source.at
         source.seek(source.at + storage.nbytes)
+    end = source.at
 
     def numbers(storage: Storage) -> Any:
         data = source.block(places[storage.key], storage.nbytes)
         return backend.from_bytes(data, storage.dtype, (storage.numel,), swap=sys.byteorder == "big")
     builder.finish(numbers, place, dtype)
+    source.seek(end)                                     # where the next object begins, if the file has several
     return tree

@@ -12,6 +12,7 @@ from .machine import SAVE
 
 DEEP = 200                                               # levels; Python's own recursion ends at some 1000
 LEAVES = (Tensor, str, int, float, complex, bool, type(None), bytes, bytearray, backend.Device, dtypes.DType)
+ODD = "it is not what training saves; do not trust it"
 CONTAINERS = (dict, OrderedDict, Counter, list, tuple, set)
 
 
@@ -34,14 +35,17 @@ def check(tree: Any, source: Source, size: int) -> None:
             begun.remove(id(node))
             below = [parts.get(id(part), (1, 0)) for part in _parts(node)]
             parts[id(node)] = count, depth = 1 + sum(n for n, _ in below), 1 + max((d for _, d in below), default=0)
-            if count > limit or depth > DEEP:
-                source.refuse(f"its structure is nested {depth} levels deep" if depth > DEEP else f"written out, its {size} bytes are over {limit} parts",
-                              "it is not what training saves; do not trust it")
+            if count > limit:
+                source.refuse(f"written out, the {size} bytes of its structure are over {limit} parts", ODD)
+            if depth > DEEP:
+                source.refuse(f"its structure is more than {DEEP} levels deep", ODD)
         else:
             begun.add(id(node))
             inner = _parts(node)
+            if len(begun) > DEEP:
+                source.refuse(f"its structure is more than {DEEP} levels deep", ODD)
             if any(id(part) in begun for part in inner):
-                source.refuse("its structure holds itself", "it is not what training saves; do not trust it")
+                source.refuse("its structure holds itself", ODD)
             todo += inner
 
 
