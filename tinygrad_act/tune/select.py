@@ -89,12 +89,13 @@ def parameters(model: Module, patterns: Sequence[Any], where: str) -> dict[str, 
     found: set[int] = set()
     for pattern in _patterns(patterns, where, Parameter):
         if isinstance(pattern, Parameter):
-            hits = [n for n, p in every.items() if p is pattern]
+            named = [n for n, p in every.items() if p is pattern]
         elif isinstance(pattern, (type, Module)):
-            hits = [n for name in modules(model, [pattern], where) for n in owned[name]]
+            named = list(modules(model, [pattern], where))
         else:
-            hits = [n for name in _matching(pattern, [*every, *owned]) for n in owned.get(name, [name])]
-        if not hits:
+            named = _matching(pattern, [*every, *owned])
+        hits = [n for name in named for n in owned.get(name, [name])]
+        if not hits and not any(name in owned and any(True for _ in model.get_submodule(name).buffers()) for name in named):
             raise ArgumentError(where, _shown(pattern), f"it matches no parameter of {type(model).__name__}",
                                 "" if isinstance(pattern, (type, Module, Parameter)) else _nearest(pattern, [*owned, *every]))
         found |= {id(every[n]) for n in hits}
