@@ -42,6 +42,7 @@ PACKAGES = (
     Package("matplotlib", ("matplotlib",), "plot", "plots; the gallery"),
     Package("rich", ("rich",), "progress study", "progress bars; tables in a terminal"),
     Package("sklearn", ("scikit-learn",), "data", "the data set Digits"),
+    Package("mpi4py", ("mpi4py",), "mpi", "several processes that train together, by MPI"),
     Package("tensorboardX", ("tensorboardX",), "tensorboard", "logs for TensorBoard"),
     Package("wandb", ("wandb",), "wandb", "logs for Weights & Biases"),
 )

@@ -36,7 +36,7 @@ def figure(curves: Curves, name: str, alone: bool = False) -> str:
         raise MissingPackageError("gallery", "", "pictures are drawn by matplotlib, which is not installed",
                                   "pip install 'tinygrad-act[plot]'") from error
     look: Any = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 9, "axes.edgecolor": QUIET, "axes.linewidth": 0.8, "text.color": INK,
-            "xtick.color": QUIET, "ytick.color": QUIET, "axes.labelcolor": INK, "grid.color": GRID, "path.simplify_threshold": 0.15,
+            "xtick.color": QUIET, "ytick.color": QUIET, "axes.labelcolor": INK, "grid.color": GRID, "path.simplify_threshold": 0.05,
             "axes.spines.top": False, "axes.spines.right": False, "axes.unicode_minus": True, "lines.linewidth": 1.8}
     out = io.StringIO()
     with matplotlib.rc_context(look):
@@ -102,12 +102,17 @@ def themed(svg: str, label: str, alone: bool) -> str:
     svg = svg[svg.index("<svg"):]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.S)
-    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"-?\d+\.\d+", lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), tag[0]), svg)
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"-?\d+\.\d+", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), tag[0]), svg)
     svg = re.sub(r"font-family: '[^;\"]*?((sans-)?serif)([;\"])", r"font-family: \1\3", svg)
     for name, (standing, light, _) in COLOURS.items():
         svg = svg.replace(standing, f"var(--{name}, {light})" if alone else f"var(--{name})")
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r"\s*\n\s*", "\n", svg)
+    svg = re.sub(r"(?<=>)\s+(?=<)", "", svg)
+    svg = re.sub(r"\s+", " ", re.sub(r' transform="rotate\(-0 [^"]*"', "", svg))
+    while (less := re.sub(r"<g>((?:<(?:path|use|text)\b[^>]*?(?:/>|>[^<]*</text>))*)</g>", r"\1", svg)) != svg:
+        svg = less                               # groups that say nothing
+    for i, name in enumerate(dict.fromkeys(re.findall(r"\b[mp][0-9a-f]{10}\b", svg))):
+        svg = svg.replace(name, f"i{i}")         # matplotlib's depend on where things lie in memory
     styles = dict.fromkeys(re.findall(r' style="([^"]*)"', svg))
     classes = {text: f"m{i}" for i, text in enumerate(styles)}
     svg = re.sub(r' style="([^"]*)"', lambda m: f' class="{classes[m[1]]}"', svg)

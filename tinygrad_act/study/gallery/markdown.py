@@ -23,7 +23,7 @@ def page(sheet: Sheet) -> str:
         "## The rules as they are written", *map(_code, rules(r)), _folded("What they call", helpers(r)),
         "As `study.explain` prints the backward rule:", f"```text\n{_explained(sheet)}\n```",
         "## Other backward rules", "Chosen by name, for a call or in a block ([how](../study/rules.md)).",
-        table(("name", "what it is", "the rule"), [(f"`{a.names}`", a.text, f"`{a.formula}`" if a.formula else "") for a in sheet.alternatives]),
+        table(("name", "what it is", "the rule"), [(f"`{a.names}`", _text(a.text), f"`{a.formula}`" if a.formula else "") for a in sheet.alternatives]),
         _kernels(sheet), *_example(sheet), _source(sheet)) if part) + "\n"
 
 
@@ -40,7 +40,7 @@ def index(groups: Sequence[Group], sheets: dict[str, Sheet]) -> str:
 
 
 def _summary(sheet: Sheet) -> str:
-    return _cell(sheet.summary.partition(". ")[0].rstrip("."))
+    return _text(_cell(re.split(r"\. (?=[A-Z])", sheet.summary)[0].rstrip(".")))
 
 
 def _kinks(sheet: Sheet) -> list[str]:
@@ -85,7 +85,7 @@ def _source(sheet: Sheet) -> str:
 
 
 def _code(code: Code) -> str:
-    place = f" (`{code.place}`)" if code.place else ""
+    place = f" (`{code.place.partition(':')[0]}`)" if code.place else ""          # not the line: it would change the page with any other record
     return f"{code.title}{place}:\n\n```python\n{code.text}\n```"
 
 
@@ -112,4 +112,5 @@ def _cell(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return re.sub(r"([*_<])", r"\\\1", text)
+    """Words that are no markup, but for code between backticks."""
+    return "".join(part if i % 2 else re.sub(r"([*_<])", r"\\\1", part) for i, part in enumerate(re.split(r"(`[^`]*`)", text)))

@@ -10,10 +10,10 @@ from ...errors import MissingPackageError
 
 SIZE = 32.0                                     # in which the outlines are measured; shown as 1 em
 # What LaTeX has and mathtext has not, or writes with braces only.
-WORDS = {"tfrac": r"\frac", "dfrac": r"\frac", "le": r"\leq", "ge": r"\geq", "ne": r"\neq", "lVert": r"\Vert", "rVert": r"\Vert", "lvert": r"|",
+WORDS = {"tfrac": r"\frac", "dfrac": r"\frac", "display": r"\dfrac", "le": r"\leq", "ge": r"\geq", "ne": r"\neq", "lVert": r"\Vert", "rVert": r"\Vert", "lvert": r"|",
          "rvert": r"|", "land": r"\wedge", "lor": r"\vee", "lnot": r"\neg", "textstyle": "", "mathbin": ""}
 TOKENS = re.compile(r"\\[a-zA-Z]+|\\.|[{}]|\s+|.")
-ARGUMENTS = {r"\frac": 2, r"\sqrt": 1}
+ARGUMENTS = {r"\frac": 2, r"\dfrac": 2, r"\sqrt": 1}
 
 
 def plain(latex: str) -> str:
@@ -25,6 +25,8 @@ def plain(latex: str) -> str:
     tokens = TOKENS.findall(latex)
     out: list[str] = []
     while tokens:
+        if tokens[0] == r"\frac":
+            tokens[0] = r"\display"                # of full size; those within something are small, and so is \tfrac
         out.append(_next(tokens))
     return "".join(out)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import keyword
+import re
 import tokenize
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -104,7 +105,7 @@ def _rules(sheet: Sheet) -> str:
 def _alternatives(sheet: Sheet) -> str:
     if not (found := sheet.alternatives):
         return ""
-    rows = [(f"<code>{html.escape(a.names)}</code>", html.escape(a.text), *([f"<code>{html.escape(a.formula)}</code>" if a.formula else ""]
+    rows = [(f"<code>{html.escape(a.names)}</code>", _code(a.text), *([f"<code>{html.escape(a.formula)}</code>" if a.formula else ""]
              if any(a.formula for a in found) else [])) for a in found]
     return section("Other backward rules", f"<p>Chosen by name: <code>study.rules({sheet.name}=\"…\")</code>.</p>"
                    + table(("name", "what it is", "the rule")[:len(rows[0])], rows, raw=True, numbers=False))
@@ -230,4 +231,9 @@ def python(code: str) -> str:
 
 
 def _paragraph(text: str, kind: str) -> str:
-    return f'<p class="{kind}">{html.escape(text)}</p>' if text else ""
+    return f'<p class="{kind}">{_code(text)}</p>' if text else ""
+
+
+def _code(text: str) -> str:
+    """What stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

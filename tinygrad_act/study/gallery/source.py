@@ -40,7 +40,7 @@ def rules(record: Activation) -> list[Code]:
 
 def helpers(record: Activation) -> list[Code]:
     """The functions of the catalogue that the rules call, and theirs, each once; the numbers they name come first."""
-    own = {inspect.unwrap(r) for r in _all(record)}
+    own = dict.fromkeys(map(inspect.unwrap, _all(record)))
     seen: dict[Any, Code] = {}
     numbers: dict[str, float] = {}
     todo = list(own)
