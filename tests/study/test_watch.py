@@ -149,6 +149,28 @@ def test_training_is_the_same_watched_or_not() -> None:
     assert ends[0] == ends[1]
 
 
+@pytest.mark.parametrize("mode", [ta.no_grad, ta.inference_mode])
+def test_values_and_slopes_are_seen_without_gradients_too(mode: Any) -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 4), nn.ReLU())
+    with watch(model) as layers, mode():
+        model(ta.randn(5, 3))
+    assert [layer.count for layer in layers] == [20] * 4
+    assert (layers[1].saturated, layers[1].gradient_count, layers[3].units) == (0.0, 0, 4)
+
+
+def test_a_module_used_twice_and_checkpoints() -> None:
+    from tinygrad_act.utils.checkpoint import checkpoint
+
+    shared = nn.Tanh()
+    model = nn.Sequential(nn.Linear(3, 3), shared, nn.Linear(3, 3), shared)
+    with watch(model) as layers:
+        model(ta.randn(5, 3)).sum().backward()
+    assert [(layer.name, layer.count, layer.gradient_count) for layer in layers] == [("0", 15, 15), ("1", 30, 30), ("2", 15, 15)]
+    with watch(model) as layers:
+        checkpoint(model, ta.randn(5, 3, requires_grad=True), use_reentrant=False).sum().backward()
+    assert layers[0].gradient_count == 15
+
+
 def test_nothing_listens_after_an_error() -> None:
     from tinygrad_act.graph import watchers
 

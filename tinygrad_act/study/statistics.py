@@ -9,9 +9,9 @@ from typing import Any
 
 from ..activations import Activation, catalogue
 from ..errors import ArgumentError
-from ..grad_mode import enable_grad, is_grad_enabled, no_grad
+from ..grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad
 from ..graph import Watcher, grad, watchers
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from . import units
 from .histogram import Histogram, bounded_edges, magnitude_edges, value_edges
 from .watched import Layers
@@ -248,8 +248,8 @@ class watch(Watcher):
 
     def _slopes(self, layer: LayerStatistics, record: Activation, op: Any, inputs: Sequence[Any], params: dict[str, Any]) -> None:
         """f' at what went in, from the op's own rule."""
-        with enable_grad():
-            x, *others = (x.detach() if isinstance(x, Tensor) else x for x in inputs)
+        with inference_mode(False), enable_grad():
+            x, *others = (wrap(x.array) if isinstance(x, Tensor) else x for x in inputs)
             x.requires_grad_()
             (slope,) = grad(op(x, *others, **params).sum(), x)
         assert slope is not None
@@ -269,8 +269,8 @@ class watch(Watcher):
             if not output.is_floating_point():
                 return
             with no_grad():
-                y = output.detach().double()
-                total, squares = float(y.sum().item()), float((y * y).sum().item())
+                y = output.detach().double().reshape(-1)
+                total, squares = float(y.sum().item()), float(y.dot(y).item())
             layer.shape = layer.shape or tuple(output.shape)
             both = layer.at(self.step)
             for figures in both:
@@ -287,8 +287,8 @@ class watch(Watcher):
     def _on_gradient(self, both: tuple[Figures, Figures]) -> Any:
         def on_gradient(g: Tensor) -> None:
             with no_grad():
-                d = g.detach().double()
-                squares = float((d * d).sum().item())
+                d = g.detach().double().reshape(-1)
+                squares = float(d.dot(d).item())
             for figures in both:
                 figures.gradient_count += g.numel()
                 figures.gradient_squares += squares

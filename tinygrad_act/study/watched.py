@@ -46,11 +46,11 @@ class Layers(list[Any], Shown):
         steps = sorted({s.step for layer in self for s in layer.steps})
         rows = [_row(layer) for layer in self if layer.count]
         silent = [layer.name for layer in self if not layer.count]
-        page = Page(f"{len(rows)} layers, {len(steps)} steps watched" + (f", {steps[0]} to {steps[-1]}" if len(steps) > 1 else ""))
-        page.parts.append(Table(("layer", "module", "output", "mean", "std", "gradient rms", "saturated", "dead", "of"), rows,
-                                right=(3, 4, 5, 6, 7, 8)))
+        page = Page(f"{len(rows)} layers, {len(steps)} step{'s' * (len(steps) > 1)} watched" + (f", {steps[0]} to {steps[-1]}" if len(steps) > 1 else ""))
+        page.parts.append(Table(("layer", "module", "output", "mean ±std", "gradient", "saturated", "dead/of"), rows,
+                                right=(3, 4, 5, 6)))
         if len(steps) > 1:
-            page.parts.append("Mean, std and gradient are over all steps; saturated and dead units are of one step's examples, the first → the last.")
+            page.parts.append("Mean, std and gradient (root mean square) are over all steps; saturated and dead units of one step's examples: first → last.")
         if silent:
             page.parts.append(f"Never called: {', '.join(silent)}.")
         return page
@@ -99,7 +99,7 @@ class Layers(list[Any], Shown):
             row[0].set_ylabel(f"{layer.name}\n{layer.kind}", fontsize=8)
         for ax, title in zip(axes[0], ("values", "magnitude of gradients", "saturated, dead"), strict=True):
             ax.set_title(title, fontsize=10)
-        for ax in axes[-1]:
+        for ax in axes[-1][:2]:
             ax.set_xlabel("step")
             ax.xaxis.get_major_locator().set_params(integer=True)
         if len(chosen) < len(seen) and layers is None:
@@ -116,8 +116,8 @@ def _row(layer: Any) -> tuple[str, ...]:
     dead = [str(s.dead) for s in (first, last) if s.dead is not None]
     change = ["→".join(both if len(layer.steps) > 1 else both[:1]) for both in (saturated, dead)]
     gradient = f"{layer.gradient_rms:.1e}" if layer.gradient_count else ""
-    return (layer.name, layer.kind, shape_text(layer.shape), f"{layer.mean:+.3f}", f"{layer.std:.3f}", gradient,
-            *change, "" if last.units is None else f"{last.units:,}")
+    return (layer.name, layer.kind, shape_text(layer.shape), f"{layer.mean:+.2g} ±{layer.std:.2g}", gradient,
+            change[0], change[1] + (f"/{last.units}" if last.units else ""))
 
 
 def _state(figures: Any) -> dict[str, Any]:
@@ -189,6 +189,7 @@ def _shares(ax: Any, layer: Any) -> None:
     at = [s.step for s in steps]
     ax.plot(at, [100 * s.saturated for s in steps], color=COLOURS[1], label="saturated", marker=marker)
     ax.plot(at, [100 * (s.dead or 0) / (s.units or 1) for s in steps], color=COLOURS[6], linestyle="--", label="dead", marker=marker)
+    ax.tick_params(labelbottom=True)
     ax.set_ylim(-4, 104)
     ax.set_yticks([0, 50, 100], ["0 %", "50 %", "100 %"])
     ax.grid(alpha=0.3)

@@ -12,7 +12,7 @@ from .table import Progress, experiment
 from .training import data_of, dead_share, kaiming, linears, network, train
 
 
-@experiment("A high learning rate or a low bias kills ReLU's units for good; only a slope all the way to the left, as leaky ReLU's, rules that out.",
+@experiment("A high learning rate or a low bias kills ReLU's units; only a slope all the way to the left, as leaky ReLU's, rules that out.",
             "A unit is dead where its slope is 0 on every training example, so that no gradient reaches its weights. Measured: the share of hidden units that are "
             "dead before and after training by SGD, and the share of test data that is right.")
 def dead_units(progress: Progress, activations: Any = ("relu", "leaky_relu", "elu", "gelu"), rates: tuple[float, ...] = (0.1, 0.5, 2.0),

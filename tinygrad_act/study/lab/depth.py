@@ -167,7 +167,8 @@ def _notes(rows: list[dict[str, Any]], depth: int) -> list[str]:
     notes = [f"Factor: a layer's. Through: what is left of the gradient after {depth - 1} layers. Variance: of the last layer's preactivations; q* is what the layers tend "
              "to (0: the signal dies, inf: it explodes)."]
     if apart:
-        notes.append(f"Measured and theory differ by {apart[len(apart) // 2]:.1%} (median of {len(apart)}; at most {apart[-1]:.1%}): theory is of infinite width.")
+        notes.append(f"Measured and theory differ by {apart[len(apart) // 2]:.1%} (median of {len(apart)}; at most {apart[-1]:.1%}): theory is of infinite width. "
+                     "A variance is a product of random factors over all layers, so that of a single net may be off by half.")
     return notes
 
 
