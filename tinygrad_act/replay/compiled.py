@@ -19,6 +19,7 @@ from .surroundings import Surroundings
 from .variant import Variant
 
 log = logging.getLogger("tinygrad_act.replay")
+FORMS = 64                               # of arguments that are told apart
 ATTEMPTS = 3                             # recordings that did not agree, until it is given up
 
 
@@ -73,10 +74,7 @@ class Compiled:
             key = (_form(args, tensors), _form(kwargs, tensors) if kwargs else None, _pattern(tensors), mode.grad, mode.inference,
                    dtypes.get_default_dtype().char, backend.current())
             way = self.ways.get(key)
-            if way is not None:
-                if way.eager:
-                    self.counts["eager"] += 1
-                    return self.function(*args, **kwargs)
+            if way is not None and not way.eager:
                 for variant in way.variants:
                     if variant.holds(tensors):
                         try:
@@ -87,12 +85,19 @@ class Compiled:
                         self.counts["replayed"] += 1
                         return result
             else:
-                way = self.ways[key] = Way(_said(tensors))
+                if len(self.ways) >= FORMS:
+                    key = "other"
+                way = self.ways.setdefault(key, Way(_said(tensors) if key != "other" else "arguments of yet another form"))
+                if key == "other" and not way.eager:
+                    self.give_up(way, f"it was called with arguments of {FORMS} forms")
+            if way.eager:
+                self.counts["eager"] += 1
+                return self.function(*args, **kwargs)
             return self.record(way, left, tensors, args, kwargs)
 
     def record(self, way: Way, left: str, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """Run the step and write it down."""
-        surroundings = Surroundings(self.function)
+        surroundings = Surroundings(self.function, _objects((args, kwargs)))
         _without_hooks(surroundings)
         way.reasons.append(left or (way.variants[0].why(tensors) if way.variants else "again, to compare" if way.waiting else "the first call"))
         log.info("%s, called with %s, is recorded: %s", self.name, way.form, way.reasons[-1])
@@ -206,7 +211,14 @@ def _form(x: Any, tensors: list[Tensor]) -> Any:
         return dict, *[(k, _form(v, tensors)) for k, v in x.items()]
     if isinstance(x, (int, float, str, bytes, type(None))):
         return type(x), x
-    return id(x)
+    return type(x), id(x)
+
+
+def _objects(x: Any) -> list[Any]:
+    """What among the arguments is neither a Tensor nor plain: looked at as if the step had found it by itself."""
+    if isinstance(x, (tuple, list, dict)):
+        return [o for part in (x.values() if isinstance(x, dict) else x) for o in _objects(part)]
+    return [] if isinstance(x, (Tensor, int, float, str, bytes, type(None))) else [x]
 
 
 def _pattern(tensors: list[Tensor]) -> Any:

@@ -6,6 +6,7 @@ import dis
 import functools
 import operator
 import types
+from collections.abc import Sequence
 from typing import Any
 
 from ..nn.hooks import Hooks
@@ -29,7 +30,7 @@ class Surroundings:
     of; objects for their attributes, containers for what is in them.
     """
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, objects: Sequence[Any] = ()) -> None:
         self.tensors: dict[int, Tensor] = {}
         self.modules: list[Module] = []
         self.cells: list[tuple[str, Any, Any]] = []
@@ -38,7 +39,8 @@ class Surroundings:
         self.live: list[Any] = []                    # containers, as they are
         self.copies: list[Any] = []                  # and as they were
         self._seen: dict[int, Any] = {}
-        stack: list[tuple[str, Any]] = [("", function)]
+        self._root = getattr(function, "__func__", function)
+        stack: list[tuple[str, Any]] = [("", function), *[(f"the {type(x).__name__}", x) for x in objects]]
         while stack and len(self._seen) < MOST:
             name, x = stack.pop()
             if id(x) not in self._seen:
@@ -53,7 +55,7 @@ class Surroundings:
         if isinstance(x, SKIPPED) or x is None or isinstance(x, (int, float, str, bytes)):
             return []
         if isinstance(x, types.FunctionType):
-            return self.of_function(x) if x.__module__.partition(".")[0] != PACKAGE else []
+            return self.of_function(x) if x is self._root or x.__module__.partition(".")[0] != PACKAGE else []
         if isinstance(x, types.MethodType):
             return [(name, x.__self__), (name, x.__func__)]
         if isinstance(x, functools.partial):

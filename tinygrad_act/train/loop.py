@@ -38,7 +38,7 @@ def fit(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor], opt
         scheduler_every: str = "epoch", accumulate: int = 1, clip_norm: float | None = None,
         forward: Callable[[Any, Any], tuple[Any, Any]] = predict, device: Any = None, callbacks: Sequence[Callback] = (),
         progress: bool | None = None, log_every: int = 0, resume: str | os.PathLike[str] | None = None, amp: Any = None,
-        trainable: bool = False) -> History:
+        trainable: bool = False, compile: bool = False) -> History:
     """Train `model` and return the figures of each epoch.
 
     Args:
@@ -60,6 +60,7 @@ def fit(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor], opt
             default generators are not put back: NumPy's global one, or one of a loader for validation.)
         amp: compute in this half under `ta.autocast`: ta.bfloat16, or ta.float16, for which the loss is scaled (GradScaler).
         trainable: print first what of the model learns, and how much that is.
+        compile: record the forward and backward pass of a batch once and replay it (`ta.compile`): the same numbers, sooner.
 
     Raises:
         TrainingError: the loss of an epoch is NaN or infinite.
@@ -78,7 +79,8 @@ def fit(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor], opt
         callbacks = [callbacks]
     run = Run(model, data, loss, optimizer, epochs=epochs, validation=validation, metrics=metrics_of(metrics),
               scheduler=scheduler, scheduler_every=scheduler_every, accumulate=accumulate, clip_norm=clip_norm,
-              forward=forward, device=device, callbacks=[*callbacks, *progress_callbacks(progress)], log_every=log_every, amp=amp)
+              forward=forward, device=device, callbacks=[*callbacks, *progress_callbacks(progress)], log_every=log_every, amp=amp,
+              compile=compile)
     if trainable:
         sys.stdout.write(f"{trainable_summary(model)}\n")
     try:
@@ -103,7 +105,8 @@ class Run:
                  epochs: int = 1, validation: Iterable[Any] | None = None, metrics: Sequence[Metric] = (),
                  scheduler: Any = None, scheduler_every: str = "epoch", accumulate: int = 1,
                  clip_norm: float | None = None, forward: Callable[[Any, Any], tuple[Any, Any]] = predict,
-                 device: Any = None, callbacks: Sequence[Callback] = (), log_every: int = 0, amp: Any = None) -> None:
+                 device: Any = None, callbacks: Sequence[Callback] = (), log_every: int = 0, amp: Any = None,
+                 compile: bool = False) -> None:
         if accumulate < 1 or epochs < 0:
             raise ArgumentError("fit", f"accumulate={accumulate}, epochs={epochs}", "a step has one batch at least, and "
                                 "epochs are counted from 0")
@@ -128,6 +131,12 @@ class Run:
         self.accumulate, self.clip_norm, self.forward, self.device = accumulate, clip_norm, forward, device
         self.callbacks, self.log_every = sorted(callbacks, key=lambda c: getattr(c, "last", False)), log_every
         self.precision, self.scaler = precision_of(model, device, amp)
+        if compile and amp is not None:
+            raise ArgumentError("fit", "compile=True with amp", "the scale of the loss changes from step to step", "choose one of the two")
+        self.learn = learning(model, loss, forward, self.precision, None if amp is None else self.scaler)
+        if compile:
+            from ..replay import compile as replayed
+            self.learn = replayed(self.learn)
         self.epoch = self.step = self.batch = 0
         self.exhausted = False                  # the epoch's last batch is known to be behind us
         self.averages = Averages(metrics)
@@ -166,10 +175,8 @@ class Run:
             self.tell("on_step_start")
             self.optimizer.zero_grad()
             for batch in group:
-                with self.precision():
-                    output, target = self.forward(self.model, to_device(batch, self.device))
-                    self.last_loss = loss = self.loss(output, target)
-                self.scaler.scale(loss if len(group) == 1 else loss / len(group)).backward()
+                loss, output, target = self.learn(to_device(batch, self.device), len(group))
+                self.last_loss = loss
                 self.averages.add(loss, output, target)
             if self.clip_norm is not None:
                 self.scaler.unscale_(self.optimizer)
@@ -226,6 +233,19 @@ class Run:
     def elapsed(self) -> float:
         """Seconds spent on the epoch under way."""
         return self.seconds + time.perf_counter() - self._began
+
+
+def learning(model: Any, loss: Callable[[Any, Any], Tensor], forward: Callable[[Any, Any], tuple[Any, Any]],
+             precision: Callable[[], Any], scaler: GradScaler | None) -> Callable[[Any, int], tuple[Tensor, Any, Any]]:
+    """The function that learns from one of `parts` batches: it adds to the gradients, and returns (loss, output, target)."""
+    def learn(batch: Any, parts: int) -> tuple[Tensor, Any, Any]:
+        with precision():
+            output, target = forward(model, batch)
+            value = loss(output, target)
+        share = value if parts == 1 else value / parts
+        (share if scaler is None else scaler.scale(share)).backward()
+        return value, output, target
+    return learn
 
 
 def precision_of(model: Any, device: Any, amp: Any) -> tuple[Callable[[], Any], GradScaler]:
