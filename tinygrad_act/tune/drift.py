@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from .. import _functions as ops
 from .. import dtypes
 from ..errors import ArgumentError, user_line
 from ..grad_mode import no_grad
@@ -63,7 +64,7 @@ def compare(name: str, before: Tensor, after: Tensor) -> Row:
     a, b = (t.detach().to(dtypes.float64).reshape(-1) for t in (before, after))
     if not a.shape[0]:
         return Row(name, 0.0, 0.0, 1.0)
-    d = b - a
+    d = ops.where(a == b, ops.zeros_like(a), b - a)           # also where both are infinite
     dot, aa, bb, dd = (float((p * q).sum().item()) for p, q in ((a, b), (a, a), (b, b), (d, d)))
     same = not dd
     relative = 0.0 if same else math.sqrt(dd) / math.sqrt(aa) if aa else math.inf
