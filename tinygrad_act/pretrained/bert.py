@@ -196,7 +196,7 @@ class Bert(nn.Module):
         """
         if not isinstance(config, BertConfig):
             config = BertConfig.from_dict(config)
-        return filled(cls(config, **settings), state, rename=RENAME, unused=UNUSED)
+        return filled(cls(config, **settings), state, rules=RENAME, unused=UNUSED)
 
     @classmethod
     def from_folder(cls, path: str | os.PathLike[str], **settings: Any) -> Self:

@@ -6,11 +6,16 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from ..errors import ArgumentError, FileError, MissingKeyError
+from ..grad_mode import no_grad
+from ..interop.filling import INNER
+from ..interop.formats import load
+from ..interop.naming import rename
 from ..nn import Module
 from ..tensor import Tensor
 
@@ -72,10 +77,10 @@ def read_json(path: Path) -> Any:
         raise FileError("pretrained", str(path), f"it cannot be read as JSON ({error})", "get a whole copy") from error
 
 
-def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """The named tensors of a file of weights: safetensors, or PyTorch's own through the reader that runs nothing.
+def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The named tensors of a file of weights, of any format that `ta.load` reads; of a folder, of its file of weights.
 
-    Given a folder, its model.safetensors or pytorch_model.bin, in one file or in several with an index.
+    Where they are a part of a checkpoint (`model_state`, `state_dict`, ...), that part.
 
     Raises:
         FileError: there is none, or it is damaged or hostile.
@@ -87,40 +92,26 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             raise FileError("pretrained", str(path), f"the folder has no file of weights: {', '.join(WEIGHT_FILES)}",
                             "give the path of the file itself")
         path = found[0]
-    if path.name.endswith(".index.json"):
-        parts = sorted(set(read_json(path).get("weight_map", {}).values()))
-        for part in parts:
-            if Path(part).name != part:
-                raise FileError("pretrained", str(path), f"its part {part!r} is not beside it", "get a whole copy")
-        return {name: value for part in parts for name, value in read_state(path.parent / part).items()}
-    if path.suffix == ".safetensors":
-        from ..interop.safetensors import load
-
-        state = load(path)
-    else:
-        from ..interop import load_torch
-
-        state = load_torch(path)
-    if not isinstance(state, Mapping):
-        raise FileError("pretrained", str(path), f"it holds a {type(state).__name__}, not named tensors")
+    state = load(path, mmap=True)
+    for name in INNER:
+        if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
+            state = state[name]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise FileError("pretrained", str(path), "it holds something else than named tensors", "save the network's state_dict()")
     return dict(state)
 
 
-def filled(model: M, state: Mapping[str, Any], *, rename: Sequence[tuple[str, str]] = (), unused: Sequence[str] = ()) -> M:
+def filled(model: M, state: Mapping[str, Any], *, rules: Sequence[tuple[str, str]] = (), unused: Sequence[str] = ()) -> M:
     """The model with these values in it, in evaluation mode, as published networks are handed out.
 
     Args:
-        rename: (pattern, replacement) pairs, each applied to every name of the state.
+        rules: (pattern, replacement) pairs for the names of the state: see `interop.rename`.
         unused: patterns of names that the model has no use for: heads of other tasks, tables that it computes itself.
 
     Raises:
         ShapeError: names or shapes that differ; nothing is changed.
     """
-    renamed = {}
-    for name, value in state.items():
-        for pattern, replacement in rename:
-            name = re.sub(pattern, replacement, name)
-        renamed[name] = value
+    renamed = rename(state, rules)
     own = model.state_dict()
     model.load_state_dict({name: value for name, value in renamed.items()
                            if name in own or not any(re.match(pattern, name) for pattern in unused)})
@@ -138,3 +129,16 @@ def shape_of(state: Mapping[str, Any], name: str, model: str) -> tuple[int, ...]
         raise MissingKeyError(model, f"a state without {name!r}", "it is of another network",
                               f"it has {', '.join(list(state)[:3])} ..." if state else "it is empty")
     return tuple(state[name].shape)
+
+
+@contextmanager
+def using(model: Module) -> Iterator[None]:
+    """Evaluation mode and no gradients for a while; afterwards each part is in the mode in which it was."""
+    modes = [(part, part.training) for part in model.modules()]
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for part, mode in modes:
+            part.training = mode

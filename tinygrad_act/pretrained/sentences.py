@@ -13,13 +13,13 @@ from typing import Any, Self
 from .. import _functions as ops
 from .. import dtypes
 from ..errors import ArgumentError, FileError
-from ..grad_mode import no_grad
 from ..nn.functional import normalize
 from ..tensor import Tensor
 from .bert import Bert, BertConfig
-from .files import read_json, read_state
+from .files import read_json, read_state, using
 from .sources import fetched
-from .wordpiece import Tokens, WordPiece
+from .tokenizer import Tokenizer, Tokens
+from .wordpiece import WordPiece
 
 POOLING = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean", "pooling_mode_max_tokens": "max"}
 SIMPLE = {"Transformer", "Pooling", "Normalize"}
@@ -41,7 +41,7 @@ class SentenceEncoder(Bert):
     (2, 8)
     """
 
-    def __init__(self, config: BertConfig, tokenizer: WordPiece | None = None, pooling: str = "mean", normalize: bool = True,
+    def __init__(self, config: BertConfig, tokenizer: Tokenizer | None = None, pooling: str = "mean", normalize: bool = True,
                  max_length: int = 256) -> None:
         super().__init__(config)
         if pooling not in POOLING.values():
@@ -95,7 +95,6 @@ class SentenceEncoder(Bert):
         mask = mask.to(hidden.dtype)
         return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
 
-    @no_grad()
     def encode(self, texts: str | Sequence[str], batch_size: int = 32) -> Tensor:
         """The vectors of texts, (texts, hidden_size), or of one text, (hidden_size,); no gradient, no dropout.
 
@@ -112,15 +111,12 @@ class SentenceEncoder(Bert):
             return ops.empty((0, self.config.hidden_size), dtype=like.dtype, device=like.device)
         rows = [self.tokenizer.encode(text, max_length=self.max_length) for text in texts]
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-        training, found = self.training, []
-        self.eval()
-        try:
+        found = []
+        with using(self):
             for i in range(0, len(order), batch_size):
                 some = [rows[j] for j in order[i:i + batch_size]]
                 ids, mask, _ = self.tokenizer.batch(some, device=like.device)
                 found.append(self(ids, mask if len(some[0]) < len(some[-1]) else None))
-        finally:
-            self.train(training)
         back = sorted(range(len(order)), key=order.__getitem__)
         return ops.cat(found)[ops.tensor(back, dtype=dtypes.int64, device=like.device)]
 

