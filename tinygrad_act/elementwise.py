@@ -114,7 +114,7 @@ class Elementwise(Single):
         if create_graph or live is not None or self.joint:
             return super().vjp(node, g, create_graph, live)
         F = namespaces[type(g)]
-        if g.dtype.char not in F.plain:
+        if g.dtype.char not in F.plain or g.size >= F.large:
             return super().vjp(node, g, create_graph, live)
         saved, shapes, params = node.saved, node.shapes, node.params
         grads: list[Any] = [None] * len(node.edges)

@@ -127,7 +127,7 @@ class Op:
             kind, dtype = type(lead), lead.dtype
         F = namespaces[kind]
         try:
-            if not self.elementwise or dtype.char in F.plain:
+            if not self.elementwise or (dtype.char in F.plain and getattr(arrays[0], "size", 0) < F.large):
                 y = self.forward(F, *arrays, **params)
             else:
                 y = F.run(self.forward, arrays, params)
@@ -279,7 +279,7 @@ class Op:
                 continue
             if create_graph and self.gradient is not None and i == 0:
                 gx = self.gradient(g, *arguments, **node.params or NO_PARAMS)
-            elif create_graph or g.dtype.char in F.plain:
+            elif create_graph or (g.dtype.char in F.plain and g.size < F.large):
                 gx = rule(F, g, *arguments, **params)
             else:
                 gx = F.run(rule, [g, *arguments], params)

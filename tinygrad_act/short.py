@@ -53,7 +53,7 @@ def one_input(op: Any) -> Callable[..., Any]:
         if elementwise and (a.dtype.char not in F.floats or not floats):
             return general(input, **settings)
         try:
-            y = forward(F, a, **settings)
+            y = F.run(forward, (a,), settings) if elementwise and a.size >= F.large else forward(F, a, **settings)
         except TinygradActError:
             raise
         except COMPLAINTS:
@@ -111,7 +111,7 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
         if dtype.char not in F.floats or not floats or (fits is not None and not fits(a, b)):
             return general(input, other)
         try:
-            y = forward(F, a, b)
+            y = F.run(forward, (a, b), {}) if elementwise and a.size >= F.large else forward(F, a, b)
         except TinygradActError:
             raise
         except COMPLAINTS:

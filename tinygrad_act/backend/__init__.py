@@ -21,9 +21,10 @@ import numpy as np
 from .. import dtypes
 from ..errors import ArgumentError, DeviceError
 from . import numpy as _numpy
+from .config import config
 from .subnormal import flushing
 
-__all__ = ["BACKENDS", "Device", "asarray", "current", "current_device", "device_of", "flushing", "from_bytes", "is_array", "is_host",
+__all__ = ["BACKENDS", "Device", "asarray", "config", "current", "current_device", "device_of", "flushing", "from_bytes", "is_array", "is_host",
            "load", "namespace", "namespaces", "quiet", "resolve", "to_device", "to_host", "use"]
 
 BACKENDS = {"numpy": "cpu", "cupy": "cuda", "strict": "strict"}     # name -> the device type it serves

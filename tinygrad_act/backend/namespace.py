@@ -53,6 +53,8 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
 
     floats = "fd"                        # of these the float ones: the short way through an op
 
+    large = 1 << 62                      # from how many numbers on elementwise rules go through `run`
+
     tile = 1 << 15                       # how many numbers a rule's temporaries may have to stay in the cache
 
     def __init__(self, xp: Any, special: Any) -> None:
@@ -65,7 +67,9 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
 
     def run(self, rule: Any, arrays: Any, params: Any) -> Any:
         """An elementwise rule where `plain` does not hold: the halves are computed in float32 and rounded once."""
-        half = next(a.dtype for a in arrays if hasattr(a, "dtype") and is_half(a.dtype))
+        half = next((a.dtype for a in arrays if hasattr(a, "dtype") and is_half(a.dtype)), None)
+        if half is None:
+            return rule(self, *arrays, **params)
         wide = [a.astype("float32") if hasattr(a, "dtype") and a.dtype == half else a for a in arrays]
         y = rule(self, *wide, **params)
         return y.astype(half) if y.dtype == "float32" else y

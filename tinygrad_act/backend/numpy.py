@@ -12,7 +12,8 @@ import numpy as np
 from ..numerics import special
 from ..numerics.convolve import Block, Compute, Room
 from ..numerics.logits import SMALL
-from . import threads
+from . import memory, threads
+from .config import config
 from .namespace import Namespace, _narrow, _wide, numel
 
 Array = np.ndarray
@@ -35,6 +36,23 @@ def _dividing(function: Any) -> Any:
 class NumpyNamespace(Namespace):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
+
+    executor: Any = None                                 # execute.py, imported with the first large array
+
+    def settle(self) -> None:
+        """Do as the config says now."""
+        self.large = type(self).large if config.kernels == "off" else config.large
+        if self.executor is not None:
+            self.executor.settle()
+
+    def run(self, rule: Any, arrays: Any, params: Any) -> Any:
+        """An elementwise rule, by the executor if one of the arrays is large."""
+        if max([a.size for a in arrays if isinstance(a, np.ndarray)], default=0) < self.large:
+            return super().run(rule, arrays, params)
+        if self.executor is None:
+            from .execute import Executor
+            self.executor = Executor(self)
+        return self.executor.run(rule, arrays, params)
 
     # NumPy's reductions take (array, axis, dtype, out, keepdims); by position that is half a microsecond less
     def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
@@ -192,6 +210,9 @@ def _places(y: Any, index: Any, count: int) -> Any:
 
 
 F = NumpyNamespace(np, special)
+F.settle()
+config.listeners.append(F.settle)
+memory.keep()
 
 
 def from_host(array: np.ndarray, index: int | None = None) -> np.ndarray:

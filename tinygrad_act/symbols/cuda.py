@@ -165,18 +165,25 @@ def parameters(arguments: Sequence[Any], settings: dict[str, Any]) -> tuple[list
     return [lift(x) for x in arguments], {k: lift(v) for k, v in settings.items()}, values
 
 
+def lifted(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[str, Any]) -> tuple[Kernel, dict[str, Any] | None]:
+    """The rule as a kernel that takes its numbers as arguments, and these by name; as one for these very numbers, and None,
+    if it branches on one.
+    """
+    parametric, parametric_settings, values = parameters(arguments, settings)
+    try:
+        return kernel(rule, parametric, parametric_settings), values
+    except (BranchError, TypeError):                  # math.log(p) is a TypeError
+        return kernel(rule, arguments, settings), None
+
+
 def launcher(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[str, Any],
              elementwise_kernel: Any) -> tuple[Callable[[Sequence[Any], Sequence[Any]], Any], bool]:
     """What runs the rule by CuPy's ElementwiseKernel on arrays of these dtypes, and on numbers in the order of `parameters`.
 
     True with it if it is good for these very numbers only: a rule that branches on one.
     """
-    lifted, lifted_settings, values = parameters(arguments, settings)
-    special = False
-    try:
-        k = kernel(rule, lifted, lifted_settings)
-    except (BranchError, TypeError):                  # math.log(p) is a TypeError
-        k, special, values = kernel(rule, arguments, settings), True, {}
+    k, values = lifted(rule, arguments, settings)
+    special = values is None
     if k.passes is not None:
         return lambda arrays, numbers: arrays[k.passes], special
     ins, outs = (", ".join(f"{dtype.name} {name}" for dtype, name in part) for part in (k.inputs, k.outputs))
@@ -188,7 +195,7 @@ def launcher(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[
     def launch(arrays: Sequence[Any], numbers: Sequence[Any]) -> Any:
         given = [arrays[i] for i in k.used]
         if kinds:
-            results = evaluate(k.numbers, None, dict(zip(values, numbers, strict=False)))
+            results = evaluate(k.numbers, None, dict(zip(values or (), numbers, strict=False)))
             given += [kind(x) for kind, x in zip(kinds, results, strict=True)]
         return compiled(*given)
 
@@ -245,7 +252,7 @@ class Printer:
         elif form != "{0}" and not re.match(r"[\w:]+(\{f\})?\(", form):
             text = f"({text})"
         self.text[id(s)] = text
-        if self.uses[id(s)] > 1:
+        if self.uses[id(s)] > 1 or form is FLOAT.get(s.op):      # no call within a branch: a vector takes both
             self._name(s)
 
     def _name(self, s: Symbol) -> None:

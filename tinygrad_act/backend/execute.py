@@ -1,0 +1,196 @@
+"""The CPU's executor: an elementwise rule over large arrays in one pass.
+
+Compiled, a rule is a ufunc of NumPy's whose inner loop is C made from the rule's own text (symbols/c.py). Where that cannot
+be (no compiler, a function without a C text, integers) it runs in tiles. A rule made of exact operations gives the same bits
+either way, so it is compiled in the background while tiles do its work; for one that calls exp and its kin, whose last place
+depends on the library, the compiler is waited for, once. So what is computed never depends on when a compiler was done.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import is_half
+from ..errors import TinygradActError
+from . import compiler, pool, threads, tiles
+from .config import config
+from .namespace import Namespace
+
+Launch = Callable[[Sequence[Any], dict[str, Any], Sequence[Any]], Any]       # (arrays, settings, the numbers among both) -> the result
+VALUES = 8                              # so many values of settings that a rule branches on get a kernel each, and the rest tiles
+MEMORY = 256                            # how many values of the other settings a kernel remembers
+
+ufuncs: dict[str, Any] = {}             # a kernel's text -> the ufunc
+notes: dict[str, str] = {}              # a rule's name -> how it runs, or why it does not run compiled
+_kept: list[Any] = []                   # what NumPy has pointers to
+_background = ThreadPoolExecutor(1, "tinygrad_act-compiler")
+
+
+class Executor:
+    """Runs elementwise rules over NumPy's arrays, with vocabulary F where they run as they are."""
+
+    def __init__(self, F: Any) -> None:
+        from ..symbols import c, cuda, expression  # a floor above
+        self.F, self.c, self.cuda, self.evaluate = F, c, cuda, expression.evaluate
+        self.modes: dict[str, dict[Any, Launch]] = {}
+        self.values: dict[Any, int] = {}
+        self.settle()
+
+    def settle(self) -> None:
+        """Do as the config says now."""
+        self.launches = self.modes.setdefault(config.kernels, {})
+        pool.choose()
+
+    def run(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
+        """What `rule(F, *arrays, **params)` returns; the halves are computed in float32 and rounded once."""
+        key: list[Any] = [rule]
+        numbers: list[Any] = []
+        for a in arrays:
+            if type(a) is np.ndarray:
+                key.append(a.dtype.char)
+            else:
+                self.note(a, key, numbers)
+        for setting, value in params.items():
+            key.append(setting)
+            self.note(value, key, numbers)
+        name = tuple(key)
+        try:
+            launch = self.launches.get(name) or (self.launches.get((*name, *numbers)) if numbers else None)
+        except TypeError:                              # a setting that cannot be part of a key
+            launch = self.tiles(rule, arrays)
+        return (launch or self.prepare(rule, arrays, params, name, numbers))(arrays, params, numbers)
+
+    def note(self, value: Any, key: list[Any], numbers: list[Any]) -> None:
+        """Enter a setting into the key if it is part of a kernel's text, else among the numbers that are given to the kernel."""
+        key.append(type(value))
+        if self.cuda.baked(value):
+            key.append(value)
+        else:
+            numbers.append(value)
+
+    def prepare(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], name: tuple[Any, ...], numbers: list[Any]) -> Launch:
+        """What runs the rule on arrays of these dtypes, entered under its key."""
+        launch = self.launches[name] = self.tiles(rule, arrays)
+        kinds = {a.dtype.char for a in arrays if type(a) is np.ndarray}
+        if config.kernels != "auto" or not kinds <= set("efd?") or kinds == {"?"}:
+            return launch
+        try:
+            kernel, values = self.cuda.lifted(rule, [a.dtype if type(a) is np.ndarray else a for a in arrays], params)
+        except AttributeError:                         # it is more than elementwise: the symbols do not know what it calls
+            self.launches[name] = lambda arrays, params, numbers: rule(self.F, *arrays, **params)
+            return self.launches[name]
+        except TinygradActError as error:              # of the rule itself; it will say so again
+            notes[label(rule)] = f"in tiles: {error}"
+            return launch
+        if values is None and numbers:                 # good for these very numbers
+            seen = self.values[name] = self.values.get(name, 0) + 1
+            if seen > VALUES:
+                return launch
+            del self.launches[name]
+            name = (*name, *numbers)
+            self.launches[name] = launch
+        self.compile(kernel, values or {}, rule, name)
+        return self.launches[name]
+
+    def compile(self, kernel: Any, values: dict[str, Any], rule: Any, name: tuple[Any, ...]) -> None:
+        """Enter the compiled kernel: now, or as soon as it is there (see above)."""
+        launches = self.launches
+        if kernel.passes is not None:
+            launches[name] = lambda arrays, params, numbers: arrays[kernel.passes]
+            return
+        text = self.c.source(kernel, "rule", compiler.vector_functions())
+        if text is None:
+            notes[label(rule)] = "in tiles: it calls what has no vector form in C"
+            return
+
+        def enter() -> None:
+            try:
+                if text not in ufuncs:
+                    calls = {f"{name}f" for name in self.c.functions(kernel) - self.c.EXACT} | {"exp", "erf"}
+                    ufuncs[text] = ufunc(compiler.library(text, calls), kernel, label(rule))
+                launches[name] = self.calling(ufuncs[text], kernel, values)
+                notes[label(rule)] = "compiled"
+            except compiler.CompileError as error:
+                notes[label(rule)] = f"in tiles: {error}"
+
+        soon = self.c.functions(kernel) <= self.c.EXACT and not compiler.known(text)
+        _background.submit(enter) if soon else enter()
+        if not pool.share:                             # a kernel does without the pool until it is there
+            pool.start() if compiler.known(pool.SOURCE) else _background.submit(pool.start)
+
+    def calling(self, function: Any, kernel: Any, values: dict[str, Any]) -> Launch:
+        """The ufunc on those of the arrays that it takes, and on what Python makes of the numbers."""
+        used, dtypes = kernel.used, [dtype for dtype, _ in kernel.inputs[len(kernel.used):]]
+        if not dtypes:
+            return lambda arrays, params, numbers: function(*[arrays[i] for i in used])
+        memory: dict[tuple[Any, ...], list[Any]] = {}
+
+        def launch(arrays: Sequence[Any], params: dict[str, Any], numbers: Sequence[Any]) -> Any:
+            given = memory.get(tuple(numbers))
+            if given is None:
+                if len(memory) >= MEMORY:
+                    memory.clear()
+                results = self.evaluate(kernel.numbers, None, dict(zip(values, numbers, strict=False)))
+                given = memory[tuple(numbers)] = [np.asarray(x).astype(t)[()] for x, t in zip(results, dtypes, strict=True)]
+            return function(*[arrays[i] for i in used], *given)
+
+        return launch
+
+    def tiles(self, rule: Any, arrays: Sequence[Any]) -> Launch:
+        """The rule in tiles."""
+        F = self.F
+        if any(type(a) is np.ndarray and is_half(a.dtype) for a in arrays):
+            compute: Callable[..., Any] = lambda *parts, **params: Namespace.run(F, rule, parts, params)
+        else:
+            compute = lambda *parts, **params: rule(F, *parts, **params)
+        return lambda arrays, params, numbers: tiles.run(functools.partial(compute, **params), arrays, config.tile,
+                                                         config.threads or threads.available())
+
+
+# --------------------------------------------------------------------------------------------------- NumPy's ufuncs
+@functools.cache
+def _maker() -> Any:
+    """PyUFunc_FromFuncAndData of NumPy's C interface, which NumPy offers to other modules as a table of pointers."""
+    from numpy._core import _multiarray_umath
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    table = ctypes.cast(pointer(_multiarray_umath._UFUNC_API, None), ctypes.POINTER(ctypes.c_void_p))
+    arguments = [ctypes.c_void_p] * 3 + [ctypes.c_int] * 4 + [ctypes.c_char_p] * 2 + [ctypes.c_int]
+    return ctypes.PYFUNCTYPE(ctypes.py_object, *arguments)(table[1])
+
+
+def ufunc(library: Any, kernel: Any, name: str) -> Any:
+    """The library's inner loop `rule` as a ufunc: arrays of any shape and strides, the arrays first and the numbers last."""
+    try:
+        make = _maker()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise compiler.CompileError(f"this NumPy does not let ufuncs be made ({error})") from error
+    functions = (ctypes.c_void_p * 1)(ctypes.cast(library.rule, ctypes.c_void_p).value)
+    data = (ctypes.c_void_p * 1)(ctypes.addressof(pool.share))
+    types = ctypes.create_string_buffer(bytes(np.dtype(dtype).num for dtype, _ in (*kernel.inputs, *kernel.outputs)))
+    text = name.encode()
+    _kept.append((library, functions, data, types, text))
+    return make(ctypes.addressof(functions), ctypes.addressof(data), ctypes.addressof(types), 1, len(kernel.inputs),
+                len(kernel.outputs), -1, text, b"", 0)
+
+
+def label(rule: Any) -> str:
+    """What a rule is called."""
+    return getattr(rule, "__qualname__", None) or repr(rule)
+
+
+def rows() -> list[tuple[str, str]]:
+    """What there is to run kernels with, and what runs so far."""
+    here = compiler.compiler()
+    vector = len(compiler.vector_functions()) if here else 0
+    ran = sum(note == "compiled" for note in notes.values())
+    return [("compiler", here or "none: rules run in tiles"), ("functions on vectors", f"{vector} of glibc's" if vector else "none"),
+            ("kernels kept in", str(compiler.folder()) if here else "-"),
+            ("threads of a kernel", str(config.threads or threads.available())),
+            ("rules so far", f"{ran} compiled, {len(notes) - ran} in tiles")]
