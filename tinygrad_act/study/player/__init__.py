@@ -81,34 +81,35 @@ def player(loss: Any, *inputs: Any, path: str | os.PathLike[str] | None = None, 
     if limit < 8:
         raise ArgumentError("player", f"limit={limit}", "a picture needs room for a few nodes", "pass limit >= 8")
     t, tape, given = recorded(loss, inputs, tape, names)
-    passes = Passes(t, tape, gradient)
-    model = next((m for m in (names, loss, tape.model if tape else None) if hasattr(m, "named_parameters")), None)
-    arguments = argument_names(loss, given) if given else {}
-    words = {**{name: x for x in given for name, _ in [arguments.get(id(x), ("", ""))] if name}, **pairs_of(model)}
-    if names is not model:
-        words |= pairs_of(names)
-    labels = Labels(passes.nodes, words, tape)
-    kinds = {name or type(m).__name__: type(m).__name__ for name, m in modules_of(tape)}
+    words, ids = named_all(loss, given, tape, names)
     result = next((name for name, x in words.items() if x is t), "loss" if t.numel() == 1 else "result")
-    ids = {**arguments, **named(model), **(named(names) if names is not model else {})}
+    passes = Passes(t, tape, gradient)
+    kinds = {name or type(m).__name__: type(m).__name__ for name, m in modules_of(tape)}
     scene = scene_of({result: t}, passes.nodes[::-1], passes.results, ids, tape.given if tape else (), kinds)
     fold_scene(scene, [fold] if isinstance(fold, str) else list(fold), depth, False, limit, kinds)
     svg, at, links = svg_of(scene, Roomy(scene, set(), False), direction)
-    store = Store()
-    describer = Describer(scene, passes, labels, at, store)
+    describer = Describer(scene, passes, Labels(passes.nodes, words, tape), at, Store())
     records = describer.records()
     steps = steps_of(describer, records)
     arrivals(describer, records)
     ops = sum(node.op is not PICK for node in passes.nodes)
-    title = title or f"{getattr(loss, '__name__', type(loss).__name__) if callable(loss) else result}: {shape_line({result: t})}, {ops:,} ops"
+    title = title or f"{getattr(loss, '__name__', type(loss).__name__) if given else result}: {shape_line({result: t})}, {ops:,} ops"
     data = {"title": title, "notes": [*passes.notes, *scene.notes], "items": records, "links": links, "steps": steps, "taped": tape is not None}
-    html = page_text(title, svg, data, store)
-    made = None
+    html = page_text(title, svg, data, describer.store)
     if path is not None:
-        made = Path(path)
-        made.parent.mkdir(parents=True, exist_ok=True)
-        write_aside(made, html.encode())
-    return Player(html, data, made)
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_aside(path, html.encode())
+    return Player(html, data, path)
+
+
+def named_all(loss: Any, given: Sequence[Any], tape: Tape | None, names: Any) -> tuple[dict[str, Tensor], dict[int, tuple[str, str]]]:
+    """What tensors are called, by name, and by id with the kind of thing they are: arguments, the model's, the user's names."""
+    model = next((m for m in (names, loss, tape.model if tape else None) if hasattr(m, "named_parameters")), None)
+    more = None if names is model else names
+    arguments = argument_names(loss, given) if given else {}
+    words = {arguments[id(x)][0]: x for x in given if id(x) in arguments}
+    return {**words, **pairs_of(model), **pairs_of(more)}, {**arguments, **named(model), **named(more)}
 
 
 def recorded(loss: Any, inputs: Sequence[Any], tape: Tape | None, names: Any) -> tuple[Tensor, Tape | None, Sequence[Any]]:

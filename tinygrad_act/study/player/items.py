@@ -16,7 +16,7 @@ from ..labels import Labels
 from ..scene import Item, Scene, settings_text
 from ..statements import forward_formula, saved_arrays, statement
 from .arrays import Store
-from .passes import Passes
+from .passes import MOST_PARTS, Passes
 
 MOST = 12                                        # arrays, or ops, of a folded part that are shown one by one
 Record = dict[str, Any]
@@ -29,6 +29,7 @@ class Describer:
         self.scene, self.passes, self.labels, self.ids, self.store = scene, passes, labels, ids, store
         self.home: dict[Any, str] = {}           # node or leaf -> the id of the item that it is drawn in
         self.members: dict[str, list[Item]] = {}
+        self.running: dict[Any, list[Any]] = {}
         for item in scene.items.values():
             inside = [*everything(item)][::-1] if item.inside else [item]
             members = self.members[ids[item.key]] = sorted(inside, key=made)
@@ -148,18 +149,16 @@ class Describer:
                 arrivals = self.passes.arrivals[edge]
                 number = next(k for k, a in enumerate(arrivals, 1) if a[0] is node and a[1] == i)
                 row |= {"number": number, "of": len(arrivals)}
-                if number > 1 and len(arrivals) <= 4 * MOST:
+                if number > 1 and len(arrivals) <= MOST_PARTS:
                     row["sum"] = self.add(self.sums(edge)[number - 1])
             found.append(row)
         return found
 
     def sums(self, edge: Any) -> list[Any]:
         """The running sums at an edge, computed once."""
-        if not hasattr(self, "_sums"):
-            self._sums: dict[Any, list[Any]] = {}
-        if edge not in self._sums:
-            self._sums[edge] = self.passes.sums(edge)
-        return self._sums[edge]
+        if edge not in self.running:
+            self.running[edge] = self.passes.sums(edge)
+        return self.running[edge]
 
     # ----------------------------------------------------------------------------------------- of leaves, and what is folded
     def leaf(self, item: Item) -> Record:

@@ -13,6 +13,8 @@ from ...tensor import Tensor
 from ..chain import Chain, plus
 from ..tape import Result, Tape
 
+MOST_PARTS = 48                                  # of a sum that is shown as it grows
+
 
 class Passes:
     """The forward and the backward pass of a loss.
@@ -117,11 +119,14 @@ class Passes:
         return list(value) if isinstance(value, tuple) else value
 
     def sums(self, edge: Any) -> list[Any]:
-        """What the gradient at `edge` had become after each part that came there."""
+        """What the gradient at `edge` had become after each part that came there; where there are many, only the last."""
+        came = self.arrivals.get(edge, ())
         found: list[Any] = []
-        for node, i in self.arrivals.get(edge, ()):
+        for node, i in came:
             part = self.parts[node][i]
             found.append(plus(found[-1], part) if found else part)
+            if len(came) > MOST_PARTS:
+                found = found[-1:]
         return found
 
 

@@ -39,15 +39,13 @@ def arrivals(described: Describer, records: dict[str, Record]) -> None:
     for x, came in described.passes.arrivals.items():
         own = described.home_of(x)
         record = records[own]
-        if record.get("ops") is not None or len(record.get("arrived", ())) != 1 or len(came) > 1000:
+        if record.get("ops") is not None or len(record.get("arrived", ())) != 1:
             continue
-        sums = described.sums(x) if len(came) <= 48 else []
-        shown = []
-        for k, (node, _) in enumerate(came):
-            step = records[described.home_of(node)].get("backward")
-            if step is not None and (sums or k == len(came) - 1):
-                shown.append({"step": step, "sum": described.add(sums[k] if sums else described.sums(x)[-1]), "number": k + 1})
-        record["arrivals"], record["of"] = shown, len(came)
+        sums = described.sums(x)                         # of many, only the last
+        known = list(enumerate(came, 1))[-len(sums):]
+        record["arrivals"] = [{"step": records[described.home_of(node)]["backward"], "sum": described.add(total), "number": k}
+                              for (k, (node, _)), total in zip(known, sums, strict=True)]
+        record["of"] = len(came)
 
 
 def start_text(described: Describer, records: dict[str, Record]) -> str:
@@ -95,4 +93,4 @@ def end_text(described: Describer) -> str:
 
 def sentence(described: Describer, number: int | None, brief: bool = False) -> str:
     """An array of the page in half a sentence."""
-    return figures(described.store.arrays[number], brief) if number is not None else "not known"
+    return figures(described.store.record(number), brief) if number is not None else "not known"
