@@ -77,6 +77,8 @@ def _replaced(pattern: re.Pattern[str], replacement: str, name: str) -> str:
 def _rules(map: Any) -> list[tuple[re.Pattern[str], str | None, Transform | None]]:
     if isinstance(map, Mapping):
         map = [(pattern, *(to if isinstance(to, tuple) else (to,))) for pattern, to in map.items()]
+    if not isinstance(map, Iterable) and map is not None:
+        map = (map,)                                      # which is no rule either
     rules = []
     for rule in map or ():
         pattern, to, step = (*rule, None)[:3] if isinstance(rule, (tuple, list)) and len(rule) in (2, 3) else (None, None, None)

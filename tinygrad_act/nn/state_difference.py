@@ -46,7 +46,7 @@ def difference(module: str, keys: IncompatibleKeys, shapes: Sequence[tuple[str, 
                  for name, got, wanted in shapes[:SHOWN]]
         kinds.append("\n\t".join(lines + _rest([name for name, _, _ in shapes])))
     inner = [name for name in unexpected if isinstance(state[name], Mapping)]
-    remedy = f"{inner[0]!r} is a dict of its own: pass state[{inner[0]!r}] if it is the model's." if inner else _remedy(missing, unexpected, shapes)
+    remedy = f"{inner[0]!r} is a dict of its own: pass state[{inner[0]!r}] if it is the model's." if inner else _remedy(missing, unexpected, shapes, len(unexpected) == len(state))
     return StateDictError(module, "\n\t".join(filter(None, kinds)), remedy)
 
 
@@ -73,12 +73,12 @@ def _near(name: str, shape: Shape, others: Sequence[str], shapes: Mapping[str, S
     return f'   did you mean "{found[0]}"?' if found else ""
 
 
-def _remedy(missing: Sequence[str], unexpected: Sequence[str], shapes: Sequence[Any]) -> str:
+def _remedy(missing: Sequence[str], unexpected: Sequence[str], shapes: Sequence[Any], all_odd: bool) -> str:
     """What would do for most names, if one thing would."""
     front = Counter(name[:-len(m)] for name in unexpected[:CANDIDATES] if (m := _end(name, set(missing))))
     lacking = Counter(name[:-len(u)] for name in missing[:CANDIDATES] if (u := _end(name, set(unexpected))))
     for found, of, say in ((front, unexpected, "The names in the state_dict begin with {p!r}: load ta.interop.rename(state, {{r'^{e}': ''}})."),
-                           (lacking, missing, "The module's names begin with {p!r}: load ta.interop.rename(state, {{r'^': {p!r}}}), or into that part of it.")):
+                           (lacking if all_odd else Counter(), missing, "The module's names begin with {p!r}: load ta.interop.rename(state, {{r'^': {p!r}}}), or into that part of it.")):
         if found and found.most_common(1)[0][1] * 2 > len(of):
             prefix = found.most_common(1)[0][0]
             return say.format(p=prefix, e=prefix.replace(".", r"\."))
