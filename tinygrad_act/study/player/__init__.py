@@ -93,7 +93,8 @@ def player(loss: Any, *inputs: Any, path: str | os.PathLike[str] | None = None, 
     steps = steps_of(describer, records)
     arrivals(describer, records)
     ops = sum(node.op is not PICK for node in passes.nodes)
-    title = title or f"{getattr(loss, '__name__', type(loss).__name__) if given else result}: {shape_line({result: t})}, {ops:,} ops"
+    what = getattr(loss, "__name__", type(loss).__name__) if given else result
+    title = title or f"{result if what == '<lambda>' else what}: {shape_line({result: t})}, {ops:,} ops"
     data = {"title": title, "notes": [*passes.notes, *scene.notes], "items": records, "links": links, "steps": steps, "taped": tape is not None}
     html = page_text(title, svg, data, describer.store)
     if path is not None:
