@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import tinygrad_act as ta
 
+ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs" / "lessons").glob("*.md")), ROOT / "docs" / "study" / "lab.md", ROOT / "docs" / "study" / "watch.md"]
 EXAMPLE = re.compile(r"```python\n(.*?)```\n(?:\n```\n(.*?)\n```)?", re.S)
 NUMBER = re.compile(r"-?\d[\d.]*(?:e[-+]?\d+)?")

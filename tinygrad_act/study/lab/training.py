@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from ... import _functions as ops
 from ... import nn, optim
-from ...datasets import Digits, spirals, two_moons
 from ...errors import ArgumentError
 from ...grad_mode import no_grad
 from ...nn import init
@@ -41,17 +40,21 @@ class Trained(NamedTuple):
 
 
 def _digits() -> Data:
+    from ...datasets import Digits                # with what reads archives and fetches: only when they are wanted
+
     train, test = Digits(), Digits(train=False)
     flat = [(d.data.float() / 8 - 1).reshape(-1, 64) for d in (train, test)]
     return Data(flat[0], train.targets, flat[1], test.targets)
 
 
-def _points(make: Any) -> Data:
-    train, test = make(True), make(False)
+def _points(name: str) -> Data:
+    from ...datasets import toys
+
+    train, test = (getattr(toys, name)(train=t) for t in (True, False))
     return Data(train.data, train.targets, test.data, test.targets)
 
 
-DATA: dict[str, Callable[[], Data]] = {"digits": _digits, "two_moons": lambda: _points(two_moons), "spirals": lambda: _points(spirals)}
+DATA: dict[str, Callable[[], Data]] = {"digits": _digits, "two_moons": lambda: _points("two_moons"), "spirals": lambda: _points("spirals")}
 
 
 def data_of(given: Any) -> Data:
