@@ -333,3 +333,20 @@ def test_damage_is_refused_or_changes_what_it_would_change_in_pytorch(zipped: bo
             continue
         same(got, wanted)
     assert refused > 300
+
+
+# -------------------------------------------------------------------------------------------------- for torch.load
+def test_what_is_written_for_pytorch(tmp_path: Path) -> None:
+    tensors = {str(d): ta.arange(6).reshape(2, 3).to(dtype=ta.empty(0, dtype=str(d).removeprefix("torch.")).dtype) for d in LEGACY if not d.is_complex}
+    obj = {**tensors, "t": tensors["torch.float32"].T, "zero": ta.tensor(2.5), "none": ta.zeros(0, 3), "p": nn.Parameter(ta.ones(2)), "leaf": ta.ones(2, requires_grad=True),
+           "state": nn.Linear(2, 3).state_dict(), 7: [1, (2.5, None), True, -(2**40), 2**31, -(2**31) - 1, "ünï"], "od": OrderedDict(a=1)}
+    for _ in range(2):
+        ta.interop.save_torch(obj, tmp_path / "a.pt")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
+    for mmap in (False, True):
+        back = torch.load(tmp_path / "a.pt", weights_only=True, mmap=mmap)
+        same(ta.load(tmp_path / "a.pt", map_location="cpu", mmap=mmap), back)
+        assert back["t"].tolist() == obj["t"].tolist() and back["none"].shape == (0, 3) and back[7] == obj[7] and back["p"].requires_grad and back["leaf"].requires_grad
+    torch.nn.Linear(2, 3).load_state_dict(back["state"])
+    with pytest.raises(ValueError, match=r"a\.0: object"):
+        ta.interop.save_torch({"a": [object()]}, tmp_path / "b.pt")

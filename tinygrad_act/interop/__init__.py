@@ -8,5 +8,6 @@ from .naming import rename
 from .npz import load_npz, save_npz
 from .safetensors import SafeFile, load_safetensors, save_safetensors
 from .torch_checkpoint import load_torch
+from .torch_checkpoint.writing import save_torch
 
-__all__ = ["Filled", "SafeFile", "keras", "load_npz", "load_pretrained", "load_safetensors", "load_torch", "rename", "save_npz", "save_safetensors"]
+__all__ = ["Filled", "SafeFile", "keras", "load_npz", "load_pretrained", "load_safetensors", "load_torch", "rename", "save_npz", "save_safetensors", "save_torch"]

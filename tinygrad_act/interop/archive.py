@@ -39,7 +39,7 @@ class Archive:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.members: dict[str, Member] = {}
-        with self._damage(), zipfile.ZipFile(_Window(source)) as directory:     # type: ignore[arg-type]
+        with self._damage(), zipfile.ZipFile(_Window(source)) as directory:
             entries = directory.infolist()
         if len(entries) > MEMBERS:
             source.refuse(f"it has {len(entries)} members", "")

@@ -153,8 +153,8 @@ def is_key(key: Any, deep: bool = True) -> bool:
 def _name(code: int) -> str:
     import pickletools
 
-    op = pickletools.code2op.get(chr(code))
-    return op.name if op else f"{code:#04x}"
+    op: Any = vars(pickletools)["code2op"].get(chr(code))
+    return str(op.name) if op else f"{code:#04x}"
 
 
 def _text(m: Machine) -> None:
