@@ -304,7 +304,7 @@ def test_bitfit_moves_biases_only_and_what_learns_can_be_saved_alone() -> None:
 def test_adapters_change_nothing_at_first_and_learn(put: Any) -> None:
     ta.manual_seed(0)
     model, x = Net(), ta.tensor([[1, 2, 3], [4, 5, 6]])
-    y, base = model(x), {n: p for n, p in model.named_parameters()}
+    y, base = model(x), dict(model.named_parameters())
     names = put(model)
     assert ta.equal(model(x), y) and set(names) == free(model) and "head.bias" in names
     assert {n for n in names if n in base} == {"head.bias"}
