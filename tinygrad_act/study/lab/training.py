@@ -40,7 +40,7 @@ class Trained(NamedTuple):
 
 
 def _digits() -> Data:
-    from ...datasets import Digits                # with what reads archives and fetches: only when they are wanted
+    from ...datasets import Digits  # with what reads archives and fetches: only when they are wanted
 
     train, test = Digits(), Digits(train=False)
     flat = [(d.data.float() / 8 - 1).reshape(-1, 64) for d in (train, test)]
