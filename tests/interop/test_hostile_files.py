@@ -129,7 +129,13 @@ DAMAGED = {
     "a type of no tensor": call("torch._tensor._rebuild_from_type_v2", name("collections.OrderedDict"), name("torch.Tensor"), (), None),
     "conjugated": call("torch._utils._rebuild_tensor_v2", storage(), 0, (2,), (1,), False, ORDERED, b"}" + plain("conj") + b"\x88s"),
     "a dtype that is none": call("torch._utils._rebuild_tensor_v3", storage(), 0, (2,), (1,), False, ORDERED, 3),
-    "nothing": b"",
+    "nothing": b"", "a tensor for a tag": plain((tensor(), name("torch.FloatStorage"), "0", "cpu", 4)) + b"Q", "a tensor for a key": b"}" + tensor() + b"Ns",
+    "a tensor for requires_grad": call("torch._utils._rebuild_tensor_v2", storage(), 0, (2,), (1,), tensor(), ORDERED), "a tensor for an offset": tensor(offset=tensor()),
+    "a tensor for metadata": call("torch._utils._rebuild_tensor_v2", storage(), 0, (2,), (1,), False, ORDERED, tensor()), "a tensor for a dtype": call("torch._utils._rebuild_tensor_v3", storage(), 0, (2,), (1,), False, ORDERED, tensor()),
+    "a tensor for hooks": call("torch._utils._rebuild_tensor_v2", storage(), 0, (2,), (1,), False, tensor()), "a tensor for a parameter's requires_grad": call("torch._utils._rebuild_parameter", tensor(), tensor(), ORDERED),
+    "a tensor for a type": call("torch._tensor._rebuild_from_type_v2", name("torch._utils._rebuild_tensor_v2"), tensor(), (), None), "a tensor for arguments": name("collections.OrderedDict") + tensor() + b"R",
+    "a tensor for an encoding": call("_codecs.encode", "x", tensor()), "a tensor for a size": tensor(size=(tensor(), 2)), "a tensor for a device": call("torch.device", tensor()), "a call of a tensor": tensor() + b")R",
+    "a tensor in a set": call("builtins.set", b"]" + tensor() + b"a"), "a tensor for entries": call("collections.OrderedDict", tensor()), "attributes of a tensor": tensor() + b"}b", "a tensor appended to": tensor() + b"Na",
 }
 
 

@@ -115,7 +115,7 @@ class Builder:
         """The storage of an id: ("storage", type, key, location, number of elements), then None in the older format."""
         if len(pid) == 6 and pid[5] is None:
             pid = pid[:5]
-        if len(pid) != 5 or pid[0] != "storage" or not isinstance(pid[1], StorageType) or type(pid[2]) is not str \
+        if len(pid) != 5 or type(pid[0]) is not str or pid[0] != "storage" or not isinstance(pid[1], StorageType) or type(pid[2]) is not str \
                 or type(pid[3]) is not str or type(pid[4]) is not int or pid[4] < 0:
             self.source.refuse("it is damaged: the id of a storage is none")
         storage = Storage(pid[2], pid[1].dtype, pid[4], pid[3])
@@ -147,7 +147,7 @@ class Builder:
 
     def tensor_v2(self, storage: Any, offset: Any, size: Any, stride: Any, wanted: Any, hooks: Any, metadata: Any = None, dtype: Any = None) -> Tensor:
         """The same with requires_grad; hooks and metadata must be empty."""
-        if metadata:
+        if metadata is not None and (type(metadata) is not dict or metadata):
             self.source.refuse(f"a tensor of it has metadata: {CONJUGATED[0]}", CONJUGATED[1])
         _no_hooks(hooks)
         tensor = self.tensor(storage, offset, size, stride, dtype)
@@ -162,17 +162,17 @@ class Builder:
 
     def parameter(self, data: Any, wanted: Any, hooks: Any) -> Parameter:
         """A Parameter of a tensor made before."""
-        if not isinstance(data, Tensor):
+        if not isinstance(data, Tensor) or type(wanted) is not bool:
             raise TypeError("no tensor")
         _no_hooks(hooks)
         parameter = Parameter.__new__(Parameter)
-        parameter._requires_grad = bool(wanted)
+        parameter._requires_grad = wanted
         self.parameters.append((parameter, data))
         return parameter
 
     def of_type(self, function: Any, kind: Any, args: Any, state: Any) -> Tensor:
         """A tensor that had attributes of Python's, which are left out."""
-        if type(function) is not Callee or not function.name.startswith("torch._utils._rebuild_") or kind not in (Tensor, Parameter) or type(args) is not tuple:
+        if type(function) is not Callee or not function.name.startswith("torch._utils._rebuild_") or not any(kind is t for t in TYPES.values()) or type(args) is not tuple:
             raise TypeError("no tensor")
         tensor: Tensor = function.function(*args)
         return tensor
@@ -201,7 +201,9 @@ class Builder:
 
 
 def _wanted(wanted: Any, dtype: Any) -> bool:
-    return bool(wanted) and dtypes.is_floating(dtype)
+    if type(wanted) is not bool:
+        raise TypeError("requires_grad that is no bool")
+    return wanted and dtypes.is_floating(dtype)
 
 
 def _no_hooks(hooks: Any) -> None:
@@ -240,7 +242,7 @@ def _set(parts: Any = ()) -> set[Any]:
 
 def _encoded(text: Any, encoding: Any = "latin1") -> bytes:
     """Bytes, as Python's second protocol writes them."""
-    if type(text) is not str or encoding not in LATIN:
+    if type(text) is not str or type(encoding) is not str or encoding not in LATIN:
         raise TypeError("no bytes")
     return text.encode("latin1")
 
