@@ -89,6 +89,7 @@ def _moved_in(out: Path) -> Iterator[Path]:
     """A folder to write into, which then takes the place of `out`; if anything fails, `out` is as it was."""
     _check(out)
     parent = out.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=parent))
     try:
         yield aside
@@ -113,8 +114,6 @@ def _moved_in(out: Path) -> Iterator[Path]:
 
 def _check(out: Path) -> None:
     """Nothing that is not a gallery is replaced."""
-    if not out.absolute().parent.is_dir():
-        raise FileError("gallery", str(out), f"there is no folder {out.absolute().parent}", "make it first")
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise FileError("gallery", str(out), "it is there, and is no folder", "choose another name")
     if out.is_dir() and any(out.iterdir()) and not any(_is_gallery(out / name) for name in INDEX.values()):

@@ -16,7 +16,7 @@ from ...grad_mode import no_grad
 from ...tensor import Tensor
 
 ROWS, COLUMNS = 256, 256
-ROUNDS, LEAST = 7, 0.002                        # how often; how long a measurement takes at least, in seconds
+ROUNDS, LEAST = 25, 0.0005                      # many short ones, of which some are undisturbed; in seconds
 
 
 class Cost(NamedTuple):
@@ -44,7 +44,7 @@ def cost(record: Activation) -> Cost:
     ours, relu = _runs(record), _runs(catalogue["relu"])
     seconds = []
     for run, other in zip(ours, relu, strict=True):
-        counts = [max(1, round(LEAST / _time(f, 1))) for f in (run, other)]
+        counts = [max(1, round(LEAST / min(_time(f, 1) for _ in range(3)))) for f in (run, other)]
         rounds = [(_time(run, counts[0]), _time(other, counts[1])) for _ in range(ROUNDS)]
         seconds.append((min(a for a, _ in rounds), min(b for _, b in rounds)))
     (forward, relu_forward), (both, relu_both) = seconds
@@ -73,7 +73,6 @@ def _runs(record: Activation) -> tuple[Callable[[], object], Callable[[], object
 
 
 def _time(run: Callable[[], object], times: int) -> float:
-    run()
     begin = time.perf_counter()
     for _ in range(times):
         run()

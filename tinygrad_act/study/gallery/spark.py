@@ -9,7 +9,7 @@ from .curves import WIDTH, Curves, Piece, curves
 
 SIZE = (120, 80)
 POINTS = 40
-MOST = 0.85                                      # of the curves are shown from their lowest to their highest value; the others are cut
+CUT = 0.16                                       # of a group's curves go further than the others, and are cut off
 
 
 def small(record: Activation) -> Curves:
@@ -21,8 +21,8 @@ def scale(group: Sequence[Curves]) -> tuple[float, float]:
     """From where to where most curves of a group go."""
     values = [[y for pieces in c.lines[0] for _, ys in pieces for y in ys] for c in group]
     lows, highs = sorted((min(ys) for ys in values), reverse=True), sorted(max(ys) for ys in values)
-    at = int(MOST * (len(values) - 1))
-    room = 0.08 * (highs[at] - lows[at] or 1.0)
+    at = len(values) - 1 - round(CUT * len(values))
+    room = 0.1 * (highs[at] - lows[at] or 1.0)
     return lows[at] - room, highs[at] + room
 
 
