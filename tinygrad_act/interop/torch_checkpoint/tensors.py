@@ -136,7 +136,9 @@ class Builder:
             raise TypeError("no storage")
         dtype, size, stride = storage.dtype if dtype is None else dtype, _sizes(size), _sizes(stride)
         available = storage.nbytes // dtype.itemsize
-        if type(offset) is not int or len(size) != len(stride) or len(size) > AXES or min((offset, *size, *stride)) < 0 \
+        if type(offset) is not int or len(size) != len(stride) or len(size) > AXES:
+            raise TypeError("no offset, sizes and strides")
+        if min((offset, *size, *stride)) < 0 \
                 or max((offset, *stride)) * dtype.itemsize >= HUGE or math.prod(max(n, 1) for n in size) * dtype.itemsize >= HUGE:
             self.source.refuse(f"a tensor of it is said to have the offset {offset}, the sizes {size} and the strides {stride}, which no tensor has")
         if 0 not in size and (last := offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))) >= available:
