@@ -72,13 +72,6 @@ def place(memory: Any, shape: tuple[int, ...], dtype: Any, strides: tuple[int, .
     return array
 
 
-def own(shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> Any:
-    """A new array of that layout, in memory of its own."""
-    order = sorted(range(len(shape)), key=lambda i: -strides[i])
-    array = np.empty([shape[i] for i in order], dtype)
-    return array.transpose([order.index(i) for i in range(len(shape))]) if order != sorted(order) else array
-
-
 def dense(shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> bool:
     """Do arrays of that layout fill their memory without a gap, in some order of their axes?"""
     step = dtype.itemsize

@@ -40,11 +40,13 @@ class Way:
             if other.same_conditions(variant):
                 self.waiting.remove(other)
                 if difference := other.difference(variant):
+                    variant.wait()
                     self.waiting.append(variant)
                     return difference
                 variant.prepare()
                 self.variants.insert(0, variant)
                 return ""
+        variant.wait()
         self.waiting.append(variant)
         return ""
 
@@ -113,7 +115,8 @@ class Compiled:
             if way.attempts >= ATTEMPTS:
                 self.give_up(way, reason)
         elif len(way.variants) + len(way.waiting) > self.limit:
-            self.give_up(way, f"it was recorded {self.limit} times; " + (before.difference(variant) if before else way.reasons[-1]))
+            last = before.difference(variant) if before and variant in way.waiting else way.reasons[-1]
+            self.give_up(way, f"it was recorded {self.limit} times; {last}")
         return result
 
     def give_up(self, way: Way, reason: str) -> None:
@@ -135,7 +138,7 @@ class Compiled:
         for way in self.ways.values():
             lines.append(f"with {way.form}:")
             lines += [f"  recorded: {reason}" for reason in way.reasons]
-            lines += [f"  replayed {v.replays} times: {len(v.log.calls)} calls as {len(v.program.lines)} lines, in {v.program.memory.size:,} bytes"
+            lines += [f"  replayed {v.replays} times: {v.calls} calls as {len(v.program.lines)} lines, in {v.program.memory.size:,} bytes"
                       for v in way.variants]
             if way.eager:
                 lines.append(f"  runs eagerly: {way.eager}")
@@ -176,7 +179,7 @@ def compile(model: Callable[..., Any] | None = None, *, fullgraph: bool = False,
         limit: how many variants are kept for arguments of one form.
         disable: return `model` as it is.
 
-    What it returns are new Tensors without a graph. The `.grad`s are written again by the next call: `clone()` what is to last.
+    What it returns, and the `.grad`s it leaves, are new Tensors at each call, whose graph has been gone through already.
 
     >>> x = ta.tensor([[1.0], [2.0]]); w = ta.nn.Parameter(ta.zeros(1, 1))
     >>> optimizer = ta.optim.SGD([w], lr=0.1)

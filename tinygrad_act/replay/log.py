@@ -46,6 +46,12 @@ class Call:
     def __init__(self, function: Any, args: Any, kwargs: Any, out: Any, writes: Value | None = None, read: bool = False) -> None:
         self.function, self.args, self.kwargs, self.out, self.writes, self.read = function, args, kwargs, out, writes, read
 
+    def text(self) -> str:
+        """In words, for reports."""
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        text = f"{name}({', '.join(f'{a!r:.30}' for a in self.args)})"
+        return f"{text}, which gives {self.out!r:.30}" if self.read else text
+
     def inputs(self) -> list[Value]:
         """The values that it reads."""
         return values_in((self.args, self.kwargs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..backend import preallocated
@@ -23,15 +24,15 @@ class Memory:
                 self.blocks[value] = self.blocks.pop(v)
                 break
         else:
-            self.blocks[value] = self.find(max(value.dtype.itemsize, 1) * _count(value.shape))
+            self.blocks[value] = self.find(size(value))
         return preallocated.place(self.blocks[value], value.shape, value.dtype, value.strides)
 
-    def find(self, size: int) -> Any:
+    def find(self, count: int) -> Any:
         """The smallest free block in which that many bytes fill at least the half, or a new one."""
-        fitting = [b for b in self.free if size <= b.size <= 2 * size]
+        fitting = [b for b in self.free if count <= b.size <= 2 * count]
         if not fitting:
-            self.size += size
-            return preallocated.block(size)
+            self.size += count
+            return preallocated.block(count)
         best = min(reversed(fitting), key=lambda b: b.size)
         self.free = [b for b in self.free if b is not best]
         return best
@@ -42,8 +43,7 @@ class Memory:
             self.free.append(self.blocks.pop(value))
 
 
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for n in shape:
-        count *= n
-    return count
+def size(value: Value) -> int:
+    """The bytes of an array."""
+    bytes_: int = value.dtype.itemsize * math.prod(value.shape)
+    return bytes_

@@ -16,11 +16,13 @@ from ..backend import preallocated
 from ..backend.preallocated import NEW
 from ..tensor import Tensor, wrap
 from .log import Call, Log, Value, mapped, values_in
-from .memory import Memory
+from .memory import Memory, size
 from .recording import AsItIs, Draw, set_gradient
 
 UNCHANGED = {"asarray", "cast", "reshape", "permute", "expand", "detach"}     # of F: what gives back its argument does only that
 FOLDED = {"ones_like", "zeros_like", "full", "new", "count", "arange"}        # of F: the same array at each call
+
+LARGEST = 1 << 20                        # bytes of a result that is put into memory of ours: that of larger ones is given back after use
 
 
 class Changed(Exception):
@@ -38,7 +40,7 @@ class Program:
         self.folded = {v for v in log.values if v.origin == "constant"}
         self.names: dict[str, Any] = {"Changed": Changed, "wrap": wrap, "same": same, "asarray": _asarray, "step": None, "tensors": None}
         self.lines: list[str] = []
-        self.last_check = -1                 # the last call after which the replay may be left
+        self.checks: dict[int, str] = {}     # the calls after which a replay may be left
         self.local: set[Value] = {v for v in log.values if v.origin in ("argument", "gradient")}
         self._named: dict[int, str] = {}
         self.survey()
@@ -54,15 +56,14 @@ class Program:
         self.source = "def step(tensors):\n    " + "\n    ".join(self.lines)
         exec(compile(self.source, "<replay>", "exec"), self.names)
         self.run: Callable[[Sequence[Tensor]], tuple[Any, ...]] = self.names["step"]
+        self.early = self.calls[:max(self.checks, default=-1) + 1]
 
     # ------------------------------------------------------------------------------------------- before
     def survey(self) -> None:
         """When each value is used last, which are written to, and which outlive the step."""
         self.written: set[Value] = set()
         self.last: dict[Value, int] = {}
-        self.kept_grads: set[Value] = set()
         self.fresh = {v.root for v in self.outputs}
-        mine = set(map(id, self.arguments))
         for i, call in enumerate(self.calls):
             for v in (*call.inputs(), *values_in(call.out)):
                 self.last[v] = self.last[v.root] = i
@@ -71,7 +72,7 @@ class Program:
             elif isinstance(call.out, Value) and call.out in call.inputs() and _name(call.function) not in UNCHANGED:
                 self.written.add(call.out.root)
             if call.function is set_gradient and isinstance(call.args[2], Value):
-                (self.fresh if id(call.args[0]) in mine else self.kept_grads).add(call.args[2].root)
+                self.fresh.add(call.args[2].root)
 
     def prologue(self) -> None:
         """The arrays that are looked up at each call."""
@@ -143,7 +144,9 @@ class Program:
         """What follows from constants alone is computed now, unless somebody changes it or keeps it."""
         out: Value = call.out
         root = out.root
-        if root in self.written or root in self.fresh or root in self.kept_grads:
+        if root in self.written or root in self.fresh:
+            return False
+        if _name(call.function) == "new" and (*call.args, None, None)[2] is None:
             return False
         if _name(call.function) not in FOLDED:
             known = self.native and preallocated.into(call.function, call.args, call.kwargs) is not None
@@ -157,44 +160,40 @@ class Program:
     def into(self, i: int, call: Call) -> bool:
         """Let the result go into memory of ours, where the function can do that."""
         out: Value = call.out
-        found = preallocated.into(call.function, call.args, call.kwargs) if self.native else None
-        if found is None or out.within is not None or out in self.fresh or not preallocated.dense(out.shape, out.dtype, out.strides):
+        dense = preallocated.dense(out.shape, out.dtype, out.strides)
+        if not self.native or not dense or out.within is not None or out in self.fresh or size(out) > LARGEST:
+            return False
+        if _name(call.function) == "new" and (*call.args, None, None)[2] is None:      # whatever the memory holds
+            self.ready[out] = self.memory.take(out, [])
+            return True
+        found = preallocated.into(call.function, call.args, call.kwargs)
+        if found is None:
             return False
         function, args, kwargs, elementwise = found
-        if out in self.kept_grads:
-            self.ready[out] = preallocated.own(out.shape, out.dtype, out.strides)
-        else:
-            dying = [v for v in call.inputs() if self.last[v.root] == i and v is v.root] if elementwise else []
-            self.ready[out] = self.memory.take(out, dying)
+        dying = [v for v in call.inputs() if self.last[v.root] == i and v is v.root] if elementwise else []
+        self.ready[out] = self.memory.take(out, dying)
         args, kwargs = tuple(out if a is NEW else a for a in args), {k: out if a is NEW else a for k, a in kwargs.items()}
         self.emit(self.called(Call(function, self.converted(args, out) if elementwise else args, kwargs, None)))
         return True
 
     def release(self, i: int) -> None:
         """Give back the memory of what was used for the last time."""
-        for v in (*self.calls[i].inputs(), *values_in(self.calls[i].out)):
-            if self.last[v.root] == i:
-                self.memory.give(v.root)
-            if self.last[v] == i and v in self.local and v not in self.outputs:
-                self.emit(f"{v} = None")
+        used = [*self.calls[i].inputs(), *values_in(self.calls[i].out)]
+        for v in dict.fromkeys([*used, *[v.root for v in used]]):
+            if self.last[v] == i:
+                self.memory.give(v)
+                if v in self.local and v not in self.outputs:
+                    self.emit(f"{v} = None")
 
     def gradient(self, t: Tensor, g: Tensor | None, value: Value | None) -> None:
-        """`t.grad = g`. Where g's array is ours, so is g: one Tensor, whose numbers are the last step's."""
+        """`t.grad = g`: a new Tensor each time, as in eager mode."""
         of = self.tensor(t)
-        if g is None or value is None:
+        if value is None:
             self.emit(f"{of}._grad = None")
         elif value.origin != "made":
             self.emit(f"{of}._grad = {self.bound(g, 'g')}")
-        elif of.startswith("tensors"):
-            self.emit(f"{of}._grad = wrap(asarray({value}))")
         else:
-            name = self.bound(g, "g")
-            if value in self.ready:
-                self.ready[value][...] = g.array            # what the recording found, which may be looked at still
-                g.array = self.ready[value]
-            else:
-                self.emit(f"{name}.array = asarray({value})")
-            self.emit(f"{of}._grad = {name}")
+            self.emit(f"{of}._grad = wrap({value})" if value.shape else f"{of}._grad = wrap(asarray({value}))")
 
     # ------------------------------------------------------------------------------------------- as text
     def emit(self, line: str) -> None:
@@ -202,7 +201,7 @@ class Program:
 
     def check(self, i: int, text: str) -> None:
         """Write a line that leaves the replay if something is not as it was recorded."""
-        self.last_check = i
+        self.checks[i] = self.calls[i].text()
         self.emit(f"if {text}: raise Changed({i})")
 
     def tensor(self, t: Tensor) -> str:

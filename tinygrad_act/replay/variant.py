@@ -58,6 +58,13 @@ class Variant:
         if steps and any(c.read for c in self.log.calls[steps[0]:]):
             problem(f"a number is read after {self.log.calls[steps[0]].function.__name__}")
 
+    def wait(self) -> None:
+        """Let go of the arrays that the step has made; what is left can be compared."""
+        self.result = mapped(self.result, Tensor, lambda t: None)
+        for call in self.log.calls:
+            if call.function is set_gradient:
+                call.args = call.args[0], None, call.args[2]
+
     def same_conditions(self, other: Variant) -> bool:
         """Could a replay of one be taken for the other's? If they are of the same step, they are then the same."""
         if [layout for _, layout in self.gradients] != [layout for _, layout in other.gradients]:
@@ -74,10 +81,10 @@ class Variant:
             else:
                 alike = a.function == b.function and _alike((a.args, a.kwargs, a.out), (b.args, b.kwargs, b.out))
             if not alike:
-                return f"call {i}, {_text(a)}, is the next time {_text(b)}"
+                return f"call {i}, {a.text()}, is the next time {b.text()}"
         if len(self.log.calls) != len(other.log.calls):
             return f"there are {len(self.log.calls)} calls, the next time {len(other.log.calls)}"
-        return "" if _alike(_numbers(self.result), _numbers(other.result)) else "it returns something else the next time"
+        return "" if _alike(self.result, mapped(other.result, Tensor, lambda t: None)) else "it returns something else the next time"
 
     # ------------------------------------------------------------------------------------------- ready
     def prepare(self) -> None:
@@ -89,21 +96,23 @@ class Variant:
         def output(t: Tensor) -> Any:
             if id(t) in places:
                 return _Output(argument=places[id(t)])
-            if id(t) in old or any(c.function is set_gradient and c.args[1] is t for c in self.log.calls):
+            if id(t) in old:
                 return _Output(tensor=t)
             outputs.append(self.value_of(t))
             return _Output(place=len(outputs) - 1, node=t.node, wanted=t._requires_grad)
         self.form = mapped(self.result, Tensor, output)
         self.plain = isinstance(self.form, _Output) or self.form is None
         self.program = Program(self.log, self.arguments, outputs)
-        self.undo = Undo(self.program.calls[:self.program.last_check + 1], self.gradients, self.arguments)
+        self.undo = Undo(self.program.early, self.gradients, self.arguments)
         mine = set(map(id, self.arguments))
         self.tensors = [t for t, _, _ in self.flags if id(t) not in mine]
         self.states = [(wanted, None) for t, _, wanted in self.flags if id(t) not in mine]
         self.owners = [t for t, _ in self.kept]
         self.arrays = [id(a) for _, a in self.kept]          # which are kept, so that no other array has their ids
         self.found = [(t, layout, places.get(id(t))) for t, layout in self.gradients if layout != "not read"]
+        self.calls = len(self.log.calls)
         self.arguments, self.result = [], None
+        del self.log, self.program.log, self.program.calls, self.program.early, self.program.ready, self.program.last
 
     def value_of(self, t: Tensor) -> Value:
         """The value that a returned Tensor had."""
@@ -131,7 +140,7 @@ class Variant:
 
     def left(self, change: Changed) -> str:
         """Why a replay was left, in words."""
-        return f"{_text(self.program.calls[change.args[0]])} when it was recorded, comes out otherwise"
+        return f"{self.program.checks[change.args[0]]} when it was recorded, comes out otherwise"
 
     def replay(self, tensors: Sequence[Tensor]) -> Any:
         """Do the step again; Changed if it would go another way, with all as it was before."""
@@ -176,7 +185,8 @@ class Undo:
         roots = {c.writes.root for c in early if c.writes is not None} | {
             c.out.root for c in early if isinstance(c.out, Value) and c.out in c.inputs()}
         self.arrays = [(v, places.get(id(v.source))) for v in roots if v.origin in ("kept", "argument", "gradient")]
-        self.gradients = [(t, places.get(id(t))) for t, _ in gradients] if any(c.function is set_gradient for c in early) else []
+        self.gradients = [(t, places.get(id(t))) for t, layout in gradients if layout != "not read"] if any(
+            c.function is set_gradient for c in early) else []     # one that was not read is set again before anyone looks
         self.needed = bool(self.generators or self.arrays or self.gradients)
 
     def save(self, tensors: Sequence[Tensor]) -> Any:
@@ -215,10 +225,6 @@ def _argument(variant: Variant, t: Tensor) -> int | None:
     return next((i for i, a in enumerate(variant.arguments) if a is t), None)
 
 
-def _numbers(result: Any) -> Any:
-    return mapped(result, Tensor, lambda t: None)
-
-
 def _alike(a: Any, b: Any) -> bool:
     """Are two recordings' arguments or results the same, whatever the arrays' numbers?"""
     if isinstance(a, Value) and isinstance(b, Value):
@@ -234,9 +240,3 @@ def _alike(a: Any, b: Any) -> bool:
     if isinstance(a, slice):
         return _alike((a.start, a.stop, a.step), (b.start, b.stop, b.step))
     return a is b or bool(same(a, b))
-
-
-def _text(call: Call) -> str:
-    name = getattr(call.function, "__name__", type(call.function).__name__)
-    text = f"{name}({', '.join(f'{a!r:.30}' for a in call.args)})"
-    return f"{text}, which gives {call.out!r:.30}" if call.read else text
