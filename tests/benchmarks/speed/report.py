@@ -1,0 +1,130 @@
+"""What was measured, as a table in the terminal, as a page of the docs, and as plots."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+from workloads import ACTIVATIONS, SIZES, WORKLOADS
+
+ROOT = Path(__file__).parents[3]
+PAGE, IMAGES, DATA = ROOT / "docs" / "speed.md", ROOT / "docs" / "images", ROOT / "docs" / "speed.json"
+MARK = ("<!-- speed:begin -->", "<!-- speed:end -->")
+OURS, BASE = "tinygrad_act", "torch"
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds * 1e6:.3g} µs" if seconds < 1e-3 else f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+def ratio(value: dict[str, Any] | None) -> str:
+    """A candidate's cell: its ratio to PyTorch's eager mode."""
+    return "" if value is None else "failed" if "error" in value else f"{value['ratio']:.2f}"
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """A workload's lines: seconds and ratios of everybody."""
+    for row in rows:
+        cells = [f"{name} {duration(v['seconds'])} ({v['ratio']:.2f}, {v['spread'][0]:.2f} to {v['spread'][1]:.2f})" if "seconds" in v
+                 else f"{name}: {v['error']}" for name, v in row["candidates"].items()]
+        sys.stdout.write(f"{row['workload']}, {row['threads']} thread{'s' * (row['threads'] > 1)}\n    " + "\n    ".join(cells) + "\n")
+    sys.stdout.flush()
+
+
+def networks(rows: list[dict[str, Any]]) -> str:
+    """The table of everything but activations: a line for each workload and number of threads."""
+    others = list(dict.fromkeys(c for r in rows for c in r["candidates"] if c not in (OURS, BASE, OURS + " compiled")))
+    head = ["workload", "threads", "PyTorch", "ours", "wanted", "ours, compiled", "wanted", *(o.replace("torch", "PyTorch") for o in others)]
+    lines = [f"| {' | '.join(head)} |", "|---|" + "--:|" * (len(head) - 1)]
+    for r in rows:
+        w, found = WORKLOADS[r["workload"]], r["candidates"]
+        spread = f" ({found[OURS]['spread'][0]:.2f} to {found[OURS]['spread'][1]:.2f})" if "spread" in found[OURS] else ""
+        lines.append("| " + " | ".join([
+            w.what, str(r["threads"]), duration(found[BASE]["seconds"]), f"**{ratio(found[OURS])}**{spread}", f"≤ {w.goal:.2f}",
+            ratio(found.get(OURS + " compiled")), f"≤ {w.replayed:.2f}" if w.replayed else "", *(ratio(found.get(o)) for o in others)]) + " |")
+    return "\n".join(lines)
+
+
+def activations(rows: list[dict[str, Any]]) -> str:
+    """The table of activations: a line for each, a column for each size and number of threads."""
+    cells = {(r["workload"], r["threads"]): r["candidates"].get(OURS) for r in rows}
+    threads = sorted({t for _, t in cells})
+    columns = [(size, t) for size in SIZES for t in threads if any((f"{a} {size}", t) in cells for a in ACTIVATIONS)]
+    lines = ["| activation | " + " | ".join(f"{size}, {t} thread{'s' * (t > 1)}" for size, t in columns) + " |", "|---|" + "--:|" * len(columns)]
+    for a in ACTIVATIONS:
+        lines.append(f"| `{a}` | " + " | ".join(ratio(cells.get((f"{a} {size}", t))) for size, t in columns) + " |")
+    means = [statistics.geometric_mean(v["ratio"] for a in ACTIVATIONS if (v := cells.get((f"{a} {size}", t))) and "ratio" in v)
+             for size, t in columns]
+    return "\n".join([*lines, "| geometric mean | " + " | ".join(f"**{m:.2f}**" for m in means) + " |"])
+
+
+def exponent(values: list[int], seconds: list[float]) -> float:
+    """The slope of the larger half of the points on log axes: 1 where cost is in proportion to size."""
+    half = len(values) // 2
+    x, y = ([math.log(v) for v in part[half:]] for part in (values, seconds))
+    return statistics.linear_regression(x, y).slope
+
+
+def sweeps(found: list[dict[str, Any]]) -> str:
+    """The table of cost against size."""
+    lines = ["| | sizes | ours, each | PyTorch, each | exponent: ours | PyTorch |", "|---|---|---|---|--:|--:|"]
+    for s in found:
+        ours, theirs = (s["seconds"][c] for c in (OURS, BASE))
+        lines.append(f"| {s['title']} | {', '.join(map(str, s['values']))} | {', '.join(map(duration, ours))} | {', '.join(map(duration, theirs))} "
+                     f"| {exponent(s['values'], ours):.2f} | {exponent(s['values'], theirs):.2f} |")
+    return "\n".join(lines)
+
+
+def plots(results: dict[str, Any]) -> None:
+    """docs/images/speed.png: the ratios; speed-sizes.png: cost against size."""
+    from matplotlib.figure import Figure
+
+    rows = [r for r in results["rows"] if r["threads"] == min(x["threads"] for x in results["rows"]) and "ratio" in r["candidates"].get(OURS, {})]
+    figure = Figure(figsize=(7, 0.8 + 0.24 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    for i, r in enumerate(rows):
+        for name, colour, marker in ((OURS, "#4269d0", "o"), (OURS + " compiled", "#c1602c", "D")):
+            if "ratio" in (v := r["candidates"].get(name, {})):
+                axes.plot(v["ratio"], -i, marker, color=colour, label=name if i == 1 or (i == 0 and name == OURS) else None)
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set(xscale="log", yticks=[-i for i in range(len(rows))], yticklabels=[r["workload"] for r in rows],
+             xlabel="time of PyTorch's eager mode (left of 1: faster)")
+    handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    axes.legend(handles.values(), handles.keys(), loc="lower right")
+    axes.grid(axis="x", alpha=0.3)
+    figure.savefig(IMAGES / "speed.png", dpi=100)
+    if not results["sweeps"]:
+        return
+    figure = Figure(figsize=(9, 5.4), layout="constrained")
+    for ax, s in zip(figure.subplots(2, 3).flat, results["sweeps"], strict=False):
+        for name, colour, label in ((OURS, "#4269d0", "ours"), (BASE, "#c1602c", "PyTorch")):
+            ax.loglog(s["values"], [1e3 * v for v in s["seconds"][name]], "o-", color=colour, markersize=4,
+                      label=f"{label}: exponent {exponent(s['values'], s['seconds'][name]):.2f}")
+        ax.set(title=s["title"], xlabel=s["size"], ylabel="ms a step")
+        ax.legend(fontsize=8)
+        ax.grid(alpha=0.3)
+    figure.savefig(IMAGES / "speed-sizes.png", dpi=100)
+
+
+def page(results: dict[str, Any]) -> None:
+    """Write the tables between the marks of docs/speed.md, the plots and the JSON."""
+    import numpy
+    import torch
+
+    plain = [r for r in results["rows"] if " " not in r["workload"]]
+    megabytes = [f"| {WORKLOADS[n].what} | {m[OURS] / 1e6:.0f} | {m[BASE] / 1e6:.0f} | {m[OURS] / m[BASE]:.2f} |" for n, m in results["memory"].items()]
+    said = (f"Python {platform.python_version()}, NumPy {numpy.__version__}, PyTorch {torch.__version__} (CPU), float32. Ratios to PyTorch's eager "
+            "mode in the same run: below 1.00 is faster; in brackets the middle half of the rounds.")
+    parts = [said, networks(plain), "### Activations, forward and backward", activations([r for r in results["rows"] if " " in r["workload"]]),
+             "### Peak memory of a step", "| workload | ours, MB | PyTorch, MB | ratio |\n|---|--:|--:|--:|\n" + "\n".join(megabytes)]
+    if results["sweeps"]:
+        parts += ["### Cost against size", "One thread. The exponent is fitted to the larger half of the sizes.", sweeps(results["sweeps"])]
+    head, rest = PAGE.read_text().split(MARK[0])
+    PAGE.write_text(head + MARK[0] + "\n" + "\n\n".join(parts) + "\n" + MARK[1] + rest.split(MARK[1])[1])
+    DATA.write_text(json.dumps(results, indent=1) + "\n")
+    plots(results)
