@@ -9,14 +9,18 @@ from tinygrad_act.autograd.function import Function as Function
 from tinygrad_act.op import Op as Op
 from tinygrad_act.tensor import Tensor as Tensor
 from . import activations as activations
+from . import amp as amp
+from tinygrad_act.amp.autocast_mode import autocast as autocast
 from . import autograd as autograd
 from . import backend as backend
 from .dtypes import bool_ as _bool
 bool = _bool
+from tinygrad_act.replay.compiled import compile as compile
 from . import cuda as cuda
 from . import datasets as datasets
 from tinygrad_act.backend import Device as _device
 device = _device
+from . import distributed as distributed
 from .dtypes import double as double
 from tinygrad_act.grad_mode import enable_grad as enable_grad
 from . import errors as errors
@@ -26,6 +30,7 @@ float = _float
 from .dtypes import float16 as float16
 from .dtypes import float32 as float32
 from .dtypes import float64 as float64
+from tinygrad_act.amp.autocast_mode import get_autocast_dtype as get_autocast_dtype
 from tinygrad_act.dtypes import get_default_dtype as get_default_dtype
 from .dtypes import half as half
 from tinygrad_act.dtypes import iinfo as iinfo
@@ -36,14 +41,17 @@ from .dtypes import int16 as int16
 from .dtypes import int32 as int32
 from .dtypes import int64 as int64
 from .dtypes import int8 as int8
+from . import interop as interop
+from tinygrad_act.amp.autocast_mode import is_autocast_enabled as is_autocast_enabled
 from tinygrad_act.grad_mode import is_grad_enabled as is_grad_enabled
 from tinygrad_act.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
 from . import linalg as linalg
-from tinygrad_act.interop.safetensors import load as load
+from tinygrad_act.interop.formats import load as load
 from .dtypes import long as long
 from . import nn as nn
 from tinygrad_act.grad_mode import no_grad as no_grad
 from . import optim as optim
+from . import pretrained as pretrained
 from tinygrad_act.dtypes import promote_types as promote_types
 from tinygrad_act.dtypes import result_type as result_type
 from tinygrad_act.interop.safetensors import save as save
@@ -52,6 +60,7 @@ from tinygrad_act.grad_mode import set_grad_enabled as set_grad_enabled
 from .dtypes import short as short
 from . import study as study
 from . import train as train
+from . import tune as tune
 from .dtypes import uint8 as uint8
 from . import utils as utils
 
