@@ -8,7 +8,7 @@ from .albert import Albert, AlbertConfig, AlbertForMaskedLM, rxnmapper
 from .bert import Bert, BertConfig
 from .digits import DigitCNN, mnist_cnn
 from .efficientnet import EfficientNetLite, efficientnet_lite0
-from .samples import read_picture, read_wave, sample_picture, sample_speech
+from .samples import read_picture, read_wave, sample_conversation, sample_picture, sample_speech
 from .sentences import SentenceEncoder, minilm
 from .silero import SileroVAD, silero_vad
 from .smiles import SmilesTokenizer
@@ -20,4 +20,4 @@ from .wordpiece import WordPiece
 __all__ = ["WEIGHTS", "Albert", "AlbertConfig", "AlbertForMaskedLM", "Bert", "BertConfig", "DigitCNN", "EfficientNetLite",
            "MelSpectrogram", "SentenceEncoder", "SileroVAD", "SmilesTokenizer", "SpeakerEncoder", "Tokenizer", "Tokens", "WordPiece",
            "efficientnet_lite0", "louder", "minilm", "mnist_cnn", "read_picture", "read_wave", "resemblyzer", "rxnmapper",
-           "sample_picture", "sample_speech", "silero_vad"]
+           "sample_conversation", "sample_picture", "sample_speech", "silero_vad"]

@@ -22,7 +22,9 @@ _PICTURES = "skimage/data/"
 SPEECH = {"go forward": "goforward.raw", "numbers": "numbers.raw", "something": "something.raw",
           **{f"novel {i}": f"librivox/sense_and_sensibility_01_austen_64kb-{n}.wav" for i, n in enumerate(("0870", "0880", "0890"), 1)},
           **{f"cards {i}": f"cards/00{i}.wav" for i in range(2, 6)}}
-PICTURES = {"cat": "chelsea.png", "coffee": "coffee.png", "rocket": "rocket.jpg"}
+PICTURES = {"cat": "chelsea.png", "coffee": "coffee.png", "rocket": "rocket.jpg", "astronaut": "astronaut.png", "camera": "camera.png",
+            "clock": "clock_motion.png", "coins": "coins.png"}
+_CONVERSATION = "pyannote/audio/sample/sample."
 
 SAMPLES: dict[str, Source] = {
     "speech": Source(
@@ -44,7 +46,16 @@ SAMPLES: dict[str, Source] = {
         "74aa5518ccea28121f57a95374581d3b979839adc25bb03f289b1bc9b99c58af", {
             _PICTURES + "chelsea.png": "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
             _PICTURES + "coffee.png": "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
-            _PICTURES + "rocket.jpg": "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c"}),
+            _PICTURES + "rocket.jpg": "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
+            _PICTURES + "astronaut.png": "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+            _PICTURES + "camera.png": "b0793d2adda0fa6ae899c03989482bff9a42d3d5690fc7e3648f2795d730c23a",
+            _PICTURES + "clock_motion.png": "f029226b28b642e80113d86622e9b215ee067a0966feaf5e60604a1e05733955",
+            _PICTURES + "coins.png": "f8d773fc9cfa6f4d8e5942dc34d0a0788fcaed2a4fefbbed0aef5398d7ef4cba"}),
+    "conversation": Source(
+        "pip", "pyannote.audio", "3.3.2", "pyannote.audio-3.3.2-py2.py3-none-any.whl", 898_707,
+        "599c694acd5d193215147ff82d0bf638bb191204ed502bd9fde8ff582e20aa1c", {
+            _CONVERSATION + "wav": "c319b4abca767b124e41432d364fd7df006cb26bb79d09326c487d606a134e6e",
+            _CONVERSATION + "rttm": "d78fe62c69d8e6dcbb42c26adfce83faccb374c5a1e6d987fe37f85f1c173c87"}),
 }
 
 
@@ -67,10 +78,26 @@ def sample_speech(name: str = "go forward", *, root: Any = None, download: bool 
     return _floats(path.read_bytes()) if path.suffix == ".raw" else read_wave(path)[0]
 
 
-def sample_picture(name: str = "cat", *, root: Any = None, download: bool = True) -> Tensor:
-    """A photograph, uint8 (height, width, 3): "cat", "coffee" or "rocket". By pip (13.7 MB), once; Pillow decodes it.
+def sample_conversation(*, root: Any = None, download: bool = True) -> tuple[Tensor, list[tuple[float, float, str]]]:
+    """Half a minute of two people on the telephone, as `sample_speech` gives it, and who says something when: (from, to, who),
+    in seconds, some at once. By pip (0.9 MB), once.
 
-    Source: scikit-image 0.26.0. Licences: the cat and the coffee CC0 (S. van der Walt, R. Michel), the rocket CC0 (SpaceX).
+    Source: the sample of pyannote.audio 3.3.2. Licence: the package's is MIT; where it has the recording from it does not say.
+
+    Raises:
+        FetchError, MissingPackageError, FileError: as `datasets.fetch`.
+    """
+    wav, rttm = [fetch(SAMPLES["conversation"], _CONVERSATION + kind, root=root, download=download) for kind in ("wav", "rttm")]
+    turns = [line.split() for line in rttm.read_text(encoding="utf-8").splitlines()]
+    return read_wave(wav)[0], [(float(t[3]), float(t[3]) + float(t[4]), t[7]) for t in turns]
+
+
+def sample_picture(name: str = "cat", *, root: Any = None, download: bool = True) -> Tensor:
+    """A photograph, uint8 (height, width, 3): "cat", "coffee", "rocket", "astronaut", "camera" (a photographer with his), "clock"
+    or "coins". By pip (13.7 MB), once; Pillow decodes it.
+
+    Source: scikit-image 0.26.0. Licences: CC0 the cat and the clock (S. van der Walt), the coffee (R. Michel), the rocket (SpaceX),
+    the photographer (L. Varshney); of the astronaut (NASA) and the coins no restrictions are known.
 
     Raises:
         FetchError, MissingPackageError, FileError: as `datasets.fetch`; Pillow is not installed.
