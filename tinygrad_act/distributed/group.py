@@ -65,17 +65,18 @@ def destroy_process_group() -> None:
 
 def get_rank() -> int:
     """Which of the processes this one is: 0 for the first, and where there is only one."""
-    return 0 if _link is None else _link.rank          # type: ignore[no-any-return]
+    return 0 if _link is None else _link.rank
 
 
 def get_world_size() -> int:
     """How many processes there are; 1 without a group."""
-    return 1 if _link is None else _link.size          # type: ignore[no-any-return]
+    return 1 if _link is None else _link.size
 
 
 def get_backend() -> str:
     """What carries the messages: "mpi" or "nccl"."""
-    return _joined("get_backend").name                 # type: ignore[no-any-return]
+    name: str = _joined("get_backend").name
+    return name
 
 
 def all_reduce(tensor: Tensor, op: str = ReduceOp.SUM) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -17,7 +18,7 @@ class MPI:
 
     def __init__(self, rank: int, size: int) -> None:
         try:
-            import mpi4py.MPI as library
+            library = importlib.import_module("mpi4py.MPI")
         except ImportError as error:
             raise MissingPackageError("init_process_group", "backend='mpi'", f"mpi4py is not there, or finds no MPI ({error})",
                                       "pip install 'tinygrad-act[mpi]'") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Generator
 from typing import Any
 
@@ -55,7 +56,7 @@ class DistributedDataParallel(Module):
         for tensor in (*module.parameters(), *module.buffers()):
             distributed.broadcast(tensor)
         for i, p in enumerate(self.learned):
-            p.register_post_accumulate_grad_hook(lambda _, i=i: self._arrived(i))
+            p.register_post_accumulate_grad_hook(functools.partial(self._arrived, i))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The module's result. In training its backward pass will average the gradients."""
@@ -88,7 +89,7 @@ class DistributedDataParallel(Module):
         finally:
             self.syncs = before
 
-    def _arrived(self, i: int) -> None:
+    def _arrived(self, i: int, _: Tensor) -> None:
         """The gradient of parameter i is complete; with the last of them, average."""
         if i in self.waiting and self.syncs:
             self.waiting.discard(i)

@@ -168,7 +168,8 @@ class Run:
         if not self.batch:                      # else a resumed epoch has its modes already
             self.model.train()
         self._began = time.perf_counter()
-        if hasattr(sampler := getattr(self.data, "sampler", None), "set_epoch"):         # a DistributedSampler shuffles by it
+        sampler: Any = getattr(self.data, "sampler", None)
+        if hasattr(sampler, "set_epoch"):       # a DistributedSampler shuffles by it
             sampler.set_epoch(self.epoch)
         batches = self.remaining()
         while not self.stopped and (group := list(islice(batches, self.accumulate))):

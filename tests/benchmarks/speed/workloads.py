@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -58,7 +59,7 @@ def small_op(lib: Any, count: int = 50) -> Step:
 # ------------------------------------------------------------------------------------------------- networks
 def perceptron(lib: Any, widths: list[int], batch: int, activation: str, optimizer: str, classes: bool) -> Step:
     nn, parts = lib.nn, []
-    for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, (a, b) in enumerate(itertools.pairwise(widths)):
         parts += [getattr(nn, activation)()] * (i > 0) + [nn.Linear(a, b)]
     model = nn.Sequential(*parts)
     x = lib.randn(batch, widths[0])
