@@ -100,6 +100,8 @@ class Worker:
 
     def __init__(self, library: str, threads: int) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+        if library != "tinygrad_act":                            # it reads our catalogue, but its memory stays its own
+            environment["TINYGRAD_ACT_MEMORY"] = "system"
         self.process = subprocess.Popen([sys.executable, __file__, "--serve", library, "--threads", str(threads)], env=environment,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 

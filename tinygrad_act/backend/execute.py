@@ -22,7 +22,8 @@ from . import compiler, pool, threads, tiles
 from .config import config
 from .namespace import Namespace
 
-Launch = Callable[[Sequence[Any], dict[str, Any], Sequence[Any]], Any]       # (arrays, settings, the numbers among both) -> the result
+# (arrays, settings, the numbers among both, where to put the results or None) -> the result
+Launch = Callable[[Sequence[Any], dict[str, Any], Sequence[Any], Any], Any]
 VALUES = 8                              # so many values of settings that a rule branches on get a kernel each, and the rest tiles
 MEMORY = 256                            # how many values of the other settings a kernel remembers
 
@@ -47,8 +48,8 @@ class Executor:
         self.launches = self.modes.setdefault(config.kernels, {})
         pool.choose()
 
-    def run(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
-        """What `rule(F, *arrays, **params)` returns; the halves are computed in float32 and rounded once."""
+    def run(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], out: tuple[Any, ...] | None = None) -> Any:
+        """What `rule(F, *arrays, **params)` returns, or with `out` puts there; the halves are computed in float32 and rounded once."""
         key: list[Any] = [rule]
         numbers: list[Any] = []
         for a in arrays:
@@ -64,7 +65,7 @@ class Executor:
             launch = self.launches.get(name) or (self.launches.get((*name, *numbers)) if numbers else None)
         except TypeError:                              # a setting that cannot be part of a key
             launch = self.tiles(rule, arrays)
-        return (launch or self.prepare(rule, arrays, params, name, numbers))(arrays, params, numbers)
+        return (launch or self.prepare(rule, arrays, params, name, numbers))(arrays, params, numbers, out)
 
     def note(self, value: Any, key: list[Any], numbers: list[Any]) -> None:
         """Enter a setting into the key if it is part of a kernel's text, else among the numbers that are given to the kernel."""
@@ -81,9 +82,10 @@ class Executor:
         if config.kernels != "auto" or not kinds <= set("efd?") or kinds == {"?"}:
             return launch
         try:
-            kernel, values = self.cuda.lifted(rule, [a.dtype if type(a) is np.ndarray else a for a in arrays], params)
+            kernel, values = self.cuda.lifted(rule, [a.dtype if type(a) is np.ndarray else a for a in arrays], params,
+                                              self.c.Text)
         except AttributeError:                         # it is more than elementwise: the symbols do not know what it calls
-            self.launches[name] = lambda arrays, params, numbers: rule(self.F, *arrays, **params)
+            self.launches[name] = lambda arrays, params, numbers, out: rule(self.F, *arrays, **params)
             return self.launches[name]
         except TinygradActError as error:              # of the rule itself; it will say so again
             notes[label(rule)] = f"in tiles: {error}"
@@ -102,7 +104,7 @@ class Executor:
         """Enter the compiled kernel: now, or as soon as it is there (see above)."""
         launches = self.launches
         if kernel.passes is not None:
-            launches[name] = lambda arrays, params, numbers: arrays[kernel.passes]
+            launches[name] = lambda arrays, params, numbers, out: arrays[kernel.passes]
             return
         text = self.c.source(kernel, "rule", compiler.vector_functions())
         if text is None:
@@ -112,7 +114,7 @@ class Executor:
         def enter() -> None:
             try:
                 if text not in ufuncs:
-                    calls = {f"{name}f" for name in self.c.functions(kernel) - self.c.EXACT} | {"exp", "erf"}
+                    calls = {f"{name}f" for name in self.c.functions(kernel) - self.c.EXACT} | {"expf", "fmaf", "fma", "erf"}
                     ufuncs[text] = ufunc(compiler.library(text, calls), kernel, label(rule))
                 launches[name] = self.calling(ufuncs[text], kernel, values)
                 notes[label(rule)] = "compiled"
@@ -128,17 +130,17 @@ class Executor:
         """The ufunc on those of the arrays that it takes, and on what Python makes of the numbers."""
         used, dtypes = kernel.used, [dtype for dtype, _ in kernel.inputs[len(kernel.used):]]
         if not dtypes:
-            return lambda arrays, params, numbers: function(*[arrays[i] for i in used])
+            return lambda arrays, params, numbers, out: function(*[arrays[i] for i in used], out=out)
         memory: dict[tuple[Any, ...], list[Any]] = {}
 
-        def launch(arrays: Sequence[Any], params: dict[str, Any], numbers: Sequence[Any]) -> Any:
+        def launch(arrays: Sequence[Any], params: dict[str, Any], numbers: Sequence[Any], out: Any) -> Any:
             given = memory.get(tuple(numbers))
             if given is None:
                 if len(memory) >= MEMORY:
                     memory.clear()
                 results = self.evaluate(kernel.numbers, None, dict(zip(values, numbers, strict=False)))
                 given = memory[tuple(numbers)] = [np.asarray(x).astype(t)[()] for x, t in zip(results, dtypes, strict=True)]
-            return function(*[arrays[i] for i in used], *given)
+            return function(*[arrays[i] for i in used], *given, out=out)
 
         return launch
 
@@ -149,8 +151,13 @@ class Executor:
             compute: Callable[..., Any] = lambda *parts, **params: Namespace.run(F, rule, parts, params)
         else:
             compute = lambda *parts, **params: rule(F, *parts, **params)
-        return lambda arrays, params, numbers: tiles.run(functools.partial(compute, **params), arrays, config.tile,
-                                                         config.threads or threads.available())
+
+        def launch(arrays: Sequence[Any], params: dict[str, Any], numbers: Sequence[Any], out: Any) -> Any:
+            if out is not None:
+                return tiles.change(functools.partial(Namespace.change, F), out, rule, arrays, params, config.tile)
+            return tiles.run(functools.partial(compute, **params), arrays, config.tile, config.threads or threads.available())
+
+        return launch
 
 
 # --------------------------------------------------------------------------------------------------- NumPy's ufuncs

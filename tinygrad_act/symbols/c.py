@@ -7,13 +7,17 @@ and results do not depend on an array's address, its strides or on how many thre
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from ..dtypes import float32
 from ..numerics.special import SCALED
-from .cuda import TYPES, Kernel
+from .cuda import FLOAT, TYPES, Kernel, Printer
+from .expression import Symbol, unique
 
+TAIL = -60.0                                   # where rules put the seam between the factors of an exponential: activations/tails.py
 EXACT = {"sqrt", "fabs", "floor", "ceil", "trunc", "rint", "copysign", "isinf", "isfinite", "signbit"}        # as NumPy has them, to the bit
 FRAME = r"""
 #define bool _Bool
@@ -39,19 +43,78 @@ INLINE void scatter(char* to, const char* from, long step, long count, long size
     for (long i = 0; i < count; i++) __builtin_memcpy(to + i * step, from + i * size, size);
 }
 """
-# erfcx for float32 by the numbers of numerics/special.py, in float32: 1 / (a + 2) as t + low, and an exact square for x < 0
-ERFCX = f"""INLINE float erfcxf(float x) {{
-    const float a = __builtin_fabsf(x), s = a + 2, t = 1 / s, square = a * a;
-    const float low = a < 4e7f ? t * (__builtin_fmaf(-s, t, 1) - (a - (s - 2)) * t) : 0;
-    const float u = __builtin_fmaf(4, t, -1) + 4 * low, rest = a < 10 ? __builtin_fmaf(a, a, -square) : 0;
+# For float32, what the rules call most, as parts that share their work. exp_near(t) exp_far(t) is e^t for t <= 88 with the far
+# tail in the second factor, a power of 2 (see activations/tails.py); EXP is a fit of (e^r - 1 - r) / r^2, to 0.05 units.
+# erfcx is that of numerics/special.py: 1 / (a + 2) as t + low, and, for x < 0, an exact square.
+EXP = (0.0013814462581649423, 0.0083687799051404, 0.04166839271783829, 0.1666651964187622, 0.4999999403953552)
+OWN = f"""
+#define POWER(k) (((union {{int i; float f;}}){{((int)(k) + 127) << 23}}).f)
+INLINE float steps(float t) {{
+    return __builtin_rintf((t < -2000 ? -2000 : t) * {1 / math.log(2)!r}f);
+}}
+INLINE float exp_nearf(float t) {{
+    const float n = steps(t), r = __builtin_fmaf(n, 2.12194440e-4f, __builtin_fmaf(n, -0.693359375f, t < -2000 ? -2000 : t));
+    float y = {EXP[0]!r}f;
+    {" ".join(f"y = __builtin_fmaf(y, r, {c!r}f);" for c in EXP[1:])}
+    return (__builtin_fmaf(r * r, y, r) + 1) * POWER(n < -86 ? -86 : n);
+}}
+INLINE float exp_farf(float t) {{
+    const float n = steps(t) + 86;
+    return POWER(n >= 0 ? 0 : n < -126 ? -126 : n);
+}}
+INLINE float erfcx_rightf(float a) {{
+    const float s = a + 2, t = 1 / s, low = a < 4e7f ? t * (__builtin_fmaf(-s, t, 1) - (a - (s - 2)) * t) : 0;
+    const float u = __builtin_fmaf(4, t, -1) + 4 * low;
     float y = {SCALED[0]!r}f;
     {" ".join(f"y = __builtin_fmaf(y, u, {c!r}f);" for c in SCALED[1:])}
-    y = __builtin_fmaf(t, y, low * y);
-    const float e = expf(square);
-    return x < 0 ? 2 * (e * (1 + rest)) - y : y;
+    return __builtin_fmaf(t, y, low * y);
 }}
 """
+ERFCX = """
+INLINE float erfcxf(float x) {
+    const float a = __builtin_fabsf(x), square = a * a, rest = a < 10 ? __builtin_fmaf(a, a, -square) : 0, e = expf(square);
+    return x < 0 ? 2 * (e * (1 + rest)) - erfcx_rightf(a) : erfcx_rightf(a);
+}
+"""
 ERF = "INLINE float own_erff(float x) { return (float)erf((double)x); }\n#define erff own_erff\n"
+NEEDS = {"exp_near": set(), "exp_far": set(), "erfcx_right": set(), "erfcx": {"exp"}}       # of the vector functions
+
+
+class Text(Printer):
+    """The text of a kernel, with the parts above put in where a rule has them."""
+
+    functions = FLOAT | {name: name + "{f}({0})" for name in ("exp_near", "exp_far", "erfcx_right")}
+
+    def __init__(self, roots: Sequence[Symbol], inputs: Sequence[Any]) -> None:
+        order, canonical = unique(roots)
+        new: dict[int, Symbol] = {}
+        for s in order:
+            new[id(s)] = _part(Symbol(s.op, tuple(new[id(a)] for a in s.args), s.sample, s.value))
+        super().__init__([new[id(canonical[id(root)])] for root in roots], inputs)
+
+
+def _part(s: Symbol) -> Symbol:
+    if s.op not in ("exp", "erfcx") or s.weak or s.dtype != float32:
+        return s
+    (x,) = s.args
+    if s.op == "erfcx":
+        return Symbol("erfcx_right", s.args, s.sample) if _not_negative(x) else s
+    near = x.args[1] if x.op == "sub" else x
+    if near.op == "maximum" and near.args[1].value == TAIL and (near is x or near.args[0] is x.args[0]):
+        return Symbol("exp_near" if near is x else "exp_far", near.args[:1], s.sample)
+    return s
+
+
+def _not_negative(s: Symbol) -> bool:
+    """Is it clear that s is 0, more, or NaN?"""
+    if s.op == "constant":
+        return bool(s.value >= 0)
+    if s.op == "where" and s.args[0].op == "lt" and s.args[1].op == "neg":           # x < 0 ? -x : x
+        (x,), (compared, zero) = s.args[1].args, s.args[0].args
+        return x is compared is s.args[2] and zero.value == 0
+    if s.op in ("mul", "minimum", "add"):
+        return all(map(_not_negative, s.args))
+    return s.op in ("abs", "exp", "exp_near", "sqrt") or (s.op == "maximum" and any(map(_not_negative, s.args)))
 
 
 def functions(kernel: Kernel) -> set[str]:
@@ -66,22 +129,22 @@ def source(kernel: Kernel, name: str, vector: Collection[str]) -> str | None:
     In double nothing but exact functions will do: NumPy's own are more exact there than glibc's.
     """
     called = functions(kernel) - EXACT
-    needed = {"exp"} if called == {"erfcx"} else called - {"erfcx"} | ({"exp"} if "erfcx" in called else set())
+    needed = set().union(*(NEEDS.get(name, {name}) for name in called))
     wide = any(dtype.name == "float64" for dtype, _ in (*kernel.inputs, *kernel.outputs))
     if "rules" in kernel.body or not needed <= set(vector) or (called and wide) or not kernel.used:
         return None
     head = "".join(f"{'VECTOR ' * (n not in EXACT)}float {n}f({args});\n{'VECTOR ' * (n not in EXACT)}double {n}({wide_args});\n"
                    for n in sorted(needed | functions(kernel) & {"sqrt", "floor", "ceil", "trunc", "rint", "fabs", "copysign"})
                    for args, wide_args in [("float, float", "double, double") if n in ("pow", "atan2", "hypot", "copysign") else ("float", "double")])
-    head += ERF * ("erf" in called) + ERFCX * ("erfcx" in called)
+    head += ERF * ("erf" in called) + OWN * bool(called & set(NEEDS)) + ERFCX * ("erfcx" in called)
     half = "typedef _Float16 float16;\n" if any(d.name == "float16" for d, _ in (*kernel.inputs, *kernel.outputs)) else ""
     return FRAME + half + head + _body(kernel) + _loop(kernel, name)
 
 
 def _body(kernel: Kernel) -> str:
     arrays, numbers = kernel.inputs[:len(kernel.used)], kernel.inputs[len(kernel.used):]
-    signature = [f"{TYPES[t.name]}* restrict {n}_" for t, n in kernel.outputs]
-    signature += [f"const {TYPES[t.name]}* restrict {n}_" for t, n in arrays] + [f"const {TYPES[t.name]} {n}" for t, n in numbers]
+    signature = [f"{TYPES[t.name]}* {n}_" for t, n in kernel.outputs]             # which may be the inputs' memory: Namespace.change
+    signature += [f"const {TYPES[t.name]}* {n}_" for t, n in arrays] + [f"const {TYPES[t.name]} {n}" for t, n in numbers]
     lines = [f"const {TYPES[t.name]} {n} = {n}_[lane_];" for t, n in arrays] + [f"{TYPES[t.name]} {n};" for t, n in kernel.outputs]
     lines += kernel.body.split("\n") + [f"{n}_[lane_] = {n};" for _, n in kernel.outputs]
     inner = "".join(f"            {line}\n" for line in lines)
@@ -98,7 +161,7 @@ def _loop(kernel: Kernel, name: str) -> str:
     kind = {k: TYPES[t.name] for k, t, _, _ in operands}
     scalars = "".join(f", *(const {TYPES[t.name]}*)a[{len(arrays) + k}]" for k, (t, _) in enumerate(numbers))
     outputs, inputs = [o[0] for o in operands if not o[3]], [o[0] for o in operands if o[3]]
-    lines = [f"static __attribute__((noinline)) void piece(char** a, const long* s, long from, long count) {{",
+    lines = ["static __attribute__((noinline)) void piece(char** a, const long* s, long from, long count) {",
              "    const long whole = count % LANES == 0;"]
     for k in (*inputs, *outputs):
         lines += [f"    {kind[k]} b{k}[BLOCK] LOCAL, *p{k} = ({kind[k]}*)(a[{k}] + from * s[{k}]), *q{k} = p{k};"]

@@ -129,7 +129,7 @@ class Kernel:
         return f'extern "C" __global__ void {name}({", ".join(signature)}, const long long count) {{\n{body}}}\n'
 
 
-def kernel(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[str, Any]) -> Kernel:
+def kernel(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[str, Any], printer: Any = None) -> Kernel:
     """The rule as a kernel. `arguments` are dtypes, for arrays, and what else the rule is given (see `parameters`).
 
     Raises BranchError where the rule looks at the value of a parameter.
@@ -142,7 +142,7 @@ def kernel(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[st
             inputs.append(Symbol.input(name + "_" * (name in RESERVED), x))
         else:
             raise DTypeError("cuda", x.name, "CUDA code is not written for this element type", "use ta.float16 or ta.float32")
-    return Printer(trace(rule, inputs, settings), inputs).kernel()
+    return (printer or Printer)(trace(rule, inputs, settings), inputs).kernel()  # type: ignore[no-any-return]
 
 
 def baked(x: Any) -> bool:
@@ -165,15 +165,16 @@ def parameters(arguments: Sequence[Any], settings: dict[str, Any]) -> tuple[list
     return [lift(x) for x in arguments], {k: lift(v) for k, v in settings.items()}, values
 
 
-def lifted(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[str, Any]) -> tuple[Kernel, dict[str, Any] | None]:
+def lifted(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[str, Any],
+           printer: Any = None) -> tuple[Kernel, dict[str, Any] | None]:
     """The rule as a kernel that takes its numbers as arguments, and these by name; as one for these very numbers, and None,
     if it branches on one.
     """
     parametric, parametric_settings, values = parameters(arguments, settings)
     try:
-        return kernel(rule, parametric, parametric_settings), values
+        return kernel(rule, parametric, parametric_settings, printer), values
     except (BranchError, TypeError):                  # math.log(p) is a TypeError
-        return kernel(rule, arguments, settings), None
+        return kernel(rule, arguments, settings, printer), None
 
 
 def launcher(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[str, Any],
@@ -204,6 +205,8 @@ def launcher(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[
 
 class Printer:
     """The text of one kernel: an expression used twice is a variable, used once it stands where it is used."""
+
+    functions = FLOAT                                 # how a floating op is written
 
     def __init__(self, roots: Sequence[Symbol], inputs: Sequence[Any]) -> None:
         self.order, canonical = unique(roots)
@@ -239,7 +242,7 @@ class Printer:
         elif s.op in CONDITIONS:
             of = as_dtype("bool")
         of = float32 if is_half(of) and s.op != "cast" else of
-        table = FLOAT if is_floating(of) else BOOL if of.kind == "b" else INTEGER
+        table = self.functions if is_floating(of) else BOOL if of.kind == "b" else INTEGER
         form = table.get(s.op) or ANY[s.op]
         operands = []
         for k, a in enumerate(s.args):
@@ -252,7 +255,7 @@ class Printer:
         elif form != "{0}" and not re.match(r"[\w:]+(\{f\})?\(", form):
             text = f"({text})"
         self.text[id(s)] = text
-        if self.uses[id(s)] > 1 or form is FLOAT.get(s.op):      # no call within a branch: a vector takes both
+        if self.uses[id(s)] > 1 or form is self.functions.get(s.op):      # no call within a branch: a vector takes both
             self._name(s)
 
     def _name(self, s: Symbol) -> None:
