@@ -130,7 +130,7 @@ class Executor:
         """The ufunc on those of the arrays that it takes, and on what Python makes of the numbers."""
         used, dtypes = kernel.used, [dtype for dtype, _ in kernel.inputs[len(kernel.used):]]
         if not dtypes:
-            return lambda arrays, params, numbers, out: function(*[arrays[i] for i in used], out=out)
+            return lambda arrays, params, numbers, out: function(*[arrays[i] for i in used], *(out or ()))
         memory: dict[tuple[Any, ...], list[Any]] = {}
 
         def launch(arrays: Sequence[Any], params: dict[str, Any], numbers: Sequence[Any], out: Any) -> Any:
@@ -140,7 +140,7 @@ class Executor:
                     memory.clear()
                 results = self.evaluate(kernel.numbers, None, dict(zip(values, numbers, strict=False)))
                 given = memory[tuple(numbers)] = [np.asarray(x).astype(t)[()] for x, t in zip(results, dtypes, strict=True)]
-            return function(*[arrays[i] for i in used], *given, out=out)
+            return function(*[arrays[i] for i in used], *given, *(out or ()))
 
         return launch
 
