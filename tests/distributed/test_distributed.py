@@ -85,6 +85,7 @@ def test_nccl_is_asked_as_cupy_wants_it(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    for name in ("mpi4py", "mpi4py.MPI"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingPackageError, match=r"tinygrad-act\[mpi\]"):
         ta.distributed.init_process_group("mpi")

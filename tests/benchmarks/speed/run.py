@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[2])]
+sys.path.insert(0, str(HERE.parents[2]))
+sys.path.insert(0, str(HERE))
 
 from report import page, print_table
 from rivals import RIVALS
