@@ -47,12 +47,21 @@ class NumpyNamespace(Namespace):
 
     def run(self, rule: Any, arrays: Any, params: Any) -> Any:
         """An elementwise rule, by the executor if one of the arrays is large."""
-        if max([a.size for a in arrays if isinstance(a, np.ndarray)], default=0) < self.large:
+        if getattr(arrays[0], "size", 0) < self.large and max([a.size for a in arrays if isinstance(a, np.ndarray)], default=0) < self.large:
             return super().run(rule, arrays, params)
-        if self.executor is None:
-            from .execute import Executor
-            self.executor = Executor(self)
-        return self.executor.run(rule, arrays, params)
+        return (self.executor or self.start()).run(rule, arrays, params)
+
+    def change(self, targets: Any, rule: Any, arrays: Any, params: Any) -> None:
+        """Likewise, in the arrays' own memory."""
+        if targets[0].size < self.large:
+            super().change(targets, rule, arrays, params)
+        else:
+            (self.executor or self.start()).run(rule, arrays, params, tuple(targets))
+
+    def start(self) -> Any:
+        from .execute import Executor
+        self.executor = Executor(self)
+        return self.executor
 
     # NumPy's reductions take (array, axis, dtype, out, keepdims); by position that is half a microsecond less
     def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:

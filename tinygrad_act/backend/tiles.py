@@ -42,6 +42,18 @@ def run(compute: Callable[..., Any], arrays: Sequence[Any], tile: int, count: in
     return out.reshape(shape)
 
 
+def change(put: Callable[..., None], targets: Sequence[Any], rule: Any, arrays: Sequence[Any], params: dict[str, Any], tile: int) -> None:
+    """`put(targets, rule, arrays, params)`, in slices of some `tile` numbers where these are arrays of one shape that can be cut."""
+    cut = cuts((*targets, *arrays), tile)
+    if cut is None or not all(sliced for _, sliced in cut[1][:len(targets)]):
+        put(targets, rule, arrays, params)
+        return
+    _, parts, lead, step = cut
+    for start in range(0, lead[0], step):
+        now = [a[start:start + step] if sliced else a for a, sliced in parts]
+        put(now[:len(targets)], rule, now[len(targets):], params)
+
+
 def cuts(arrays: Sequence[Any], tile: int) -> tuple[Any, list[tuple[Any, bool]], tuple[int, ...], int] | None:
     """(the result's shape, each array and whether to slice it, the shape to slice along its first axis, how long a slice is)."""
     kinds = [isinstance(a, np.ndarray) and a.ndim > 0 for a in arrays]

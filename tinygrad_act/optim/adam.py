@@ -6,7 +6,16 @@ import math
 from typing import Any
 
 from ..tensor import Tensor
-from .optimizer import Optimizer, decayed
+from .optimizer import Optimizer, decay, decayed
+
+
+def _adam(F: Any, g: Any, x: Any, m: Any, v: Any, *largest: Any, to_m: float, keep_v: float, to_v: float, eps: float,
+          rate: float, **decay: Any) -> Any:
+    x, g = decayed(x, g, **decay)
+    m = m + (g - m) * to_m
+    v = v * keep_v + g * g * to_v
+    largest = tuple(F.maximum(before, v) for before in largest)
+    return x - m / (F.sqrt(largest[0] if largest else v) + eps) * rate, m, v, *largest
 
 
 class Adam(Optimizer):
@@ -35,29 +44,16 @@ class Adam(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, betas: tuple[float, float], eps: float,
                weight_decay: float, amsgrad: bool, maximize: bool, decoupled_weight_decay: bool) -> None:
-        g = decayed(x, g, maximize, weight_decay, lr if decoupled_weight_decay else None)
         if not state:
             state |= {"step": 0.0, "exp_avg": F.zeros_like(x), "exp_avg_sq": F.zeros_like(x)}
             if amsgrad:
                 state["max_exp_avg_sq"] = F.zeros_like(x)
         step = state["step"] = state["step"] + 1
-        m, v = state["exp_avg"], state["exp_avg_sq"]
-        move = g - m                                   # temporaries are used again: a step is bound by memory
-        move *= 1 - betas[0]
-        m += move
-        square = g * g
-        square *= 1 - betas[1]
-        v *= betas[1]
-        v += square
-        if amsgrad:
-            largest = state["max_exp_avg_sq"]
-            largest[...] = v = F.maximum(largest, v)
         unbiased = math.sqrt(1 - betas[1] ** step)     # √v̂ + eps = (√v + eps unbiased) / unbiased
-        scale = F.sqrt(v)
-        scale += eps * unbiased
-        move = m / scale
-        move *= lr * unbiased / (1 - betas[0] ** step)
-        x -= move
+        arrays = [x, *[state[name] for name in ("exp_avg", "exp_avg_sq", *["max_exp_avg_sq"] * amsgrad)]]
+        F.change(arrays, _adam, [g, *arrays], {
+            "to_m": 1 - betas[0], "keep_v": betas[1], "to_v": 1 - betas[1], "eps": eps * unbiased,
+            "rate": lr * unbiased / (1 - betas[0] ** step), **decay(maximize, weight_decay, lr if decoupled_weight_decay else None)})
 
 
 class AdamW(Adam):

@@ -6,8 +6,16 @@ import math
 from typing import Any
 
 from ..tensor import Tensor
-from .optimizer import Optimizer, decayed
+from .optimizer import Optimizer, decay, decayed
 from .runs import rounded
+
+
+def _nadam(F: Any, g: Any, x: Any, m: Any, v: Any, *, to_m: float, keep_v: float, to_v: float, unbiased: float, eps: float,
+           now: float, ahead: float, **decay: Any) -> Any:
+    x, g = decayed(x, g, **decay)
+    m = m + to_m * (g - m)
+    v = v * keep_v + to_v * (g * g)
+    return x - (now * g + ahead * m) / (F.sqrt(v / unbiased) + eps), m, v
 
 
 class NAdam(Optimizer):
@@ -37,22 +45,25 @@ class NAdam(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, betas: tuple[float, float], eps: float,
                weight_decay: float, momentum_decay: float, decoupled_weight_decay: bool, maximize: bool) -> None:
-        g = decayed(x, g, maximize, weight_decay, lr if decoupled_weight_decay else None)
         if not state:
             state |= {"step": 0.0, "mu_product": 1.0, "exp_avg": F.zeros_like(x), "exp_avg_sq": F.zeros_like(x)}
         step = state["step"] = state["step"] + 1
         mu, ahead = (betas[0] * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in (step, step + 1))
         product = state["mu_product"] = rounded(state["mu_product"] * rounded(mu))
-        m, v = state["exp_avg"], state["exp_avg_sq"]
-        m += (1 - betas[0]) * (g - m)
-        v *= betas[1]
-        v += (1 - betas[1]) * (g * g)
-        scale = F.sqrt(v / (1 - betas[1] ** step))
-        scale += eps
-        move = lr * (1 - mu) / (1 - product) * g
-        move += lr * ahead / (1 - product * ahead) * m
-        move /= scale
-        x -= move
+        arrays = [x, state["exp_avg"], state["exp_avg_sq"]]
+        F.change(arrays, _nadam, [g, *arrays], {
+            "to_m": 1 - betas[0], "keep_v": betas[1], "to_v": 1 - betas[1], "unbiased": 1 - betas[1] ** step, "eps": eps,
+            "now": lr * (1 - mu) / (1 - product), "ahead": lr * ahead / (1 - product * ahead),
+            **decay(maximize, weight_decay, lr if decoupled_weight_decay else None)})
+
+
+def _radam(F: Any, g: Any, x: Any, m: Any, v: Any, *, to_m: float, keep_v: float, to_v: float, eps: float, rate: float,
+           settled: float | None, **decay: Any) -> Any:
+    x, g = decayed(x, g, **decay)
+    m = m + to_m * (g - m)
+    v = v * keep_v + to_v * (g * g)
+    move = rate * m
+    return x - (move if settled is None else move * settled / (F.sqrt(v) + eps)), m, v
 
 
 class RAdam(Optimizer):
@@ -78,25 +89,26 @@ class RAdam(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, betas: tuple[float, float], eps: float,
                weight_decay: float, decoupled_weight_decay: bool, maximize: bool) -> None:
-        g = decayed(x, g, maximize, weight_decay, lr if decoupled_weight_decay else None)
         if not state:
             state |= {"step": 0.0, "exp_avg": F.zeros_like(x), "exp_avg_sq": F.zeros_like(x)}
         step = state["step"] = state["step"] + 1
-        m, v = state["exp_avg"], state["exp_avg_sq"]
-        m += (1 - betas[0]) * (g - m)
-        v *= betas[1]
-        v += (1 - betas[1]) * (g * g)
         bias = 1 - betas[1] ** step
         last = 2 / (1 - betas[1]) - 1
         length = last - 2 * step * betas[1] ** step / bias            # of the average behind v, in effect
-        move = lr / (1 - betas[0] ** step) * m
+        settled = None
         if length > 5:
-            settled = math.sqrt((length - 4) * (length - 2) * last / ((last - 4) * (last - 2) * length))
-            scale = F.sqrt(v)
-            scale += eps
-            move *= settled * math.sqrt(bias)
-            move /= scale
-        x -= move
+            settled = math.sqrt((length - 4) * (length - 2) * last / ((last - 4) * (last - 2) * length)) * math.sqrt(bias)
+        arrays = [x, state["exp_avg"], state["exp_avg_sq"]]
+        F.change(arrays, _radam, [g, *arrays], {
+            "to_m": 1 - betas[0], "keep_v": betas[1], "to_v": 1 - betas[1], "eps": eps, "rate": lr / (1 - betas[0] ** step),
+            "settled": settled, **decay(maximize, weight_decay, lr if decoupled_weight_decay else None)})
+
+
+def _adamax(F: Any, g: Any, x: Any, m: Any, largest: Any, *, to_m: float, keep: float, eps: float, rate: float, **decay: Any) -> Any:
+    x, g = decayed(x, g, **decay)
+    m = m + to_m * (g - m)
+    largest = F.maximum(keep * largest, F.abs(g) + eps)
+    return x - rate * m / largest, m, largest
 
 
 class Adamax(Optimizer):
@@ -121,14 +133,17 @@ class Adamax(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, betas: tuple[float, float], eps: float,
                weight_decay: float, maximize: bool) -> None:
-        g = decayed(x, g, maximize, weight_decay)
         if not state:
             state |= {"step": 0.0, "exp_avg": F.zeros_like(x), "exp_inf": F.zeros_like(x)}
         step = state["step"] = state["step"] + 1
-        m, largest = state["exp_avg"], state["exp_inf"]
-        m += (1 - betas[0]) * (g - m)
-        largest[...] = F.maximum(betas[1] * largest, F.abs(g) + eps)
-        x -= lr / (1 - betas[0] ** step) * m / largest
+        arrays = [x, state["exp_avg"], state["exp_inf"]]
+        F.change(arrays, _adamax, [g, *arrays], {"to_m": 1 - betas[0], "keep": betas[1], "eps": eps,
+                                                 "rate": lr / (1 - betas[0] ** step), **decay(maximize, weight_decay)})
+
+
+def _lion(F: Any, g: Any, x: Any, m: Any, *, lr: float, keep: float, share: float, to_m: float, **decay: Any) -> Any:
+    x, g = decayed(x, g, **decay)
+    return x - lr * F.sign(keep * m + share * g), m + to_m * (g - m)
 
 
 class Lion(Optimizer):
@@ -153,9 +168,8 @@ class Lion(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, betas: tuple[float, float],
                weight_decay: float, maximize: bool) -> None:
-        g = decayed(x, g, maximize, weight_decay, lr)
         if not state:
             state["exp_avg"] = F.zeros_like(x)
-        m = state["exp_avg"]
-        x -= lr * F.sign(betas[0] * m + (1 - betas[0]) * g)
-        m += (1 - betas[1]) * (g - m)
+        arrays = [x, state["exp_avg"]]
+        F.change(arrays, _lion, [g, *arrays], {"lr": lr, "keep": betas[0], "share": 1 - betas[0], "to_m": 1 - betas[1],
+                                               **decay(maximize, weight_decay, lr)})

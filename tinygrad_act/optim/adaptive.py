@@ -6,8 +6,14 @@ from typing import Any
 
 from ..backend import namespaces
 from ..tensor import Tensor, wrap
-from .optimizer import Optimizer, decayed
+from .optimizer import Optimizer, decay, decayed
 from .runs import number
+
+
+def _adagrad(F: Any, g: Any, x: Any, total: Any, *, rate: float, eps: float, **decay: Any) -> Any:
+    x, g = decayed(x, g, **decay)
+    total = total + g * g
+    return x - rate * g / (F.sqrt(total) + eps), total
 
 
 class Adagrad(Optimizer):
@@ -39,15 +45,18 @@ class Adagrad(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, lr_decay: float, eps: float,
                weight_decay: float, initial_accumulator_value: float, maximize: bool) -> None:
-        g = decayed(x, g, maximize, weight_decay)
         if not state:                                        # a group that was added later
             state |= {"step": 0.0, "sum": F.full(x.shape, initial_accumulator_value, x)}
         step = state["step"] = state["step"] + 1
-        total = state["sum"]
-        total += g * g
-        scale = F.sqrt(total)
-        scale += eps
-        x -= lr / (1 + (step - 1) * lr_decay) * g / scale
+        arrays = [x, state["sum"]]
+        F.change(arrays, _adagrad, [g, *arrays], {"rate": lr / (1 + (step - 1) * lr_decay), "eps": eps, **decay(maximize, weight_decay)})
+
+
+def _adadelta(F: Any, g: Any, x: Any, v: Any, u: Any, *, lr: float, rho: float, share: float, eps: float, **decay: Any) -> Any:
+    x, g = decayed(x, g, **decay)
+    v = v * rho + share * (g * g)
+    move = F.sqrt(u + eps) / F.sqrt(v + eps) * g
+    return x - lr * move, v, u * rho + share * (move * move)
 
 
 class Adadelta(Optimizer):
@@ -72,19 +81,22 @@ class Adadelta(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, rho: float, eps: float,
                weight_decay: float, maximize: bool) -> None:
-        g = decayed(x, g, maximize, weight_decay)
         if not state:
             state |= {"step": 0.0, "square_avg": F.zeros_like(x), "acc_delta": F.zeros_like(x)}
         state["step"] += 1
-        v, u = state["square_avg"], state["acc_delta"]
-        v *= rho
-        v += (1 - rho) * (g * g)
-        move = F.sqrt(u + eps)
-        move /= F.sqrt(v + eps)
-        move *= g
-        u *= rho
-        u += (1 - rho) * (move * move)
-        x -= lr * move
+        arrays = [x, state["square_avg"], state["acc_delta"]]
+        F.change(arrays, _adadelta, [g, *arrays], {"lr": lr, "rho": rho, "share": 1 - rho, "eps": eps, **decay(maximize, weight_decay)})
+
+
+def _rmsprop(F: Any, g: Any, x: Any, v: Any, *more: Any, lr: float, alpha: float, share: float, eps: float, momentum: float | None,
+             centered: bool, **decay: Any) -> Any:
+    """`more` are the momentum and the mean of g, as far as there are any."""
+    x, g = decayed(x, g, **decay)
+    v = v * alpha + share * (g * g)
+    mean = [more[-1] + share * (g - more[-1])] if centered else []
+    move = g / (F.sqrt(v - mean[0] * mean[0] if centered else v) + eps)
+    b = [] if momentum is None else [more[0] * momentum + move]
+    return x - lr * (b[0] if b else move), v, *b, *mean
 
 
 class RMSprop(Optimizer):
@@ -111,23 +123,10 @@ class RMSprop(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, momentum: float, alpha: float, eps: float,
                centered: bool, weight_decay: float, maximize: bool) -> None:
-        g = decayed(x, g, maximize, weight_decay)
         wanted = ["square_avg", *["momentum_buffer"] * (momentum > 0), *["grad_avg"] * centered]
         state |= {k: 0.0 if k == "step" else F.zeros_like(x) for k in ("step", *wanted) if k not in state}
         state["step"] += 1
-        v = state["square_avg"]
-        v *= alpha
-        v += (1 - alpha) * (g * g)
-        if centered:
-            mean = state["grad_avg"]
-            mean += (1 - alpha) * (g - mean)
-            v = v - mean * mean
-        scale = F.sqrt(v)
-        scale += eps
-        move = g / scale
-        if momentum:
-            b = state["momentum_buffer"]
-            b *= momentum
-            b += move
-            move = b
-        x -= lr * move
+        arrays = [x, *[state[name] for name in wanted]]
+        F.change(arrays, _rmsprop, [g, *arrays], {
+            "lr": lr, "alpha": alpha, "share": 1 - alpha, "eps": eps, "momentum": momentum if momentum > 0 else None,
+            "centered": bool(centered), **decay(maximize, weight_decay)})

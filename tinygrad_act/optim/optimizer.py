@@ -164,7 +164,7 @@ class Optimizer(Hooked):
         """Change the array x by its gradient g, both of the library F, in place. `g` is not to be changed.
 
         `state` is empty at first. What is put there is kept: arrays like x, to be changed in place, and under the names in
-        `numbers` Python's numbers.
+        `numbers` Python's numbers. Where `update` is elementwise, `F.change` makes one pass over the memory of all it does.
         """
         raise NotImplementedError(f"{self.name} has no update(): define it")
 
@@ -215,12 +215,13 @@ class Optimizer(Hooked):
         return "\n".join([*lines, ")"])
 
 
-def decayed(x: Any, g: Any, maximize: bool, weight_decay: float, lr: float | None = None) -> Any:
-    """The gradient to go against: -g to maximize, with weight_decay x added; given `lr`, x is shrunk instead (decoupled decay)."""
-    if maximize:
-        g = -g
-    if weight_decay and lr is not None:
-        x *= 1 - lr * weight_decay
-    elif weight_decay:
-        g = g + weight_decay * x
-    return g
+def decay(maximize: bool, weight_decay: float, lr: float | None = None) -> dict[str, Any]:
+    """What `decayed` is to do, as settings of a rule: add weight_decay x to the gradient, or, given `lr`, shrink x instead."""
+    return {"uphill": bool(maximize), "add": weight_decay if weight_decay and lr is None else None,
+            "shrink": 1 - lr * weight_decay if weight_decay and lr is not None else None}
+
+
+def decayed(x: Any, g: Any, *, uphill: bool, add: float | None, shrink: float | None) -> tuple[Any, Any]:
+    """x, and the gradient to go against: see `decay`."""
+    g = -g if uphill else g
+    return x if shrink is None else x * shrink, g if add is None else g + add * x

@@ -2,9 +2,8 @@
 
 `Optimizer.update` is written for one parameter. Where it works number by number (`Optimizer.elementwise`), small
 parameters need not come one by one: those that have made as many steps are laid end to end and move as one, their state
-kept that way, each parameter's own a view. A large one comes in tiles, whose temporaries stay in the cache. Either way every
-number meets the same operations in the same order, so the results are the same to the last bit;
-`foreach=False` switches it off.
+kept that way, each parameter's own a view. Every number meets the same operations in the same order, so the results are the
+same to the last bit; `foreach=False` switches it off.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Sequence
+from operator import is_
 from typing import Any
 
 from .. import backend, dtypes
@@ -44,15 +44,14 @@ class Run:
     state, with a place for each parameter. Both share their memory with the Tensors in the optimizer's `state`.
     """
 
-    def __init__(self, optimizer: Any, params: Sequence[Tensor], tiled: bool) -> None:
-        self.optimizer, self.params, self.tiled = optimizer, list(params), tiled
+    def __init__(self, optimizer: Any, params: Sequence[Tensor]) -> None:
+        self.optimizer, self.params = optimizer, list(params)
         self.F = namespaces[type(params[0].array)]
-        self.flat = tiled or len(params) > 1
+        self.flat = len(params) > 1
         self.places, end = [], 0
         for p in params:
             start, end = end, end + p.array.size
             self.places.append(slice(start, end))
-        self.size = end
         self.seen = [p.array for p in params]
         self.states: list[dict[str, Any]] = [optimizer.state.get(p, {}) for p in params]
         self.arrays: dict[str, Any] = {}
@@ -89,19 +88,19 @@ class Run:
 
     def note(self) -> None:
         """Remember what is where."""
-        self.entries = [[(v, getattr(v, "array", None)) for v in s.values()] for s in self.states]
+        self.values = [v for s in self.states for v in s.values()]
+        self.parts = [getattr(v, "array", None) for v in self.values]
 
     def current(self) -> bool:
         """Is everything still where it was? (Users may replace a parameter's array, or what is remembered of it.)"""
         remembered = self.optimizer.state
-        for p, array, state, entries in zip(self.params, self.seen, self.states, self.entries, strict=True):
+        for p, array, state in zip(self.params, self.seen, self.states, strict=True):
             known = remembered.get(p)
-            if p.array is not array or len(state) != len(entries) or (known is not state and (known or state)):
+            if p.array is not array or (known is not state and (known or state)):
                 return False
-            for value, (entry, part) in zip(state.values(), entries, strict=True):
-                if value is not entry or getattr(value, "array", None) is not part:
-                    return False
-        return True
+        values = [v for s in self.states for v in s.values()]
+        parts = [getattr(v, "array", None) for v in values]
+        return len(values) == len(self.values) and all(map(is_, values, self.values)) and all(map(is_, parts, self.parts))
 
     def read(self) -> dict[str, float] | None:
         """The numbers of the state; None if the parameters do not agree in them any more."""
@@ -122,34 +121,16 @@ class Run:
             g = F.cat([p._grad.array.reshape(-1) for p in self.params])      # type: ignore[union-attr]
         else:
             x, g = self.seen[0], self.params[0]._grad.array                  # type: ignore[union-attr]
-        if self.tiled:
-            made = self.move_tiles(x.reshape(-1), g.reshape(-1), numbers, options)
-        else:
-            made = self.update(x, g, self.arrays, numbers, options)
+        made = self.update(x, g, self.arrays, numbers, options)
         if several:
             for array, place in zip(self.seen, self.places, strict=True):
                 array[...] = x[place].reshape(array.shape)
         if made:
             self.keep(made)
 
-    def move_tiles(self, x: Any, g: Any, numbers: dict[str, float], options: dict[str, Any]) -> dict[str, Any]:
-        """Update x, a tile after another; returns what is new in the state, put together again."""
-        made: dict[str, Any] = {}
-        for start in range(0, self.size, self.F.tile):
-            place = slice(start, start + self.F.tile)
-            arrays = {k: a[place] for k, a in self.arrays.items()}
-            for name, value in self.update(x[place], g[place], arrays, numbers, options).items():
-                if not backend.is_array(value):
-                    made[name] = value
-                    continue
-                if name not in made:
-                    made[name] = self.arrays[name] if name in self.arrays else self.F.zeros_like(x)
-                made[name][place] = value
-        return made
-
     def update(self, x: Any, g: Any, arrays: dict[str, Any], numbers: dict[str, float],
                options: dict[str, Any]) -> dict[str, Any]:
-        """Update x, or a tile; returns what is new in the state. Halves are computed in float32 and rounded once."""
+        """Update x; returns what is new in the state. Halves are computed in float32 and rounded once."""
         F, wide = self.F, x
         state: dict[str, Any] = {**self.other, **numbers, **arrays}
         if half := dtypes.is_half(x.dtype):
@@ -167,10 +148,10 @@ class Run:
     def keep(self, made: dict[str, Any]) -> None:
         """Enter new values into the optimizer's state, as Tensors where they are arrays or its numbers."""
         self.optimizer.state.update(zip(self.params, self.states, strict=True))
+        for name in made.keys() & self.numbers:
+            self.numbers[name][...] = made.pop(name)
         for name, value in made.items():
-            if name in self.numbers:
-                self.numbers[name][...] = value
-            elif name in self.optimizer.numbers:
+            if name in self.optimizer.numbers:
                 for s in self.states:
                     s[name] = number(value)
                 self.adopt(name)
@@ -183,32 +164,32 @@ class Run:
                     if not isinstance(s.get(name), Tensor):
                         s[name] = wrap(value)
                 self.share(name, value, [s[name] for s in self.states])
-        self.note()
+        if made:
+            self.note()
 
 
 # ------------------------------------------------------------------------------------------------- who moves with whom
 def arrange(optimizer: Any, params: Sequence[Tensor], together: bool) -> list[Run]:
     """Runs for these parameters, in their order but for the small ones that are put together."""
     if not (together and optimizer.elementwise):
-        return [Run(optimizer, [p], False) for p in params]
+        return [Run(optimizer, [p]) for p in params]
     owners = Counter(id(namespaces[type(p.array)].owner(p.array)) for p in params)
-    plans: list[tuple[list[Tensor], bool]] = []
+    plans: list[list[Tensor]] = []
     open_bunches: dict[Any, list[Tensor]] = {}
     room: dict[Any, int] = {}
     for p in params:
         F, size, state = namespaces[type(p.array)], p.array.size, optimizer.state.get(p, {})
         alone = owners[id(F.owner(p.array))] > 1                       # what shares memory moves one after the other
-        whole = alone or not p.array.flags.c_contiguous or not _alike(optimizer, p, state)
-        if whole or size > F.tile // 4:
-            plans.append(([p], not whole and size > F.tile))
+        if alone or not p.array.flags.c_contiguous or not _alike(optimizer, p, state) or size > F.tile // 4:
+            plans.append([p])
             continue
         key = (type(p.array), p.device, p.dtype, *[(k, v.item() if k in optimizer.numbers else 0) for k, v in state.items()])
         if room.get(key, -1) < size:
             open_bunches[key], room[key] = [], F.tile
-            plans.append((open_bunches[key], False))
+            plans.append(open_bunches[key])
         open_bunches[key].append(p)
         room[key] -= size
-    return [Run(optimizer, members, tiled) for members, tiled in plans]
+    return [Run(optimizer, members) for members in plans]
 
 
 def _alike(optimizer: Any, p: Tensor, state: dict[str, Any]) -> bool:

@@ -6,8 +6,20 @@ from typing import Any
 
 from ..errors import ArgumentError
 from ..tensor import Tensor
-from .optimizer import Optimizer, decayed
+from .optimizer import Optimizer, decay, decayed
 from .runs import rounded
+
+
+def _sgd(F: Any, g: Any, x: Any, *, lr: float, **decay: Any) -> Any:
+    x, g = decayed(x, g, **decay)
+    return (x - lr * g,)
+
+
+def _momentum(F: Any, g: Any, x: Any, v: Any, *, lr: float, momentum: float, share: float, first: bool, nesterov: bool,
+              **decay: Any) -> Any:
+    x, g = decayed(x, g, **decay)
+    v = g if first else v * momentum + share * g
+    return x - lr * (g + momentum * v if nesterov else v), v
 
 
 class SGD(Optimizer):
@@ -37,17 +49,21 @@ class SGD(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, momentum: float, dampening: float,
                weight_decay: float, nesterov: bool, maximize: bool) -> None:
-        g = decayed(x, g, maximize, weight_decay)
-        if momentum:
-            if not state:
-                state["momentum_buffer"] = F.copy(g)
-            else:
-                v = state["momentum_buffer"]
-                v *= momentum
-                v += (1 - dampening) * g
-            v = state["momentum_buffer"]
-            g = g + momentum * v if nesterov else v
-        x -= lr * g
+        settings = {"lr": lr, **decay(maximize, weight_decay)}
+        if not momentum:
+            F.change([x], _sgd, [g, x], settings)
+            return
+        settings |= {"momentum": momentum, "share": 1 - dampening, "first": not state, "nesterov": nesterov}
+        if not state:
+            state["momentum_buffer"] = F.zeros_like(x)
+        arrays = [x, state["momentum_buffer"]]
+        F.change(arrays, _momentum, [g, *arrays], settings)
+
+
+def _asgd(F: Any, g: Any, x: Any, mean: Any, *, shrunk: float, eta: float, mu: float, whole: bool, **decay: Any) -> Any:
+    _, g = decayed(x, g, **decay)
+    x = x * shrunk - eta * g
+    return x, x if whole else mean + mu * (x - mean)
 
 
 class ASGD(Optimizer):
@@ -74,19 +90,24 @@ class ASGD(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, lambd: float, alpha: float, t0: float,
                weight_decay: float, maximize: bool) -> None:
-        g = decayed(x, g, maximize, weight_decay)
         if not state:
             state |= {"step": 0.0, "eta": rounded(lr), "mu": 1.0, "ax": F.zeros_like(x)}
         step = state["step"] = state["step"] + 1
-        eta, mu, mean = state["eta"], state["mu"], state["ax"]
-        x *= 1 - lambd * eta
-        x -= eta * g
-        if mu == 1:
-            mean[...] = x
-        else:
-            mean += mu * (x - mean)
+        eta, mu, arrays = state["eta"], state["mu"], [x, state["ax"]]
+        F.change(arrays, _asgd, [g, *arrays], {"shrunk": 1 - lambd * eta, "eta": eta, "mu": mu, "whole": mu == 1,
+                                               **decay(maximize, weight_decay)})
         state["eta"] = lr / (1 + lambd * lr * step) ** alpha
         state["mu"] = 1 / max(1, step - t0)
+
+
+def _rprop(F: Any, g: Any, x: Any, before: Any, size: Any, *, less: float, more: float, least: float, most: float,
+           uphill: bool) -> Any:
+    g = -g if uphill else g
+    turn = F.sign(g * before)
+    size = size * F.where(turn > 0, more, F.where(turn < 0, less, 1 + turn))
+    size = F.minimum(F.maximum(size, least), most)
+    g = F.where(turn < 0, 0, g)
+    return x - F.sign(g) * size, g, size
 
 
 class Rprop(Optimizer):
@@ -112,14 +133,9 @@ class Rprop(Optimizer):
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *, lr: float, etas: tuple[float, float],
                step_sizes: tuple[float, float], maximize: bool) -> None:
-        if maximize:
-            g = -g
         if not state:
             state |= {"step": 0.0, "prev": F.zeros_like(x), "step_size": F.full(x.shape, lr, x)}
         state["step"] += 1
-        before, size = state["prev"], state["step_size"]
-        turn = F.sign(g * before)
-        size *= F.where(turn > 0, etas[1], F.where(turn < 0, etas[0], 1 + turn))
-        size[...] = F.minimum(F.maximum(size, step_sizes[0]), step_sizes[1])
-        before[...] = F.where(turn < 0, 0, g)
-        x -= F.sign(before) * size
+        arrays = [x, state["prev"], state["step_size"]]
+        F.change(arrays, _rprop, [g, *arrays], {"less": etas[0], "more": etas[1], "least": step_sizes[0], "most": step_sizes[1],
+                                                "uphill": bool(maximize)})
