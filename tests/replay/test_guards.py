@@ -270,7 +270,7 @@ def test_as_a_method_a_module_and_a_decorator_with_settings() -> None:
     assert layer.counts["replayed"] == 2
     with pytest.raises(ta.errors.ArgumentError, match="a function or a Module"):
         ta.compile(3)
-    f = lambda x: x  # noqa: E731
+    f = lambda x: x
     assert ta.compile(f, disable=True) is f
 
 

@@ -73,7 +73,7 @@ class Compiled:
         with self._lock:
             left = ""
             tensors: list[Tensor] = []
-            key = (_form(args, tensors), _form(kwargs, tensors) if kwargs else None, _pattern(tensors), mode.grad, mode.inference,
+            key: Any = (_form(args, tensors), _form(kwargs, tensors) if kwargs else None, _pattern(tensors), mode.grad, mode.inference,
                    dtypes.get_default_dtype().char, backend.current())
             way = self.ways.get(key)
             if way is not None and not way.eager:
@@ -86,11 +86,11 @@ class Compiled:
                             continue
                         self.counts["replayed"] += 1
                         return result
-            else:
-                if len(self.ways) >= FORMS:
-                    key = "other"
-                way = self.ways.setdefault(key, Way(_said(tensors) if key != "other" else "arguments of yet another form"))
-                if key == "other" and not way.eager:
+            elif way is None and len(self.ways) < FORMS:
+                way = self.ways[key] = Way(_said(tensors))
+            elif way is None:
+                way = self.ways.setdefault("other", Way("arguments of yet another form"))
+                if not way.eager:
                     self.give_up(way, f"it was called with arguments of {FORMS} forms")
             if way.eager:
                 self.counts["eager"] += 1
@@ -157,7 +157,7 @@ class Compiled:
         """As a method: each object has a Compiled of its own."""
         if instance is None:
             return self
-        bound = Compiled(self.function.__get__(instance, owner), self.fullgraph, self.limit)  # type: ignore[attr-defined]
+        bound = Compiled(self.function.__get__(instance, owner), self.fullgraph, self.limit)
         instance.__dict__[self.__name__] = bound
         return bound
 

@@ -236,7 +236,8 @@ class Recording:
         """Without a look at the gradients that are there, where they are forgotten whatever they are."""
         def call(optimizer: Optimizer, set_to_none: bool = True) -> None:
             if not (self.log.here() and set_to_none):
-                return function(optimizer, set_to_none)
+                function(optimizer, set_to_none)
+                return
             for group in optimizer.param_groups:
                 for p in group["params"]:
                     p._grad = None
@@ -273,7 +274,7 @@ def set_gradient(t: Tensor, g: Tensor | None, array: Any) -> None:
     t._grad = g
 
 
-def _below(cls: type) -> Iterator[type]:
+def _below(cls: Any) -> Iterator[Any]:
     for sub in cls.__subclasses__():
         yield sub
         yield from _below(sub)

@@ -192,8 +192,8 @@ class Undo:
     def save(self, tensors: Sequence[Tensor]) -> Any:
         arrays = []
         for v, place in self.arrays:
-            t = v.source if place is None else tensors[place]
-            array = t._grad.array if v.origin == "gradient" else t.array
+            t: Any = v.source if place is None else tensors[place]
+            array = (t._grad if v.origin == "gradient" else t).array
             arrays.append((array, backend.namespaces[type(array)].copy(array)))
         grads = [(t if place is None else tensors[place]) for t, place in self.gradients]
         engines = [d.generator or default_generator(d.device) for d in self.generators]
