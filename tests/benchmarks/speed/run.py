@@ -22,13 +22,12 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[2]))
-sys.path.insert(0, str(HERE))
-
 from report import page, print_table
 from rivals import RIVALS
 from workloads import SWEEPS, WORKLOADS
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parents[2]))
 
 BLOCK = 0.08                           # seconds that a candidate computes before it is the next one's turn
 BASE = "torch"

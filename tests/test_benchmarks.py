@@ -1,0 +1,61 @@
+"""The benchmark commands run: every candidate that is installed does its work once. Nothing is timed here."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent / "benchmarks"
+
+
+@pytest.fixture
+def speed(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(HERE / "speed"))
+    import report
+
+    return report
+
+
+def test_the_command_that_times_everything_runs_in_its_short_form(tmp_path: Path, speed: Any) -> None:
+    pytest.importorskip("torch")
+    names = ["small_op", "mlp_tiny", "relu 10⁴"]
+    command = [sys.executable, str(HERE / "speed" / "run.py"), *names, "--short", "--json", str(tmp_path / "out.json")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads((tmp_path / "out.json").read_text())
+    assert [row["workload"] for row in results["rows"]] == names
+    for row in results["rows"]:
+        for name in ("torch", "tinygrad_act", *["tinygrad_act compiled"] * (row["workload"] == "mlp_tiny")):
+            found = row["candidates"][name]
+            assert found["seconds"] > 0 and found["spread"][0] <= found["ratio"] <= found["spread"][1]
+        assert row["candidates"]["torch"]["ratio"] == 1
+    table = speed.networks(results["rows"][:2])
+    assert table.count("\n") == 3 and "MLP 2-16-16-1" in table and "wanted" in table
+    assert "`relu`" in speed.activations(results["rows"][2:])
+
+
+def test_an_exponent_is_read_off_the_larger_sizes(speed: Any) -> None:
+    sizes = [1, 2, 4, 8, 16, 32]
+    assert speed.exponent(sizes, [5.0, 5.0, 5.0, 64.0, 256.0, 1024.0]) == pytest.approx(2)
+
+
+def test_a_page_is_made_of_what_was_measured(speed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("matplotlib")
+    for name, file in (("PAGE", "speed.md"), ("DATA", "speed.json"), ("IMAGES", "")):
+        monkeypatch.setattr(speed, name, tmp_path / file)
+    (tmp_path / "speed.md").write_text("before\n" + "\n".join(speed.MARK) + "\nafter\n")
+    cell = {"seconds": 1e-3, "ratio": 0.5, "spread": [0.4, 0.6]}
+    rows = [{"workload": w, "what": w, "threads": 1, "sizes": {}, "candidates": {"torch": cell | {"ratio": 1.0}, "tinygrad_act": cell}}
+            for w in ("cnn", "relu 10⁴")]
+    sweep = {"title": "CNN: batch", "size": "batch", "values": [1, 2, 4], "seconds": {"torch": [1, 2, 4], "tinygrad_act": [1, 1, 1]}}
+    speed.page({"rows": rows, "memory": {"cnn": {"torch": 2_000_000, "tinygrad_act": 1_000_000}}, "sweeps": [sweep]})
+    text = (tmp_path / "speed.md").read_text()
+    assert text.startswith("before") and text.endswith("after\n") and "**0.50** (0.40 to 0.60)" in text and "| 0.00 | 1.00 |" in text
+    assert (tmp_path / "speed.png").stat().st_size > 1000 and math.isclose(json.loads((tmp_path / "speed.json").read_text())["rows"][0]["candidates"]["tinygrad_act"]["ratio"], 0.5)
