@@ -35,7 +35,7 @@ docs: $(VENV)/.dev           ## what commands write: stubs for type checkers, ta
 	$(VENV)/bin/python -m tinygrad_act gallery --format markdown --out docs/activations
 
 bench: $(VENV)/.dev
-	$(VENV)/bin/python tests/benchmarks/overhead.py
+	$(VENV)/bin/python tests/benchmarks/speed/run.py
 
 clean:
 	rm -rf $(VENV) out .pytest_cache .mypy_cache .ruff_cache .hypothesis
