@@ -111,7 +111,7 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
         if dtype.char not in F.floats or not floats or (fits is not None and not fits(a, b)):
             return general(input, other)
         try:
-            y = F.run(forward, (a, b), {}) if elementwise and a.size >= F.large else forward(F, a, b)
+            y = F.run(forward, (a, b), {}) if elementwise and a.size >= F.shared else forward(F, a, b)
         except TinygradActError:
             raise
         except COMPLAINTS:

@@ -53,7 +53,7 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
 
     floats = "fd"                        # of these the float ones: the short way through an op
 
-    large = 1 << 62                      # from how many numbers on elementwise rules go through `run`
+    large = shared = 1 << 62             # from how many numbers on elementwise rules go through `run`; those of one operation
 
     tile = 1 << 15                       # how many numbers a rule's temporaries may have to stay in the cache
 

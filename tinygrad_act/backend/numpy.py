@@ -42,6 +42,7 @@ class NumpyNamespace(Namespace):
     def settle(self) -> None:
         """Do as the config says now."""
         self.large = type(self).large if config.kernels == "off" else config.large
+        self.shared = 16 * self.large                    # one pass is all that NumPy makes too: only threads gain something
         if self.executor is not None:
             self.executor.settle()
 
