@@ -160,8 +160,8 @@ def test_related_texts_are_near(encoder: SentenceEncoder) -> None:
 
 
 def test_encode_keeps_the_order(encoder: SentenceEncoder) -> None:
-    texts = [" ".join(["word"] * (1 + 7 * i % 11)) for i in range(11)]
-    for size in (1, 4, 32):
+    texts = [" ".join(["word"] * (1 + 7 * i % 11)) for i in range(5)]
+    for size in (2, 32):
         same.near(encoder.encode(texts, batch_size=size), ta.stack([encoder.encode(t) for t in texts]), 1e-5)
     assert encoder.encode([]).shape == (0, 384) and not encoder.encode("a").requires_grad
     long = "word " * 1000

