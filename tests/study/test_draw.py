@@ -19,9 +19,10 @@ from tinygrad_act.errors import ArgumentError, FileError, GraphError, MissingPac
 
 pytest.importorskip("graphviz")
 from tinygrad_act.activations import catalogue
-from tinygrad_act.study import Picture, Tape, draw, layout, to_dot
-from tinygrad_act.study.plain import readable
-from tinygrad_act.study.theme import SHAPES, THEMES
+from tinygrad_act.study import Picture, Tape, draw, to_dot
+from tinygrad_act.study.drawing import layout
+from tinygrad_act.study.drawing.theme import SHAPES, THEMES
+from tinygrad_act.study.explaining.plain import readable
 
 can_lay_out = pytest.mark.skipif(layout.find_program() is None, reason="neither dot nor graphviz-pure is installed")
 SVG = "{http://www.w3.org/2000/svg}"

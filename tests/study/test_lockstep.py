@@ -10,7 +10,7 @@ import pytest
 import tinygrad_act as ta
 from tinygrad_act import nn, study
 from tinygrad_act.errors import ArgumentError
-from tinygrad_act.study.lockstep import Seen, difference, ulps
+from tinygrad_act.study.measuring.lockstep import Seen, difference, ulps
 
 np = pytest.importorskip("numpy")
 

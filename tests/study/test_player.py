@@ -19,7 +19,8 @@ import tinygrad_act as ta
 from tinygrad_act import nn
 from tinygrad_act.backend import to_host
 from tinygrad_act.errors import ArgumentError, GraphError
-from tinygrad_act.study import Player, Tape, layout, player
+from tinygrad_act.study import Player, Tape, player
+from tinygrad_act.study.drawing import layout
 
 pytest.importorskip("graphviz")
 if layout.find_program() is None:

@@ -10,7 +10,7 @@ import tinygrad_act as ta
 from tinygrad_act import nn, study
 from tinygrad_act.activations import catalogue
 from tinygrad_act.errors import ArgumentError
-from tinygrad_act.study.choose import op_of
+from tinygrad_act.study.choosing.choose import op_of
 
 STEPS = ["heaviside", "sign", "round", "floor", "ceil"]
 

@@ -14,7 +14,7 @@ import tinygrad_act.nn.functional as F
 from tinygrad_act import nn, train
 from tinygrad_act.errors import ArgumentError
 from tinygrad_act.study import watch
-from tinygrad_act.study.histogram import SAMPLE, Histogram, bounded_edges, magnitude_edges, sample, value_edges
+from tinygrad_act.study.watching.histogram import SAMPLE, Histogram, bounded_edges, magnitude_edges, sample, value_edges
 
 
 class Functional(nn.Module):

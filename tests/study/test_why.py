@@ -8,7 +8,7 @@ import tinygrad_act as ta
 from tinygrad_act import nn
 from tinygrad_act.errors import ArgumentError
 from tinygrad_act.study import Cause, Tape, why
-from tinygrad_act.study.causes import REMEDIES
+from tinygrad_act.study.diagnosis.causes import REMEDIES
 
 from .broken import CASES, Broken
 

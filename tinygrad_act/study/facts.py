@@ -16,7 +16,7 @@ from ..graph import FREED, Node, walk
 from ..rule import parameters
 from ..symbols.text import formula
 from ..tensor import Tensor
-from .plain import readable
+from .explaining.plain import readable
 from .tape import Result, Sweep
 
 SHOW = ("values", "gradients", "norms", "saved", "time", "line")

@@ -17,7 +17,7 @@ from ..errors import user_line
 from ..graph import PICK, Node, Watcher, walk, watchers
 from ..op import NUMBERS
 from ..tensor import Tensor
-from .flow import Flow
+from .diagnosis.flow import Flow
 
 
 class Result(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError
-from ..study.statistics import watch
+from ..study.watching.statistics import watch
 from .callback import Callback
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from ...errors import ArgumentError
 from ...nn.gain import calculate_gain
 from ...ops.choice import MISTAKES, choices
 from ...rule import parameters
+from ..explaining.plain import readable
+from ..explaining.statements import Statement, statement
 from ..labels import Labels
-from ..plain import readable
 from ..present import Formula
-from ..statements import Statement, statement
 from ..values import number
 from . import curves
 from .source import brief

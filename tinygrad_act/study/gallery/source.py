@@ -13,7 +13,7 @@ from ...rule import parameters as parameters_of
 from ...symbols.cuda import kernel, parameters
 from ...symbols.expression import BranchError
 from ...symbols.text import formula
-from ..statements import place_of
+from ..explaining.statements import place_of
 
 SHORT = 90                                       # of a rule as one line
 OURS = __name__.partition(".")[0] + ".activations"

@@ -7,7 +7,7 @@ from typing import Any
 from ...grad_mode import no_grad
 from ...nn import init
 from ...ops.random import manual_seed
-from ..statistics import watch
+from ..watching.statistics import watch
 from .activation import choices
 from .result import Column, Columns, Result, percent
 from .table import Progress, experiment

@@ -13,7 +13,7 @@ from ...errors import ArgumentError
 from ...grad_mode import no_grad
 from ...nn import init
 from ...tensor import Tensor
-from ..statistics import watch
+from ..watching.statistics import watch
 from .activation import Choice
 
 

@@ -12,11 +12,11 @@ from ...errors import ArgumentError
 from ...files import write_aside
 from ...graph import PICK
 from ...tensor import Tensor
-from ..draw import MOST_NODES, argument_names, modules_of, named, run, shape_line, tensors_of, with_gradients
+from ..drawing.draw import MOST_NODES, argument_names, modules_of, named, run, shape_line, tensors_of, with_gradients
 from ..facts import bytes_text
-from ..fold import fold as fold_scene
+from ..drawing.fold import fold as fold_scene
 from ..labels import Labels, pairs_of
-from ..scene import scene_of
+from ..drawing.scene import scene_of
 from ..tape import Tape
 from .arrays import Store
 from .graph import Roomy, svg_of

@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ET
 from dataclasses import fields
 from typing import Any
 
-from ..dot import Wording, dot_text
-from ..layout import lay_out
-from ..scene import Item, Scene
-from ..theme import THEMES, Theme
+from ..drawing.dot import Wording, dot_text
+from ..drawing.layout import lay_out
+from ..drawing.scene import Item, Scene
+from ..drawing.theme import THEMES, Theme
 
 ROOM = "000000000000000000"                      # as wide as what the page puts there; twice, for the height
 SVG = "http://www.w3.org/2000/svg"

@@ -11,10 +11,10 @@ from ... import backend
 from ...graph import FREED, PICK, Node
 from ...tensor import Tensor
 from .. import facts
-from ..dot import everything
+from ..drawing.dot import everything
+from ..drawing.scene import Item, Scene, settings_text
+from ..explaining.statements import forward_formula, saved_arrays, statement
 from ..labels import Labels
-from ..scene import Item, Scene, settings_text
-from ..statements import forward_formula, saved_arrays, statement
 from .arrays import Store
 from .passes import MOST_PARTS, Passes
 

@@ -1,0 +1,1 @@
+"""Which backward rule runs, and which derivative is taken at a kink."""

@@ -1,0 +1,1 @@
+"""Where bytes and time go, and whether two backends agree."""

@@ -1,0 +1,1 @@
+"""The backward pass to be driven by hand."""
