@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -77,11 +78,12 @@ def show(source: Source) -> str:
 
 def _tags(source: Source) -> list[str]:
     """For a wheel of one platform, which is only read here: that one on any machine, and with any Python."""
-    if not source.file.endswith(".whl") or source.file.endswith("-any.whl"):
+    found = re.search(r"-cp(\d+)-(\w+)-([\w.]+)\.whl$", source.file)
+    if found is None:
         return []
-    python, abi, platforms = source.file.removesuffix(".whl").split("-")[-3:]
+    python, abi, platforms = found.groups()
     each = [word for platform in platforms.split(".") for word in ("--platform", platform)]
-    return ["--implementation", python[:2], "--python-version", python[2:], "--abi", abi, *each]
+    return ["--implementation", "cp", "--python-version", python, "--abi", abi, *each]
 
 
 def _pip(source: Source) -> list[str]:
