@@ -28,7 +28,7 @@ class Config:
 
     kernels    "auto": rules on large arrays run compiled, where there is a C compiler, else in tiles; "tiles": in tiles, with
                the results of NumPy to the last bit; "off": one NumPy call after another
-    threads    how many a kernel uses; None: as many as NumPy's matrix products (OMP_NUM_THREADS, ta.set_num_threads)
+    threads    how many a kernel uses; None: as many as NumPy's matrix products (OMP_NUM_THREADS, threadpoolctl)
     large      from how many numbers on an array is large
     tile       how many numbers a tile has
     memory     "keep": freed memory of large arrays stays with the process, to be used again (glibc); "system": it goes

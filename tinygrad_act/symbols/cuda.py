@@ -21,7 +21,7 @@ from .expression import COMPARISONS, BranchError, Symbol, evaluate, names, trace
 TYPES = {"bool": "bool", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
          "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long long",
          "float16": "float16", "float32": "float", "float64": "double"}
-BAKED = 16                                           # whole and half numbers up to this are part of the text: exponents, factors
+BAKED = frozenset(k / 2 for k in range(-32, 33))     # these numbers are part of the text: exponents, factors
 RESERVED = {"i", "n", "auto", "bool", "char", "const", "default", "do", "double", "enum", "extern", "float", "goto",
             "inline", "int", "long", "new", "private", "public", "register", "short", "signed", "static", "struct",
             "switch", "template", "this", "typedef", "union", "unsigned", "using", "virtual", "void", "volatile", "min", "max"}
@@ -142,14 +142,12 @@ def kernel(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[st
             inputs.append(Symbol.input(name + "_" * (name in RESERVED), x))
         else:
             raise DTypeError("cuda", x.name, "CUDA code is not written for this element type", "use ta.float16 or ta.float32")
-    return (printer or Printer)(trace(rule, inputs, settings), inputs).kernel()  # type: ignore[no-any-return]
+    return (printer or Printer)(trace(rule, inputs, settings), inputs).kernel()
 
 
 def baked(x: Any) -> bool:
     """True for what is part of a kernel's text: all but the numbers that rules do not treat apart."""
-    if type(x) not in (float, int):
-        return True
-    return abs(x) <= BAKED and 2 * x == int(2 * x) and (x != 0 or math.copysign(1, x) > 0)      # 0.0 == -0.0 as a key
+    return type(x) not in (float, int) or (x in BAKED and (x != 0 or math.copysign(1, x) > 0))      # 0.0 == -0.0 as a key
 
 
 def parameters(arguments: Sequence[Any], settings: dict[str, Any]) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
@@ -186,19 +184,21 @@ def launcher(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[
     k, values = lifted(rule, arguments, settings)
     special = values is None
     if k.passes is not None:
-        return lambda arrays, numbers: arrays[k.passes], special
-    ins, outs = (", ".join(f"{dtype.name} {name}" for dtype, name in part) for part in (k.inputs, k.outputs))
+        return lambda arrays, numbers, out: arrays[k.passes], special
+    given = [(dtype, f"{name}_" if i < len(k.used) else name) for i, (dtype, name) in enumerate(k.inputs)]      # CuPy's are references,
+    ins, outs = (", ".join(f"{dtype.name} {name}" for dtype, name in part) for part in (given, k.outputs))      # which a result may overwrite
     name = re.sub(r"\W", "", rule.__name__) or "rule"
-    compiled = elementwise_kernel(ins, outs, k.body, name, preamble=PREAMBLE if "rules::" in k.body else "",
+    copies = "".join(f"const {TYPES[dtype.name]} {name} = {name}_;\n" for dtype, name in k.inputs[:len(k.used)])
+    compiled = elementwise_kernel(ins, outs, copies + k.body, name, preamble=PREAMBLE if "rules::" in k.body else "",
                                   options=("--fmad=false",))            # as NumPy rounds, so that what must cancel does
     kinds = [{"f": float, "b": bool}.get(dtype.kind, int) for dtype, _ in k.inputs[len(k.used):]]
 
-    def launch(arrays: Sequence[Any], numbers: Sequence[Any]) -> Any:
+    def launch(arrays: Sequence[Any], numbers: Sequence[Any], out: Sequence[Any]) -> Any:
         given = [arrays[i] for i in k.used]
         if kinds:
             results = evaluate(k.numbers, None, dict(zip(values or (), numbers, strict=False)))
             given += [kind(x) for kind, x in zip(kinds, results, strict=True)]
-        return compiled(*given)
+        return compiled(*given, *out)
 
     return launch, special
 
