@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import backend, dtypes
 from .backend import namespaces
+from .changes import note_view
 from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError, TinygradActError
 from .grad_mode import mode
-from .graph import PICK, Node, note_view, recording, watchers
+from .graph import PICK, Node, recording, watchers
 from .rule import Plan, Rule, parameters
 from .short import short
 from .tensor import Tensor, wrap

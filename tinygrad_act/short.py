@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .backend import namespaces
+from .changes import note_view
 from .errors import TinygradActError
 from .grad_mode import mode
-from .graph import Node, note_view, watchers
+from .graph import Node, watchers
 from .tensor import Tensor
 
 COMPLAINTS = (ValueError, TypeError, IndexError, ArithmeticError)       # of the library; the long way explains them

@@ -13,9 +13,10 @@ from types import ModuleType
 from typing import Any
 
 from .. import dtypes
+from ..changes import tick
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..grad_mode import no_grad
-from ..graph import casts, recording, tick
+from ..graph import casts, recording
 from ..ops.inplace import assign, named
 from ..ops.registry import add_method, functions
 from ..tensor import Tensor

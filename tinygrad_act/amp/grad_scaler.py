@@ -8,9 +8,9 @@ from typing import Any
 
 from .. import _functions as ops
 from .. import cuda, dtypes
+from ..changes import changes
 from ..errors import ArgumentError, TrainingError
 from ..grad_mode import no_grad
-from ..graph import changes
 from ..tensor import Tensor
 
 READY, UNSCALED, STEPPED = "ready", "unscaled", "stepped"

@@ -10,9 +10,10 @@ from typing import Any
 from .. import backend, dtypes
 from ..backend import namespaces
 from ..backend.namespace import broadcast_shape
+from ..changes import changes
 from ..errors import ArgumentError, GraphError, ShapeError
 from ..grad_mode import mode, no_grad
-from ..graph import Node, changes, recording, watchers
+from ..graph import Node, recording, watchers
 from ..op import _handle, pick
 from ..ops.inplace import become, refuse
 from ..tensor import Tensor, wrap

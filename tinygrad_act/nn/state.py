@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import backend
+from ..changes import changes
 from ..errors import ArgumentError
-from ..graph import changes
 from ..tensor import Tensor
 from .parameter import Parameter
 from .state_difference import IncompatibleKeys, difference

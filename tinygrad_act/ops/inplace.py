@@ -4,7 +4,7 @@ An in-place op is the ordinary one followed by `assign`: the result is written i
 the node of the result. A view shares its memory with a root and other views, so a change of one moves them all: the
 root's new node is `put` (the old root with the new part in its place), and the other views look at that.
 
-Arrays that earlier nodes saved are guarded by the clock in `graph.changes`. What the op itself saved of the old value
+Arrays that earlier nodes saved are guarded by the clock in `changes`. What the op itself saved of the old value
 it keeps as a copy, as PyTorch's in-place formulas do.
 """
 
@@ -18,9 +18,10 @@ from typing import Any
 
 from .. import backend, dtypes
 from ..backend import namespaces
+from ..changes import changes, tick
 from ..errors import DeviceError, DTypeError, IndexingError, InplaceError, ShapeError
 from ..grad_mode import mode
-from ..graph import Node, changes, recording, tick, watchers
+from ..graph import Node, recording, watchers
 from ..tensor import Tensor, wrap
 from .index import getitem_op, resolve
 from .registry import add_method, attribute, functions, methods, op
@@ -172,7 +173,7 @@ def become(x: Tensor, node: Node) -> None:
 
 
 def _steps(path: Any) -> tuple[Any, ...]:
-    """graph.note_view's (earlier, op, settings) as a sequence of (op, settings), from the root on."""
+    """changes.note_view's (earlier, op, settings) as a sequence of (op, settings), from the root on."""
     steps = []
     while path:
         path, op, settings = path

@@ -7,9 +7,10 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from .. import dtypes
+from ..changes import note_view
 from ..errors import ArgumentError, IndexingError, ShapeError
 from ..grad_mode import mode
-from ..graph import note_view, recording
+from ..graph import recording
 from ..op import Op, Single
 from ..tensor import Tensor
 from . import arguments

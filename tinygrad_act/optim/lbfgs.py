@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from ..backend import namespaces
+from ..changes import changes
 from ..errors import ArgumentError
 from ..grad_mode import enable_grad
-from ..graph import changes
 from ..tensor import Tensor, wrap
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from .. import backend
+from ..changes import changes
 from ..errors import ArgumentError, GraphError
 from ..grad_mode import enable_grad
-from ..graph import changes
 from ..tensor import Tensor
 from . import saving
 from .hooks import Hooked, around_step
@@ -217,8 +217,12 @@ class Optimizer(Hooked):
 
 def decay(maximize: bool, weight_decay: float, lr: float | None = None) -> dict[str, Any]:
     """What `decayed` is to do, as settings of a rule: add weight_decay x to the gradient, or, given `lr`, shrink x instead."""
-    return {"uphill": bool(maximize), "add": weight_decay if weight_decay and lr is None else None,
-            "shrink": 1 - lr * weight_decay if weight_decay and lr is not None else None}
+    add = shrink = None
+    if weight_decay and lr is None:
+        add = weight_decay
+    elif weight_decay:
+        shrink = 1 - lr * weight_decay
+    return {"uphill": bool(maximize), "add": add, "shrink": shrink}
 
 
 def decayed(x: Any, g: Any, *, uphill: bool, add: float | None, shrink: float | None) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import backend, graph
-from ..graph import changes
+from ..changes import changes
 from ..nn.module import Module
 from ..ops import random
 from ..optim.lr_scheduler.base import LRScheduler

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..amp.autocast_mode import as_in, state
+from ..changes import tick
 from ..errors import ArgumentError, GraphError
 from ..grad_mode import enable_grad, mode
-from ..graph import Node, reachable, sweep, tick
+from ..graph import Node, reachable, sweep
 from ..op import _handle, pick
 from ..ops.random import get_rng_state, set_rng_state
 from ..tensor import Tensor, wrap

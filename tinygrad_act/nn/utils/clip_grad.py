@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from ... import _functions as ops
 from ...backend import namespaces
+from ...changes import changes
 from ...errors import ArgumentError, DeviceError, GraphError
-from ...graph import changes
 from ...ops.norms import norm_op
 from ...tensor import Tensor, wrap
 

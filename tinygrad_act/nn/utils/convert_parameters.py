@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ... import _functions as ops
+from ...changes import changes
 from ...errors import ShapeError
-from ...graph import changes
 from ...tensor import Tensor
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]
