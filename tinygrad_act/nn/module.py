@@ -16,7 +16,8 @@ from ..errors import ArgumentError, ModuleError
 from ..tensor import Tensor
 from .hooks import Hooked, Hooks
 from .parameter import Buffer, Parameter
-from .state import IncompatibleKeys, load_state, state_of
+from .state import load_state, state_of
+from .state_difference import IncompatibleKeys
 
 KINDS = ("_parameters", "_buffers", "_modules")
 
