@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from tinygrad_act.backend import numpy, strict
+from tinygrad_act.backend.kernels import HALF
 from tinygrad_act.backend.strict import StrictArray, lift, unwrap, wrap
 from tinygrad_act.numerics import special
 from tinygrad_act.symbols.cuda import TYPES
@@ -42,6 +45,42 @@ typedef _Float16 float16;
 inline float __int_as_float(unsigned x) {{ float y; __builtin_memcpy(&y, &x, 4); return y; }}
 inline double __longlong_as_double(unsigned long long x) {{ double y; __builtin_memcpy(&y, &x, 8); return y; }}
 """
+# A block's threads are coroutines that take turns at __syncthreads(); blocks come one after the other.
+BLOCKS = """#include <ucontext.h>
+#include <stdlib.h>
+struct Three { int x, y, z; };
+static Three threadIdx, blockIdx, blockDim, gridDim;
+static ucontext_t scheduler, contexts[1024];
+static bool waiting[1024];
+static int current;
+static void (*thread)();
+#define __global__
+#define __shared__ static
+static void __syncthreads() { waiting[current] = true; swapcontext(&contexts[current], &scheduler); }
+static void enter() { thread(); waiting[current] = false; swapcontext(&contexts[current], &scheduler); }
+static void run_block() {
+    static char* stacks = (char*)malloc(1024L << 15);
+    const int count = blockDim.x * blockDim.y;
+    for (int i = 0; i < count; i++) {
+        getcontext(&contexts[i]);
+        contexts[i].uc_stack.ss_sp = stacks + ((long)i << 15);
+        contexts[i].uc_stack.ss_size = 1 << 15;
+        makecontext(&contexts[i], enter, 0);
+    }
+    for (bool more = true; more;) {
+        more = false;
+        for (current = 0; current < count; current++) {
+            threadIdx.x = current % blockDim.x;
+            threadIdx.y = current / blockDim.x;
+            swapcontext(&scheduler, &contexts[current]);
+            if (current && waiting[current] != waiting[0]) abort();          // some wait, some are done: on a GPU that hangs
+        }
+        more = waiting[0];
+    }
+}
+"""
+OVERLOADS = "".join(f"inline float {n}(float x) {{ return {n}f(x); }}\n" for n in ("exp", "log", "log1p", "sqrt"))
+counted: Counter[str] = Counter()                    # by name, the kernels of ours that were launched
 ATOMIC = {"float16", "float32", "float64", "int32", "uint32", "uint64"}
 kernels: list[ElementwiseKernel] = []
 
@@ -54,29 +93,88 @@ class ElementwiseKernel:
         assert name.isidentifier()
         self.ins, self.outs = ([part.split() for part in text.split(", ")] for text in (ins, outs))
         assert not {n for _, n in self.ins} & {"i", "n"}
-        self.body, self.preamble, self.function = body, preamble, None
+        self.name, self.body, self.preamble, self.function = name, body, preamble, None
         kernels.append(self)
 
     def compile(self) -> Any:
         parameters = [f"const {TYPES[t]}* {n}_" for t, n in self.ins] + [f"{TYPES[t]}* {n}_" for t, n in self.outs]
-        loads = "".join(f"const {TYPES[t]} {n} = {n}_[i_]; " for t, n in self.ins)
+        loads = "".join(f"const {TYPES[t]}& {n} = {n}_[i_]; " for t, n in self.ins)      # references, as CuPy's are
         loads += "".join(f"{TYPES[t]}& {n} = {n}_[i_]; " for t, n in self.outs)
         loop = f"for (long long i_ = 0; i_ < count_; i_++) {{ {loads}\n{self.body}\n}}"
-        folder = Path(tempfile.mkdtemp())
-        (folder / "k.cpp").write_text(f'{HEAD}{self.preamble}extern "C" void run({", ".join(parameters)}, long long count_) {{ {loop} }}')
-        subprocess.run(["g++", "-O0", "-w", "-shared", "-fPIC", "-ffp-contract=off", "-o", folder / "k.so", folder / "k.cpp"], check=True)
-        return ctypes.CDLL(str(folder / "k.so")).run
+        return compiled(f'{HEAD}{self.preamble}extern "C" void run({", ".join(parameters)}, long long count_) {{ {loop} }}').run
 
     def __call__(self, *args: Any) -> Any:
-        assert len(args) == len(self.ins)
+        args, given = args[:len(self.ins)], args[len(self.ins):]
+        assert len(args) == len(self.ins) and len(given) in (0, len(self.outs))
+        counted[self.name] += 1
         for (dtype, _), a in zip(self.ins, args, strict=True):
             assert not isinstance(a, StrictArray) or a.dtype == dtype
         arrays = np.broadcast_arrays(*[np.asarray(unwrap(a), t) for (t, _), a in zip(self.ins, args, strict=True)])
         arrays = [np.ascontiguousarray(a).reshape(a.shape) for a in arrays]
-        outs = [np.empty(arrays[0].shape, t) for t, _ in self.outs]
+        if given:
+            assert all(o.shape == arrays[0].shape and o.flags.c_contiguous for o in given), "the double does no more"
+            outs = [unwrap(o) for o in given]
+            assert [o.dtype for o in outs] == [t for t, _ in self.outs]
+        else:
+            outs = [np.empty(arrays[0].shape, t) for t, _ in self.outs]
         self.function = self.function or self.compile()
         self.function(*[a.ctypes.data_as(ctypes.c_void_p) for a in (*arrays, *outs)], ctypes.c_longlong(outs[0].size))
         return wrap(outs[0]) if len(outs) == 1 else tuple(map(wrap, outs))
+
+
+def compiled(text: str) -> Any:
+    folder = Path(tempfile.mkdtemp())
+    (folder / "k.cpp").write_text(text)
+    subprocess.run(["g++", "-O0", "-w", "-shared", "-fPIC", "-ffp-contract=off", "-o", folder / "k.so", folder / "k.cpp"], check=True)
+    return ctypes.CDLL(str(folder / "k.so"))
+
+
+class RawKernel:
+    """As CuPy's: a kernel of a CUDA text. What it is given must be as its parameters say: nothing is converted."""
+
+    libraries: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, code: str, name: str, options: tuple[str, ...] = ()) -> None:
+        assert options == ("--fmad=false",)
+        self.code, self.name = code, name
+
+    def library(self) -> Any:
+        """All kernels of the text, each as launch_NAME(grid, block, arguments) with parameters_NAME, its signature."""
+        if self.code not in self.libraries:
+            text = HEAD + OVERLOADS + BLOCKS + self.code.replace(HALF, "")
+            for name, signature in re.findall(r'extern "C" __global__ void (\w+)\(([^)]*)\)', self.code):
+                kinds = [part.rsplit(None, 1)[0] for part in signature.split(",")]
+                text += (f'static void** given_{name};\nstatic void thread_{name}() {{ {name}({", ".join(f"*({k}*)given_{name}[{i}]" for i, k in enumerate(kinds))}); }}\n'
+                         f'extern "C" {{ int sizes_{name}[] = {{{", ".join(f"sizeof({k})" for k in kinds)}}};\n'
+                         f'const char* kinds_{name} = "{";".join(" ".join(k.split()) for k in kinds)}";\n'
+                         f'void launch_{name}(int gx, int gy, int bx, int by, void** arguments) {{ given_{name} = arguments; thread = thread_{name};\n'
+                         f'gridDim = {{gx, gy, 1}}; blockDim = {{bx, by, 1}};\n'
+                         f'for (blockIdx.y = 0; blockIdx.y < gy; blockIdx.y++) for (blockIdx.x = 0; blockIdx.x < gx; blockIdx.x++) run_block(); }} }}\n')
+            self.libraries[self.code] = compiled(text)
+        return self.libraries[self.code]
+
+    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
+        library = self.library()
+        kinds = ctypes.c_char_p.in_dll(library, f"kinds_{self.name}").value.decode().split(";")
+        assert len(kinds) == len(args), f"{self.name} takes {len(kinds)} arguments"
+        aliases = {alias: of for of, alias in re.findall(r"typedef (\w+) (\w+);", self.code)}
+        c_types = {t: d for d, t in TYPES.items()}
+        values = []
+        for kind, a in zip(kinds, args, strict=True):
+            target = kind.removeprefix("const ").removesuffix("*").strip()
+            dtype = np.dtype(c_types[aliases.get(target, target)])
+            if kind.endswith("*"):
+                assert a is None or (isinstance(a, StrictArray) and a.flags.c_contiguous), f"{self.name}: {kind} is given {a!r}"
+                assert a is None or a.dtype == dtype or (dtype.kind == "u" and a.itemsize == dtype.itemsize), f"{self.name}: {kind} is given {a.dtype}"
+                values.append(ctypes.c_void_p(None if a is None else unwrap(a).ctypes.data))
+            else:
+                assert type(a) is {"i": int, "f": float}[dtype.kind] and dtype.itemsize == 8, f"{self.name}: {kind} is given {a!r}"
+                values.append(ctypes.c_longlong(a) if dtype.kind == "i" else ctypes.c_double(a))
+        assert all(n >= 1 for n in (*grid, *block)) and block[0] * (block[1] if len(block) > 1 else 1) <= 1024
+        counted[self.name] += 1
+        pointers = (ctypes.c_void_p * len(values))(*[ctypes.addressof(v) for v in values])
+        (gx, gy, *_), (bx, by, *_) = (*grid, 1), (*block, 1)
+        getattr(library, f"launch_{self.name}")(gx, gy, bx, by, pointers)
 
 
 class State:
@@ -105,12 +203,69 @@ def scatter_add(a: Any, index: Any, v: Any) -> None:
     lift(np.add.at)(a, index, v)
 
 
+class Stream:
+    """What is called between `begin_capture` and `end_capture` is done, and noted; the graph's first launch finds it done, the
+    later ones do it again, into the same arrays.
+    """
+
+    tape: list[Any] | None = None
+    __enter__ = __exit__ = synchronize = lambda self, *_: None
+
+    def __init__(self, non_blocking: bool = False) -> None:
+        pass
+
+    def begin_capture(self) -> None:
+        Stream.tape, self.restore = [], contextlib.ExitStack()
+        for owner, names in ((lift, ["__call__"]), (ElementwiseKernel, ["__call__"]), (RawKernel, ["__call__"]), (
+                StrictArray, [f"__{n}__" for n in strict.OPERATORS.split()] + ["__getitem__", "__setitem__"])):
+            for name in names:
+                self.restore.callback(setattr, owner, name, getattr(owner, name))
+                setattr(owner, name, noted(getattr(owner, name)))
+
+    def end_capture(self) -> Any:
+        self.restore.close()
+        tape, Stream.tape = Stream.tape or [], None
+        launches.append(len(tape))
+        done = [True]
+
+        def launch() -> None:
+            for function, args, kwargs, out in [] if done else tape:
+                again = function(*args, **kwargs)
+                for old, new in zip(arrays_in(out), arrays_in(again), strict=True):
+                    if not np.may_share_memory(old._array, new._array):      # a view is where it was
+                        old._array[...] = new._array
+            done.clear()
+        return SimpleNamespace(launch=launch)
+
+
+launches: list[int] = []
+
+
+def arrays_in(x: Any) -> list[Any]:
+    return [x] if isinstance(x, StrictArray) else [a for p in x for a in arrays_in(p)] if isinstance(x, (tuple, list)) else []
+
+
+def noted(function: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        tape, Stream.tape = Stream.tape, None            # what it calls itself is not noted
+        try:
+            out = function(*args, **kwargs)
+        finally:
+            Stream.tape = tape
+        if tape is not None and out is not NotImplemented:
+            tape.append((function, args, kwargs, out))
+        return out
+    return call
+
+
 class Cupy(ModuleType):
     """The module: NumPy's functions on strict arrays, and what is CuPy's own."""
 
-    ndarray, ElementwiseKernel = StrictArray, ElementwiseKernel
+    ndarray, ElementwiseKernel, RawKernel = StrictArray, ElementwiseKernel, RawKernel
     asnumpy, random = staticmethod(asnumpy), SimpleNamespace(default_rng=default_rng)
-    cuda = SimpleNamespace(Device=lambda index: contextlib.nullcontext(), get_device_id=lambda: 0,
+    cuda = SimpleNamespace(Device=lambda index: contextlib.nullcontext(), get_device_id=lambda: 0, Stream=Stream,
+                           get_current_stream=Stream, using_allocator=lambda malloc: contextlib.nullcontext(),
+                           MemoryPool=lambda: SimpleNamespace(malloc=None),
                            runtime=SimpleNamespace(getDeviceCount=lambda: 2, CUDARuntimeError=OSError))
 
     def __getattr__(self, name: str) -> Any:

@@ -15,13 +15,14 @@ UFUNCS: dict[Any, Any] = {
     operator.or_: np.bitwise_or, operator.xor: np.bitwise_xor, operator.invert: np.invert}
 IN_PLACE: dict[Any, Any] = {
     operator.iadd: np.add, operator.isub: np.subtract, operator.imul: np.multiply, operator.itruediv: np.divide}
+FLOATS = {np.dtype("f"), np.dtype("d")}
 NEW = object()                           # in a call's arguments: where the array for the result goes
 
 
 def into(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...], dict[str, Any], bool] | None:
     """The same call with a place for the result, NEW: (function, args, kwargs, is it elementwise). None if there is none."""
     function = UFUNCS.get(function, function)
-    if function is np.matmul and len(args) == 2 and not kwargs and _a_plain_product(*args):
+    if function is np.dot and len(args) == 2 and not kwargs and {a.dtype for a in args} < FLOATS:
         return np.dot, (*args, NEW), {}, False
     if isinstance(function, np.ufunc) and function.nout == 1 and not kwargs and len(args) == function.nin:
         if function in (np.maximum, np.minimum):         # which take it by position no more
@@ -36,12 +37,6 @@ def into(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     if getattr(function, "__name__", "") == "copy" and of is not None and not isinstance(of, np.ufunc) and len(args) == 1:
         return np.copyto, (NEW, *args), {}, False
     return None
-
-
-def _a_plain_product(a: Any, b: Any) -> bool:
-    """A product of float matrices that both functions hand to the same routine of BLAS; `dot` costs half as much to call."""
-    return a.dtype.char in "fd" and a.dtype == b.dtype and len(a.shape) == len(b.shape) == 2 and min(*a.shape, *b.shape) > 1 and (
-        all(a.dtype.itemsize in x.strides and dense(x.shape, x.dtype, x.strides) for x in (a, b)))
 
 
 def plain(function: Any) -> bool:

@@ -15,6 +15,7 @@ from .. import backend
 from ..backend import preallocated
 from ..backend.preallocated import NEW
 from ..tensor import Tensor, wrap
+from . import graphs
 from .log import Call, Log, Value, mapped, values_in
 from .memory import Memory, size
 from .recording import AsItIs, Draw, set_gradient
@@ -38,10 +39,12 @@ class Program:
         self.native = all(backend._owners[v.kind] == "numpy" for v in log.values)
         self.ready: dict[Value, Any] = {v: v.array for v in log.values if v.origin in ("kept", "constant")}
         self.folded = {v for v in log.values if v.origin == "constant"}
-        self.names: dict[str, Any] = {"Changed": Changed, "wrap": wrap, "same": same, "asarray": _asarray, "step": None, "tensors": None}
+        self.names: dict[str, Any] = {"Changed": Changed, "wrap": wrap, "same": same, "asarray": _asarray, "copy": _copy, "step": None, "tensors": None}
         self.lines: list[str] = []
+        self.hosted: list[bool] = []         # of each line: must Python do it at each replay, on a GPU too?
         self.checks: dict[int, str] = {}     # the calls after which a replay may be left
-        self.local: set[Value] = {v for v in log.values if v.origin in ("argument", "gradient")}
+        self.captured = graphs.possible(log)
+        self.local: set[Value] = set() if self.captured else {v for v in log.values if v.origin in ("argument", "gradient")}
         self._named: dict[int, str] = {}
         self.survey()
         self.memory = Memory()
@@ -49,13 +52,13 @@ class Program:
         for i, call in enumerate(self.calls):
             self.line(i, call)
             self.release(i)
-        returned = ", ".join(f"asarray({v})" if v in self.local else str(v) for v in self.outputs)
-        self.emit(f"return ({returned}{',' if returned else ''})")
+        returned = "".join(f"copy({v}), " if self.captured else f"asarray({v}), " if v in self.local else f"{v}, " for v in self.outputs)
+        self.emit(f"return ({returned})", True)
         for v, array in self.ready.items():
             self.names[str(v)] = array
         self.source = "def step(tensors):\n    " + "\n    ".join(self.lines)
         exec(compile(self.source, "<replay>", "exec"), self.names)
-        self.run: Callable[[Sequence[Tensor]], tuple[Any, ...]] = self.names["step"]
+        self.run: Callable[[Sequence[Tensor]], tuple[Any, ...]] = graphs.Graphs(self) if self.captured else self.names["step"]
         self.early = self.calls[:max(self.checks, default=-1) + 1]
 
     # ------------------------------------------------------------------------------------------- before
@@ -64,13 +67,19 @@ class Program:
         self.written: set[Value] = set()
         self.last: dict[Value, int] = {}
         self.fresh = {v.root for v in self.outputs}
+        self.pinned: set[Value] = {*self.outputs}
         for i, call in enumerate(self.calls):
             for v in (*call.inputs(), *values_in(call.out)):
                 self.last[v] = self.last[v.root] = i
-            if call.writes is not None:
+            if call.out is None:
+                self.written.update(v.root for v in call.inputs())
+            elif call.writes is not None:
                 self.written.add(call.writes.root)
             elif isinstance(call.out, Value) and call.out in call.inputs() and _name(call.function) not in UNCHANGED:
                 self.written.add(call.out.root)
+            if call.read or (call.out is None and call.writes is None):       # what Python looks at again at each replay of a graph
+                self.pinned.update(v.root for v in call.inputs())
+                self.pinned.update(call.inputs())
             if call.function is set_gradient and isinstance(call.args[2], Value):
                 self.fresh.add(call.args[2].root)
 
@@ -81,17 +90,26 @@ class Program:
         for v in self.log.values:
             if v.origin in ("argument", "gradient") and any(u.root is v for u in self.last):
                 of = self.tensor(v.source)
-                self.emit(f"{v} = {of}.array" if v.origin == "argument" else f"{v} = {of}._grad.array")
+                if self.captured:            # a graph reads where it read when it was captured
+                    self.ready[v] = _copy(v.source.array)
+                    self.emit(f"{v}[...] = {of}.array", True)
+                else:
+                    self.emit(f"{v} = {of}.array" if v.origin == "argument" else f"{v} = {of}._grad.array", True)
 
     # ------------------------------------------------------------------------------------------- a line
     def line(self, i: int, call: Call) -> None:
         """Write the line of a call, unless it can be done now."""
         if call.function is set_gradient:
             self.gradient(*call.args)
-        elif isinstance(call.function, AsItIs) or call.out is None:
+        elif isinstance(call.function, AsItIs) or call.out is None and call.writes is None:
+            self.emit(self.called(call), True)
+        elif call.out is None:
             self.statement(call)
+        elif isinstance(call.function, Draw) and self.captured:
+            self.ready[call.out] = _new(call.out)
+            self.emit(f"{call.out}[...] = {self.called(call)}", True)
         elif call.read:
-            self.check(i, f"not same({self.called(call)}, {self.text(call.out)})")
+            self.check(i, f"not same({self.called(call)}, {self.text(call.out)})", True)
         elif not isinstance(call.out, Value):
             self.several(i, call)
         elif call.out in self.ready or call.out in self.local:
@@ -132,7 +150,7 @@ class Program:
     def view(self, call: Call) -> bool:
         """A view of memory that stays where it is is taken now."""
         out: Value = call.out
-        if out.within is None or any(v not in self.ready for v in call.inputs()) or out.root.origin in ("argument", "gradient"):
+        if out.within is None or any(v not in self.ready for v in call.inputs()):
             return False
         array = self.now(call)
         if not backend.namespace(array).overlaps(array, self.ready[out.root]) or array.strides != out.strides:
@@ -182,27 +200,28 @@ class Program:
         for v in dict.fromkeys([*used, *[v.root for v in used]]):
             if self.last[v] == i:
                 self.memory.give(v)
-                if v in self.local and v not in self.outputs:
+                if v in self.local and v not in (self.pinned if self.captured else self.outputs):
                     self.emit(f"{v} = None")
 
     def gradient(self, t: Tensor, g: Tensor | None, value: Value | None) -> None:
         """`t.grad = g`: a new Tensor each time, as in eager mode."""
         of = self.tensor(t)
         if value is None:
-            self.emit(f"{of}._grad = None")
+            self.emit(f"{of}._grad = None", True)
         elif value.origin != "made":
-            self.emit(f"{of}._grad = {self.bound(g, 'g')}")
+            self.emit(f"{of}._grad = {self.bound(g, 'g')}", True)
         else:
-            self.emit(f"{of}._grad = wrap({value})" if value.shape else f"{of}._grad = wrap(asarray({value}))")
+            self.emit(f"{of}._grad = wrap({value})" if value.shape else f"{of}._grad = wrap(asarray({value}))", True)
 
     # ------------------------------------------------------------------------------------------- as text
-    def emit(self, line: str) -> None:
+    def emit(self, line: str, host: bool = False) -> None:
         self.lines.append(line)
+        self.hosted.append(host)
 
-    def check(self, i: int, text: str) -> None:
+    def check(self, i: int, text: str, host: bool = False) -> None:
         """Write a line that leaves the replay if something is not as it was recorded."""
         self.checks[i] = self.calls[i].text()
-        self.emit(f"if {text}: raise Changed({i})")
+        self.emit(f"if {text}: raise Changed({i})", host)
 
     def tensor(self, t: Tensor) -> str:
         return self.targets.get(id(t)) or self.bound(t, "t")
@@ -288,3 +307,11 @@ def _sure(function: Any) -> bool:
 
 def _asarray(x: Any) -> Any:
     return x if backend.is_array(x) else backend.namespaces[type(x)].asarray(x)
+
+
+def _copy(array: Any) -> Any:
+    return backend.namespace(array).copy(array)
+
+
+def _new(v: Value) -> Any:
+    return backend.load(backend._owners[v.kind]).F.new(v.shape, v.dtype)

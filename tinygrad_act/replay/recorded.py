@@ -17,8 +17,8 @@ from ..backend.strict import ATTRIBUTES, METHODS, OPERATORS
 SPELLED_OUT = {"sum", "mean", "amax", "amin", "prod", "sum_to", "matmul", "cat", "stack", "vecdot", "row_dots", "zeros_like"}
 # What of F tells how arrays lie in memory, which is the same at each replay.
 LAYOUT = {"owner", "overlaps", "on", "to_device"}
-# What of F changes its first argument.
-WRITES = {"write", "add_at"}
+# What of F changes its first argument, or the arrays in it.
+WRITES = {"write", "add_at", "change"}
 
 
 class Method:
@@ -152,5 +152,5 @@ class Vocabulary:
         if name in SPELLED_OUT and self._F.name == "numpy":
             return functools.partial(getattr(type(self._F), name), self)
         if name in WRITES:
-            return lambda x, *args, **kwargs: self._log.call(function, x, *args, writes=x, **kwargs)
+            return lambda x, *args, **kwargs: self._log.call(function, x, *args, writes=x[0] if isinstance(x, (tuple, list)) else x, **kwargs)
         return functools.partial(self._log.call, function)
