@@ -117,33 +117,35 @@ class Run:
         """Update the parameters by their gradients."""
         F, several = self.F, len(self.params) > 1
         if several:
-            x = F.cat([array.reshape(-1) for array in self.seen])
-            g = F.cat([p._grad.array.reshape(-1) for p in self.params])      # type: ignore[union-attr]
+            x, g = F.joined(self.seen), F.joined([p._grad.array for p in self.params])      # type: ignore[union-attr]
         else:
             x, g = self.seen[0], self.params[0]._grad.array                  # type: ignore[union-attr]
         made = self.update(x, g, self.arrays, numbers, options)
         if several:
-            for array, place in zip(self.seen, self.places, strict=True):
-                array[...] = x[place].reshape(array.shape)
+            F.divide_into(x, self.seen)
         if made:
             self.keep(made)
 
     def update(self, x: Any, g: Any, arrays: dict[str, Any], numbers: dict[str, float],
                options: dict[str, Any]) -> dict[str, Any]:
-        """Update x; returns what is new in the state. Halves are computed in float32 and rounded once."""
-        F, wide = self.F, x
+        """Update x; returns what is new in the state."""
+        if dtypes.is_half(x.dtype):
+            return self.update_half(x, g, arrays, numbers, options)
         state: dict[str, Any] = {**self.other, **numbers, **arrays}
-        if half := dtypes.is_half(x.dtype):
-            wide, g = F.cast(x, dtypes.float32), F.cast(g, dtypes.float32)
-            state |= {k: F.cast(a, dtypes.float32) for k, a in arrays.items()}
-        given = dict(state)
-        self.optimizer.update(F, wide, g, state, **options)
-        if half:
-            x[...] = wide
-            for name, array in arrays.items():
-                array[...] = state[name]
-        return {k: F.cast(v, x.dtype) if half and backend.is_array(v) else v for k, v in state.items()
-                if v is not given.get(k) and not (half and k in arrays)}
+        given = state.copy()
+        self.optimizer.update(self.F, x, g, state, **options)
+        return {k: v for k, v in state.items() if v is not given.get(k)}
+
+    def update_half(self, x: Any, g: Any, arrays: dict[str, Any], numbers: dict[str, float],
+                    options: dict[str, Any]) -> dict[str, Any]:
+        """Update halves: computed in float32, and rounded once."""
+        cast = self.F.cast
+        wide, state = cast(x, dtypes.float32), {k: cast(a, dtypes.float32) for k, a in arrays.items()}
+        made = self.update(wide, cast(g, dtypes.float32), state, numbers, options)
+        x[...] = wide
+        for name, array in arrays.items():
+            array[...] = made.pop(name, state[name])
+        return {k: cast(v, x.dtype) if backend.is_array(v) else v for k, v in made.items()}
 
     def keep(self, made: dict[str, Any]) -> None:
         """Enter new values into the optimizer's state, as Tensors where they are arrays or its numbers."""
@@ -180,7 +182,7 @@ def arrange(optimizer: Any, params: Sequence[Tensor], together: bool) -> list[Ru
     for p in params:
         F, size, state = namespaces[type(p.array)], p.array.size, optimizer.state.get(p, {})
         alone = owners[id(F.owner(p.array))] > 1                       # what shares memory moves one after the other
-        if alone or not p.array.flags.c_contiguous or not _alike(optimizer, p, state) or size > F.tile // 4:
+        if alone or not p.array.flags.c_contiguous or not _alike(optimizer, p, state) or size > F.small:
             plans.append([p])
             continue
         key = (type(p.array), p.device, p.dtype, *[(k, v.item() if k in optimizer.numbers else 0) for k, v in state.items()])
