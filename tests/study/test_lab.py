@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tinygrad_act.errors import ArgumentError
 from tinygrad_act.study import lab
 from tinygrad_act.study.lab.activation import choice, choices, numbers, unit
 from tinygrad_act.study.lab.depth import SCHEMES
-from tinygrad_act.study.lab.result import clean
+from tinygrad_act.study.lab.result import clean, power
 from tinygrad_act.study.lab.theory import Unit, fixed_point, moments, path
 
 # Experiment -> settings with which it takes a moment.
@@ -158,10 +159,26 @@ def test_another_seed_gives_others(results: dict[str, Any]) -> None:
     assert [r["factor"] for r in other.rows] != [r["factor"] for r in results["gradient_depth"].rows]
 
 
-def test_dead_is_what_watch_calls_dead(results: dict[str, Any]) -> None:
+def test_a_low_bias_kills_relu_and_not_elu(results: dict[str, Any]) -> None:
     found = {(r["activation"], r["bias"]): r for r in results["dead_units"].rows}
     assert found["relu", -9.0]["dead_before"] == found["relu", -9.0]["dead_after"] == 1.0
     assert found["elu", -9.0]["dead_before"] == 0.0
+
+
+def test_of_what_diverged_nothing_is_said_to_be_alive() -> None:
+    (row,) = lab.dead_units(["leaky_relu"], rates=[1e20], biases=[0.0], data="two_moons", steps=5, width=8).rows
+    assert row["diverged"] and math.isnan(row["dead_after"])
+
+
+def test_a_relu_of_ones_own_is_not_timed_as_the_catalogues(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["tinygrad_act.study.lab.compare"], "step_seconds", lambda nets, *rest: [float(k + 3) for k in range(len(nets))])
+    (row,) = lab.compare({"relu": ta.sin}, data="two_moons", width=8, epochs=1, seeds=1).rows
+    assert row["time"] == pytest.approx(3 / 4)
+
+
+@pytest.mark.parametrize(("x", "text"), [(0.0, "0.000"), (0.5, "0.500"), (31.2, "31.2"), (512.3, "5.1e+02"), (2e-6, "2.0e-06"), (math.inf, "inf"), (math.nan, "–")])
+def test_numbers_keep_two_digits(x: float, text: str) -> None:
+    assert power(x) == text
 
 
 def test_larger_weights_saturate_more(results: dict[str, Any]) -> None:
@@ -179,7 +196,7 @@ def test_the_forms_of_gelu(results: dict[str, Any]) -> None:
 
 def test_a_larger_loss_scale_loses_less(results: dict[str, Any]) -> None:
     rows = {(r["depth"], r["scale"]): r for r in results["underflow"].rows}
-    assert rows[6, 1024.0]["subnormal"] <= rows[6, 1.0]["subnormal"]
+    assert rows[6, 1024.0]["subnormal"] < rows[6, 1.0]["subnormal"]
     assert all(0 <= r["lost"] + r["subnormal"] + r["overflow"] <= 1 for r in rows.values())
 
 

@@ -35,6 +35,6 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
     return write_aside(path, content.getvalue())
 
 
-def look(i: int) -> dict[str, Any]:
-    """Colour and dashes of the i-th line."""
-    return {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i // len(COLOURS) % len(DASHES)]}
+def look(i: int, dashed: bool = False) -> dict[str, Any]:
+    """Colour and dashes of the i-th line: dashes once the colours are used up, or (`dashed`) for each line its own, where lines lie on each other."""
+    return {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[(i if dashed else i // len(COLOURS)) % len(DASHES)]}

@@ -6,7 +6,7 @@
 """
 
 from .result import Result
-from .table import Experiment, experiments, listing, run
+from .registry import Experiment, experiments, listing, run
 from .batch_norm import batch_norm
 from .compare import compare
 from .deadly import dead_units

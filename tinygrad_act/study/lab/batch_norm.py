@@ -8,8 +8,8 @@ from typing import Any
 from ...ops.random import manual_seed
 from ..figures import COLOURS, look
 from .activation import choices
+from .registry import Progress, experiment
 from .result import Column, Columns, Result, factor, percent, power
-from .table import Progress, experiment
 from .training import data_of, linears, network, smooth, train
 
 
@@ -32,17 +32,17 @@ def batch_norm(progress: Progress, activations: Any = ("sigmoid", "tanh", "relu"
     for each, on in progress.over([(a, on) for a in choices(activations) for on in (False, True)], lambda case: f"{case[0].name}, {'on' if case[1] else 'off'}"):
         manual_seed(seed)
         net = network(each, points, layers, width, batch_norm=on)
-        norms: dict[int, list[float]] = {}
+        norms: list[float] = []
 
-        def note(step: int, net: Any = net, norms: dict[int, list[float]] = norms) -> None:
-            if step in (0, steps - 1):
-                norms[step] = [float(layer.weight.grad.norm().item()) for layer in linears(net)[:-1]]
+        def note(step: int, net: Any = net, norms: list[float] = norms) -> None:
+            if step == 0:
+                norms += [float(layer.weight.grad.norm().item()) for layer in linears(net)[:-1]]
 
         run = train(net, points, steps, lr, batch=batch, after_backward=note)
-        first = norms[0][1:]                                    # the very first layer has inputs of another size
-        rows.append({"activation": each.name, "batch_norm": on, "factor": (first[0] / first[-1]) ** (1 / (len(first) - 1)) if len(first) > 1 and first[-1] else math.nan,
-                     "first_gradient": norms[0][0], "loss": run.loss, "accuracy": run.accuracy})
-        curves[f"{each.name}/{'on' if on else 'off'}"] = {"loss": smooth(run.losses), "gradients": norms[0]}
+        later = norms[1:]                                       # the very first layer has inputs of another size
+        rows.append({"activation": each.name, "batch_norm": on, "factor": (later[0] / later[-1]) ** (1 / (len(later) - 1)) if len(later) > 1 and later[-1] else math.nan,
+                     "first_gradient": norms[0], "loss": run.loss, "accuracy": run.accuracy})
+        curves[f"{each.name}/{'on' if on else 'off'}"] = {"loss": smooth(run.losses), "gradients": norms}
     columns = (Column("activation"), Column("batch_norm", "batch norm", lambda v: "on" if v else "off"), Column("first_gradient", "gradient, layer 1", power),
                Column("factor", "factor a layer", factor), Column("loss", "loss at the end", factor), Column("accuracy", "test accuracy", percent))
     return Result("batch_norm", batch_norm.claim, batch_norm.measures, {}, rows, [Columns(columns, left=2)], _draw, curves=curves, size=(10.0, 4.2))

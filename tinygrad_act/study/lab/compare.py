@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import ArgumentError
-from ...ops.random import manual_seed
 from ..figures import look
 from .activation import Choice, choice, choices
+from .registry import Progress, experiment
 from .result import Column, Columns, Result, mean_std, percent_spread, spread
-from .table import Progress, experiment
-from .training import data_of, kaiming, network, smooth, step_seconds, train
+from .training import data_of, kaiming, network, over_seeds, smooth, step_seconds
 
 
 @experiment("Which activation a small network has makes less difference than texts make of it; sigmoid is the one that learns slowly.",
@@ -37,28 +36,24 @@ def compare(progress: Progress, activations: Any = ("relu", "leaky_relu", "elu",
     reference = choice("relu")
     timed = given if any(c.record is reference.record for c in given) else [*given, reference]
     points = data_of(data)
-    steps = epochs * max(1, len(points.x) // min(batch, len(points.x)))
-    runs: dict[str, list[Any]] = {c.name: [] for c in timed}
-    for number, each in progress.over([(k, c) for k in range(seeds) for c in timed], lambda item: f"{item[1].name}, seed {item[0] + seed}"):
-        manual_seed(seed + number)
+
+    def made(each: Choice) -> Any:
         net = network(each, points, layers, width)
         if initialisation == "kaiming":
             kaiming(net, each)
-        runs[each.name].append(train(net, points, steps, lr, batch=batch))
-    seconds = dict(zip(runs, step_seconds([network(c, points, layers, width) for c in timed], points, batch), strict=True))
-    base = min(seconds[c.name] for c in timed if c.record is reference.record)
-    rows = [_row(c, runs[c.name], seconds[c.name] / base) for c in given]
+        return net
+
+    runs = over_seeds(progress, given, points, made, epochs=epochs, batch=batch, lr=lr, seeds=seeds, seed=seed)
+    seconds = step_seconds([network(c, points, layers, width) for c in timed], points, batch)
+    base = min(s for c, s in zip(timed, seconds, strict=True) if c.record is reference.record)
+    rows = [{"activation": c.name, "loss": mean_std([t.loss for t in runs[c.name]]), "accuracy": mean_std([t.accuracy for t in runs[c.name]]), "time": s / base}
+            for c, s in zip(given, seconds, strict=False)]
     curves = {c.name: [smooth(t.losses) for t in runs[c.name]] for c in given}
     columns = (Column("activation"), Column("loss", "", spread), Column("accuracy", "", percent_spread), Column("time", "time / ReLU", lambda v: f"{v:.2f}"))
     best = max(rows, key=lambda r: r["accuracy"][0])
-    level = [r["activation"] for r in rows if r["accuracy"][0] + r["accuracy"][1] >= best["accuracy"][0] - best["accuracy"][1]]
-    notes = [f"Best: {best['activation']}. Within a standard deviation of each other: {', '.join(level)}." if seeds > 1 else "One seed says little: seeds=3 shows the spread."]
+    level = [r["activation"] for r in rows if r is not best and r["accuracy"][0] + r["accuracy"][1] >= best["accuracy"][0] - best["accuracy"][1]]
+    notes = [f"Best: {best['activation']}. Its mean ± standard deviation overlaps with that of {', '.join(level) or 'no other'}." if seeds > 1 else "One seed says little: seeds=3 shows the spread."]
     return Result("compare", compare.claim, compare.measures, {}, rows, [Columns(columns)], _draw, notes, curves, size=(10.0, 4.2))
-
-
-def _row(c: Choice, runs: list[Any], time: float) -> dict[str, Any]:
-    return {"activation": c.name, "loss": mean_std([t.loss for t in runs]), "accuracy": mean_std([t.accuracy for t in runs]),
-            "time": time}
 
 
 def _draw(figure: Any, result: Result) -> None:

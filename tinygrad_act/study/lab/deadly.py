@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ...grad_mode import no_grad
 from ...ops.random import manual_seed
 from .activation import choices
+from .registry import Progress, experiment
 from .result import Column, Columns, Result, percent, power
-from .table import Progress, experiment
 from .training import data_of, dead_share, kaiming, linears, network, train
 
 
@@ -41,18 +42,19 @@ def dead_units(progress: Progress, activations: Any = ("relu", "leaky_relu", "el
         before = dead_share(net, points.x)
         run = train(net, points, steps, rate, batch=batch, adam=False)
         diverged = run.loss != run.loss or len(run.losses) < steps
-        rows.append({"activation": each.name, "rate": rate, "bias": bias, "dead_before": before, "dead_after": dead_share(net, points.x),
-                     "loss": run.loss, "accuracy": run.accuracy, "diverged": diverged})
+        rows.append({"activation": each.name, "rate": rate, "bias": bias, "dead_before": before,
+                     "dead_after": math.nan if diverged else dead_share(net, points.x), "loss": run.loss, "accuracy": run.accuracy, "diverged": diverged})
     columns = (Column("activation"), Column("bias", "first bias", power), Column("rate", "learning rate", power), Column("dead_before", "dead before", percent),
                Column("dead_after", "dead after", percent), Column("accuracy", "test accuracy", percent))
     return Result("dead_units", dead_units.claim, dead_units.measures, {}, rows, [Columns(columns)], _draw, _notes(rows), size=(10.0, 3.4))
 
 
 def _notes(rows: list[dict[str, Any]]) -> list[str]:
-    worst = max(rows, key=lambda r: r["dead_after"])
-    notes = [f"Most die under {worst['activation']} at rate {worst['rate']:g} with biases of {worst['bias']:g}: {worst['dead_after']:.0%}."]
-    lost = [f"{r['activation']} at rate {r['rate']:g}" for r in rows if r["diverged"]]
-    return notes + ([f"Diverged, so that slopes are no numbers any more: {', '.join(dict.fromkeys(lost))}."] if lost else [])
+    ended = [r for r in rows if not r["diverged"]]
+    worst = max(ended, key=lambda r: r["dead_after"], default=None)
+    notes = [f"Most die under {worst['activation']} at rate {worst['rate']:g} with biases of {worst['bias']:g}: {worst['dead_after']:.0%}."] if worst else []
+    lost = [f"{r['activation']} at rate {r['rate']:g} with biases of {r['bias']:g}" for r in rows if r["diverged"]]
+    return notes + ([f"Diverged, so that slopes are no numbers any more: {', '.join(lost)}."] if lost else [])
 
 
 def _draw(figure: Any, result: Result) -> None:
@@ -65,7 +67,7 @@ def _draw(figure: Any, result: Result) -> None:
         image = ax.imshow([[100 * found[b, r] for r in rates] for b in biases], cmap="Oranges", vmin=0, vmax=100, aspect="auto")
         for i, b in enumerate(biases):
             for j, r in enumerate(rates):
-                ax.text(j, i, f"{found[b, r]:.0%}", ha="center", va="center", color="white" if found[b, r] > 0.6 else "black", fontsize=9)
+                ax.text(j, i, "–" if math.isnan(found[b, r]) else f"{found[b, r]:.0%}", ha="center", va="center", color="white" if found[b, r] > 0.6 else "black", fontsize=9)
         ax.set_xticks(range(len(rates)), [f"{r:g}" for r in rates])
         ax.set_yticks(range(len(biases)), [f"{b:g}" for b in biases])
         ax.set(title=name, xlabel="learning rate")

@@ -15,8 +15,8 @@ from ...nn import init
 from ...tensor import Tensor
 from ..figures import look
 from .activation import numbers, unit
+from .registry import Progress, experiment
 from .result import Column, Columns, Result, factor, power
-from .table import Progress, experiment
 from .theory import Unit, fixed_point, path
 
 Fill = Callable[[Tensor, Tensor], object]

@@ -8,14 +8,13 @@ from typing import Any
 from ... import _functions as ops
 from ... import dtypes
 from ...graph import grad
-from ...ops.random import manual_seed
 from ...tensor import Tensor
 from ..figures import look
 from .activation import Choice, choice
+from .registry import Progress, experiment
 from .result import Column, Columns, Result, factor, mean_std, percent_spread, power, spread
-from .table import Progress, experiment
 from .theory import Unit, moments
-from .training import data_of, network, train
+from .training import data_of, network, over_seeds
 
 FAR = 6.0                                 # errors are looked for in [-FAR, FAR]
 
@@ -65,11 +64,7 @@ def gelu_forms(progress: Progress, data: Any = "digits", layers: int = 3, width:
         curves[each.name] = y[::100].tolist()
     if epochs:
         points = data_of(data)
-        steps = epochs * max(1, len(points.x) // min(batch, len(points.x)))
-        runs: dict[str, list[Any]] = {each.name: [] for each in forms()}
-        for number, each in progress.over([(k, c) for k in range(seeds) for c in forms()], lambda item: f"{item[1].name}, seed {item[0] + seed}"):
-            manual_seed(seed + number)
-            runs[each.name].append(train(network(each, points, layers, width), points, steps, lr, batch=batch))
+        runs = over_seeds(progress, forms(), points, lambda each: network(each, points, layers, width), epochs=epochs, batch=batch, lr=lr, seeds=seeds, seed=seed)
         for row in rows:
             row |= {"loss": mean_std([t.loss for t in runs[row["form"]]]), "accuracy": mean_std([t.accuracy for t in runs[row["form"]]])}
     functions = (Column("form"), Column("error", "largest error", power), Column("where", "at x", factor), Column("at_minus_3", "f(-3)", factor),
@@ -86,9 +81,9 @@ def _draw(figure: Any, result: Result) -> None:
     x, exact = result.curves["x"], result.curves["gelu"]
     for i, row in enumerate(result.rows):
         y = result.curves[row["form"]]
-        left.plot(x, y, label=row["form"], lw=3 if i == 0 else 1.3, alpha=0.5 if i == 0 else 1, **{**look(i), "linestyle": ("-", "--", ":", "-.")[i % 4]})
+        left.plot(x, y, label=row["form"], lw=3 if i == 0 else 1.3, alpha=0.5 if i == 0 else 1, **look(i, dashed=True))
         if i:
-            right.plot(x, [max(abs(a - b), 1e-12) for a, b in zip(y, exact, strict=True)], label=row["form"], **{**look(i), "linestyle": ("-", "--", ":", "-.")[i % 4]})
+            right.plot(x, [max(abs(a - b), 1e-12) for a, b in zip(y, exact, strict=True)], label=row["form"], **look(i, dashed=True))
     left.set(xlabel="x", ylabel="f(x)", xlim=(-4, 4), ylim=(-0.5, 4))
     right.set(xlabel="x", ylabel="distance from x·Φ(x)", yscale="log", ylim=(1e-9, 10))
     for ax in (left, right):

@@ -128,12 +128,12 @@ def factor(x: float) -> str:
 
 def power(x: float) -> str:
     """`2.1e-09`; near 1 as it is."""
-    return factor(x) if not math.isfinite(x) or 0.01 <= abs(x) < 1000 or x == 0 else f"{x:.1e}"
+    return factor(x) if not math.isfinite(x) or 0.01 <= abs(x) < 100 or x == 0 else f"{x:.1e}"
 
 
 def percent(x: float) -> str:
     """`12.3%`."""
-    return f"{100 * x:.1f}%"
+    return f"{100 * x:.1f}%" if math.isfinite(x) else factor(x)
 
 
 def spread(pair: Sequence[float]) -> str:

@@ -9,8 +9,8 @@ from ...nn import init
 from ...ops.random import manual_seed
 from ..watching.statistics import watch
 from .activation import choices
+from .registry import Progress, experiment
 from .result import Column, Columns, Result, percent
-from .table import Progress, experiment
 from .training import data_of, linears, network, train
 
 

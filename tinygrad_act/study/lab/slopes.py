@@ -8,8 +8,8 @@ from ...errors import ArgumentError
 from ...ops.random import manual_seed
 from ..figures import look
 from .activation import choices
+from .registry import Progress, experiment
 from .result import Column, Columns, Result, mean_std, percent
-from .table import Progress, experiment
 from .training import data_of, network, train
 
 

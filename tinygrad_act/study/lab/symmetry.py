@@ -11,8 +11,8 @@ from ...ops.random import manual_seed
 from ...tensor import Tensor
 from ..figures import look
 from .activation import choice
+from .registry import Progress, experiment
 from .result import Column, Columns, Result, factor, percent
-from .table import Progress, experiment
 from .training import data_of, linears, network, smooth, train
 
 ALIKE = 1e-3                              # of the weights' size: two units that differ by less count as one
@@ -68,7 +68,7 @@ def _draw(figure: Any, result: Result) -> None:
     """Loss curves."""
     ax = figure.subplots()
     for i, row in enumerate(result.rows):
-        ax.plot(result.curves[row["start"]], label=f"{row['start']}: {row['units']} of {row['of']} units", **{**look(i), "linestyle": ("-", "--", ":", "-.")[i % 4]})
+        ax.plot(result.curves[row["start"]], label=f"{row['start']}: {row['units']} of {row['of']} units", **look(i, dashed=True))
     ax.set(xlabel="step", ylabel="training loss (mean of 10 steps)", yscale="log")
     ax.grid(alpha=0.3)
     ax.legend(fontsize=8)

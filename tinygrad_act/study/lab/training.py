@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ... import _functions as ops
@@ -12,9 +12,11 @@ from ... import nn, optim
 from ...errors import ArgumentError
 from ...grad_mode import no_grad
 from ...nn import init
+from ...ops.random import manual_seed
 from ...tensor import Tensor
 from ..watching.statistics import watch
 from .activation import Choice
+from .registry import Progress
 
 
 class Data(NamedTuple):
@@ -120,6 +122,17 @@ def train(net: Any, data: Data, steps: int, lr: float, *, batch: int = 64, adam:
         if not math.isfinite(losses[-1]):
             break
     return Trained(losses, *_evaluated(net, data))
+
+
+def over_seeds(progress: Progress, given: Sequence[Choice], data: Data, prepare: Callable[[Choice], Any], *, epochs: int, batch: int, lr: float,
+               seeds: int, seed: int) -> dict[str, list[Trained]]:
+    """By activation the trainings of what `prepare` makes of it, one a seed: those of a seed begin with the same weights and have the same batches."""
+    steps = epochs * max(1, len(data.x) // min(batch, len(data.x)))
+    runs: dict[str, list[Trained]] = {each.name: [] for each in given}
+    for number, each in progress.over([(k, c) for k in range(seeds) for c in given], lambda item: f"{item[1].name}, seed {item[0] + seed}"):
+        manual_seed(seed + number)
+        runs[each.name].append(train(prepare(each), data, steps, lr, batch=batch))
+    return runs
 
 
 def step_seconds(nets: list[Any], data: Data, batch: int = 64, rounds: int = 15) -> list[float]:

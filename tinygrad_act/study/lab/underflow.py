@@ -11,8 +11,8 @@ from ...ops.random import manual_seed
 from ...tensor import Tensor
 from ..figures import look
 from .activation import Choice, choice
+from .registry import Progress, experiment
 from .result import Column, Columns, Result, percent
-from .table import Progress, experiment
 
 NORMAL, SMALLEST = 2.0 ** -14, 2.0 ** -24          # float16's smallest normal number, and its smallest
 

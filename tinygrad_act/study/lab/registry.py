@@ -1,4 +1,4 @@
-"""The table of experiments, and how one is run: settings looked at, seed set and put back, progress shown."""
+"""The experiments by name, and how one is run: settings looked at, seed set and put back, progress shown."""
 
 from __future__ import annotations
 
