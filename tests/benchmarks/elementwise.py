@@ -31,7 +31,8 @@ PAGE = ROOT / "docs" / "executor.md"
 MARK = ("<!-- elementwise:begin -->", "<!-- elementwise:end -->")
 SIZES = (10**4, 10**6, 10**7)
 LIBRARIES = ("tinygrad_act", "torch")
-# PyTorch has no one function for these: what its users write
+# outside torch.nn.functional: PyTorch's own under another name, and what its users write where it has none
+ELSEWHERE = {"arctan", "exponential", "sinc", "normal_cdf", "gelu_tanh"}
 COMPOSED: dict[str, Callable[[Any, Any], Any]] = {
     "arctan": lambda t, x: t.atan(x), "exponential": lambda t, x: t.exp(x), "sinc": lambda t, x: t.sinc(x),
     "normal_cdf": lambda t, x: t.special.ndtr(x), "gaussian": lambda t, x: t.exp(-x * x), "squared_relu": lambda t, x: t.relu(x) ** 2,
@@ -156,10 +157,10 @@ def table(rows: Sequence[Row]) -> str:
              "|---|" + "--:|" * len(columns)]
     for name in dict.fromkeys(row[0] for row in rows):
         cells = [f"{found[name, *c]:.2f}" if found[name, *c] <= 1 else f"**{found[name, *c]:.2f}**" for c in columns]
-        lines.append(f"| {name}{'*' * (name in COMPOSED)} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name}{'*' * (name in COMPOSED and name not in ELSEWHERE)} | " + " | ".join(cells) + " |")
     means = [f"{mean([r for r in rows if (r[2], r[1]) == c]):.2f}" for c in columns]
     lines.append("| *geometric mean* | " + " | ".join(means) + " |")
-    alone = [r for r in rows if r[0] not in COMPOSED]
+    alone = [r for r in rows if r[0] not in COMPOSED or r[0] in ELSEWHERE]
     if alone:
         lines.append("| *of PyTorch's own* | " + " | ".join(f"{mean([r for r in alone if (r[2], r[1]) == c]):.2f}" for c in columns) + " |")
     return "\n".join(lines)
