@@ -27,7 +27,7 @@ def short(op: Any) -> Callable[..., Any]:
         return one_input(op)
     if op.arity == 2 and not op.defaults and (op.elementwise or op.same_dtype):
         return two_inputs(op)
-    return long_way(op)
+    return several_inputs(op) if op.arity > 1 and not (op.elementwise or op.view) else long_way(op)
 
 
 def long_way(op: Any) -> Callable[..., Any]:
@@ -137,6 +137,52 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
                     op.refuse_inference(plan, (input, other))
             out._requires_grad = True
             out.node = node
+        elif mode.inference:
+            out.inference = True
+        return out
+
+    return dressed(call, op)
+
+
+def several_inputs(op: Any) -> Callable[..., Any]:
+    """For an op of several inputs that is not elementwise: Tensors of one dtype."""
+    general, forward, defaults, plans, arity = op.general, op.forward, op.defaults, op.plans, op.arity
+    everything = (1 << arity) - 1
+
+    def call(*inputs: Any, **settings: Any) -> Any:
+        if watchers or len(inputs) != arity:
+            return general(*inputs, **settings)
+        arrays: list[Any] = []
+        edges: list[Any] = []
+        mask, bit = 0, 1
+        for x in inputs:
+            if not isinstance(x, Tensor):
+                return general(*inputs, **settings)
+            arrays.append(x.array)
+            if x._requires_grad:
+                mask |= bit
+                edges.append(x.node or x)
+            else:
+                edges.append(None)
+            bit <<= 1
+        kind, dtype = type(arrays[0]), arrays[0].dtype
+        for a in arrays:
+            if a.dtype is not dtype or type(a) is not kind:
+                return general(*inputs, **settings)
+        try:
+            y = forward(namespaces[kind], *arrays, **settings)
+        except TinygradActError:
+            raise
+        except COMPLAINTS:
+            return general(*inputs, **settings)
+        out = new(Tensor)
+        out.array = y if type(y) is kind else namespaces[kind].asarray(y)
+        if mask and mode.grad and op.differentiable:
+            plan = plans.get(mask) or op.plan(mask)
+            if mask != everything:
+                op.refuse_inference(plan, inputs)
+            out._requires_grad = True
+            out.node = Node(op, tuple(edges), plan.keep((*arrays, out.array)), plan, {**defaults, **settings} if settings else defaults)
         elif mode.inference:
             out.inference = True
         return out
