@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import operator
 from collections.abc import Callable, Sequence
@@ -28,6 +29,20 @@ def parameters(rule: Any) -> tuple[list[str], bool, dict[str, Any]]:
     if settings is None:
         settings = {k: defaults.get(k, inspect.Parameter.empty) for k in code.co_varnames[count:end]}
     return names, starred, settings
+
+
+def beside(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Have a kernel under that name run in a rule's place, where the library has one beside it (backend/kernels)."""
+    def dress(rule: Callable[..., Any]) -> Callable[..., Any]:
+        defaults = {k: v for k, v in parameters(rule)[2].items() if v is not inspect.Parameter.empty}
+
+        @functools.wraps(rule)
+        def run(F: Any, *values: Any, **settings: Any) -> Any:
+            return F.own(name, *values, **{**defaults, **settings}) if name in getattr(F, "beside", ()) else rule(F, *values, **settings)
+
+        return run
+
+    return dress
 
 
 class Rule:

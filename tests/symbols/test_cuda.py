@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import glob
-import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,20 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nvrtc import compiled
 from rules import FLOATS, Case, cases
 from test_expression import directly, refused
 
+from tinygrad_act.backend.kernels import HALF
 from tinygrad_act.symbols import cuda
 from tinygrad_act.symbols.expression import evaluate
 
 INTEGERS = ("int64", "int32", "int8", "uint8", "bool")
-HALF = """struct float16 {
-    unsigned short bits;
-    __device__ float16() {}
-    __device__ float16(float x) { asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x)); }
-    __device__ operator float() const { float y; asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(bits)); return y; }
-};
-"""
 ON_CPU = """#include <cmath>
 #include <cstring>
 #include <cstdlib>
@@ -39,34 +32,6 @@ static double __longlong_as_double(unsigned long long x) { double y; memcpy(&y, 
 typedef _Float16 float16;
 """
 MISSING = {"erfinv", "erfcx"}                        # CUDA has them, C++ does not
-
-
-def nvrtc() -> Any:
-    """NVRTC, from the package nvidia-cuda-nvrtc-cu12, the system, or wherever CuPy finds it; else the test is skipped."""
-    spec = importlib.util.find_spec("nvidia")
-    roots = [*(spec.submodule_search_locations or [] if spec else []), "/usr/local/cuda*/lib64", "/usr/local/cuda*/targets/*/lib"]
-    found = [f for root in roots for pattern in (f"{root}/*/lib/libnvrtc.so*", f"{root}/libnvrtc.so*", f"{root}/*/bin/nvrtc64*.dll")
-             for f in sorted(glob.glob(pattern))]        # noqa: PTH207
-    for name in [*found, "libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12"]:
-        try:
-            return ctypes.CDLL(name)
-        except OSError:
-            continue
-    return pytest.skip("NVRTC is not here: pip install nvidia-cuda-nvrtc-cu12")
-
-
-def compiled(source: str) -> str:
-    """What NVRTC has to say about the source; empty if it compiles."""
-    library, program = nvrtc(), ctypes.c_void_p()
-    library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"rules.cu", 0, None, None)
-    options = [b"--fmad=false", b"-arch=compute_75"]
-    status = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
-    size = ctypes.c_size_t()
-    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
-    log = ctypes.create_string_buffer(size.value)
-    library.nvrtcGetProgramLog(program, log)
-    library.nvrtcDestroyProgram(ctypes.byref(program))
-    return log.value.decode() or f"status {status}" if status else ""
 
 
 def kernel_of(case: Case) -> tuple[cuda.Kernel, dict[str, Any]]:

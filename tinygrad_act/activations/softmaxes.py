@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import ShapeError
 from ..ops.reduce import wide
 from ..ops.registry import enter
+from ..rule import beside
 from .record import activation
 
 UNIT: dict[str, Any] = {"axis": True, "range": (0, 1)}
@@ -45,6 +46,7 @@ def _against_mean(F: Any, g: Any, y: Any, dim: int) -> Any:
 # ---------------------------------------------------------------------------------------------------- softmax
 @activation(formula=r"\frac{e^{x_i}}{\sum_j e^{x_j}}", derivative=r"y_i\,([i = j] - y_j)",
             paper="doi:10.1007/978-3-642-76153-9_28", torch="softmax", **UNIT)
+@beside("softmax")
 @wide
 def softmax(F: Any, x: Any, *, dim: int = -1) -> Any:
     """Positive shares that add up to 1 along `dim` (Bridle 1990)."""
@@ -52,6 +54,7 @@ def softmax(F: Any, x: Any, *, dim: int = -1) -> Any:
 
 
 @softmax.backward
+@beside("softmax_backward")
 @wide
 def softmax_backward(F: Any, g: Any, y: Any, *, dim: int) -> Any:
     return _against_mean(F, g, y, dim)
@@ -73,6 +76,7 @@ def softmin_backward(F: Any, g: Any, y: Any, *, dim: int) -> Any:
 
 @activation(formula=r"x_i - \log \sum_j e^{x_j}", derivative=r"[i = j] - e^{y_j}", axis=True, range=(-inf, 0),
             paper="doi:10.1007/978-3-642-76153-9_28", torch="log_softmax")
+@beside("log_softmax")
 @wide
 def log_softmax(F: Any, x: Any, *, dim: int = -1) -> Any:
     """The logarithm of softmax, exact also where the share itself is too small to be a number."""
@@ -84,6 +88,7 @@ def log_softmax(F: Any, x: Any, *, dim: int = -1) -> Any:
 
 
 @log_softmax.backward
+@beside("log_softmax_backward")
 @wide
 def log_softmax_backward(F: Any, g: Any, y: Any, *, dim: int) -> Any:
     return g - F.exp(y) * _total(F, g, dim)

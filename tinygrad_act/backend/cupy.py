@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DeviceError, DTypeError, MissingPackageError
+from .kernels.rows import OPTIONS, Beside
 from .namespace import Namespace
 
 try:
@@ -28,19 +29,28 @@ except cupy.cuda.runtime.CUDARuntimeError as error:
 Array = cupy.ndarray
 
 
-class CupyNamespace(Namespace):
+class CupyNamespace(Beside, Namespace):
     name = "cupy"
     plain = floats = ""                                  # every elementwise rule goes through `run`
     span = columns = 1 << 28                             # of a convolution at a time: few launches, in a quarter of a gigabyte
     tile = 1 << 30                                       # no cache to stay in, and each call is a launch
+    small = 1 << 18                                      # beyond this, a launch costs less than to copy it
 
     def __init__(self) -> None:
         from ..symbols.cuda import baked, launcher  # a floor above, which no other backend needs
-        super().__init__(cupy, special)
+        Namespace.__init__(self, cupy, special)
+        Beside.__init__(self)
         self.baked, self.launcher = baked, launcher
         self.kernels: dict[Any, Any] = {}
 
-    def run(self, rule: Any, arrays: Any, params: Any) -> Any:
+    def raw(self, text: str, name: str) -> Any:
+        return cupy.RawKernel(text, name, options=OPTIONS)
+
+    def change(self, targets: Any, rule: Any, arrays: Any, params: Any) -> None:
+        """The results of the rule in the places of `targets`, by one kernel that reads before it writes."""
+        self.run(rule, arrays, params, tuple(targets))
+
+    def run(self, rule: Any, arrays: Any, params: Any, out: tuple[Any, ...] = ()) -> Any:
         """The rule as one kernel, made once for these dtypes and settings; most numbers are arguments of it."""
         key, numbers = [rule, *params], []
         for x in (*arrays, *params.values()):
@@ -57,7 +67,7 @@ class CupyNamespace(Namespace):
             kinds = [x.dtype if isinstance(x, Array) else x for x in arrays]
             launch, branches = self.launcher(rule, kinds, params, cupy.ElementwiseKernel)
             self.kernels[(*name, *numbers) if branches else name] = launch
-        return launch(arrays, numbers)
+        return launch(arrays, numbers, out)
 
     def cast(self, x: Any, dtype: Any) -> Any:
         return super().cast(x, known(dtype))

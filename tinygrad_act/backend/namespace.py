@@ -57,6 +57,10 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
 
     tile = 1 << 15                       # how many numbers a rule's temporaries may have to stay in the cache
 
+    small = 1 << 13                      # how many numbers a parameter may have to be worth laying end to end with others
+
+    beside: frozenset[str] = frozenset() # the rules that have a kernel of the library's own: see rule.beside
+
     def __init__(self, xp: Any, special: Any) -> None:
         self.xp = xp
         for name, theirs in ELEMENTWISE.items():
@@ -187,10 +191,22 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
             return x
         lead = x.ndim - len(shape)
         dims = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1)
-        return self.sum(x, dims).reshape(shape)
+        y = self.sum(x, dims)
+        return y if y.shape == shape else y.reshape(shape)
 
     def cat(self, xs: Any, dim: int = 0) -> Any:
         return self.xp.concatenate(xs, axis=dim)
+
+    def joined(self, arrays: Any) -> Any:
+        """The arrays end to end, flat."""
+        return self.cat([a.reshape(-1) for a in arrays])
+
+    def divide_into(self, whole: Any, arrays: Any) -> None:
+        """Write a flat array into these, one after the other; they are in one piece."""
+        start = 0
+        for a in arrays:
+            start, end = start + a.size, start
+            a[...] = whole[end:start].reshape(a.shape)
 
     def flip(self, x: Any, dims: Any) -> Any:
         return self.xp.flip(x, axis=dims)

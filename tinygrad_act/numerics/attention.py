@@ -106,8 +106,7 @@ class Attention:
         g = g / total[at.queries]
         k, v = piece(k, at.keys), piece(v, at.keys)
         p = self._scores(at, q, k, mask, scale, causal)
-        p -= peak[at.queries]
-        self.xp.exp(p, out=p)
+        p = self.again(p, peak[at.queries])
         gs = self.xp.matmul(g, v.swapaxes(-1, -2))
         if isinstance(keep, float):
             gv = self.xp.matmul(p.swapaxes(-1, -2), g)
@@ -116,8 +115,7 @@ class Attention:
             gv = self.xp.matmul((p * left).swapaxes(-1, -2), g * gain)
             gs *= left
             gs *= gain
-        gs -= self.vecdot(g, y)
-        gs *= p
+        gs = self.pulled(gs, p, g, y)
         return self.xp.matmul(gs, k) * scale, self.xp.matmul(gs.swapaxes(-1, -2), q * scale), gv, gs
 
     def _scores(self, at: Tile, q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
@@ -144,6 +142,18 @@ class Attention:
         total = self.xp.sum(x, axis=-1, keepdims=True)
         total[total == 0] = 1
         return x, total, peak
+
+    def again(self, scores: Any, peak: Any) -> Any:
+        """exp(scores - peak), in the place of the scores."""
+        scores -= peak
+        self.xp.exp(scores, out=scores)
+        return scores
+
+    def pulled(self, gs: Any, p: Any, g: Any, y: Any) -> Any:
+        """p (gs - the sum of each row of g y), in the place of gs."""
+        gs -= self.vecdot(g, y)
+        gs *= p
+        return gs
 
     def vecdot(self, a: Any, b: Any) -> Any:
         """Each row of a times its row of b, summed: (..., 1)."""

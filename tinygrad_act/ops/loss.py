@@ -10,6 +10,7 @@ from ..backend.namespace import numel
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from ..graph import casts
 from ..op import Single
+from ..rule import beside
 from ..tensor import Tensor, wrap
 from .reduced import reduction_of
 from .registry import op
@@ -75,6 +76,7 @@ def _for_each(F: Any, g: Any, w: Any, kept: Any) -> Any:
 
 
 # --------------------------------------------------------------------------------------------------- cross_entropy
+@beside("cross_entropy")
 def _cross_entropy(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ignore_index: int = -100, reduction: str = "mean",
                    label_smoothing: float = 0.0, every: bool = False) -> Any:
     wide = _wide(F, x)
@@ -98,6 +100,7 @@ def _cross_entropy(F: Any, x: Any, target: Any, weight: Any, *, dim: int = 1, ig
     return loss if wide is x else F.cast(loss, x.dtype), peak, total, e, 0.0 if isinstance(e, float) else places
 
 
+@beside("cross_entropy_backward")
 def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, total: Any, e: Any, places: Any, *, dim: int,
                 ignore_index: int, reduction: str, label_smoothing: float, every: bool) -> Any:
     """p - onehot, weighted; smoothing adds (p sum(w) - w) of the even distribution."""

@@ -15,6 +15,7 @@ from ..backend import namespaces
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..graph import recording
 from ..op import Single
+from ..rule import beside
 from ..tensor import Tensor, wrap
 from .norms import _norm, _norm_rule
 from .reduce import axes, cast, only_floats, reduction, wide
@@ -47,6 +48,7 @@ def affine_grads(F: Any, weight: Any, grads: tuple[Any, Any, Any], needs: Any) -
 
 
 # ------------------------------------------------------------------------------------------------------- the rows
+@beside("normalised")
 def _normalised(F: Any, x: Any, weight: Any, bias: Any, *, view: View, eps: float) -> Any:
     mean, variance = F.moments(x, view, False)
     scale = 1 / F.sqrt(variance + eps)
@@ -59,6 +61,7 @@ def _normalised_back(F: Any, g: Any, x: Any, weight: Any, mean: Any, scale: Any,
     return affine_grads(F, weight, grads, needs)
 
 
+@beside("rms")
 def _rms(F: Any, x: Any, weight: Any, *, view: View, eps: float) -> Any:
     scale = 1 / F.sqrt(F.moments(x, view, False, False)[1] + eps)
     return F.standardise(x, None, scale, weight, 0.0, view, False), scale
