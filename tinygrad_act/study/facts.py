@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from ..graph import FREED, Node, walk
 from ..rule import parameters
 from ..symbols.text import formula
 from ..tensor import Tensor
+from .chain import without_hooks
 from .explaining.plain import readable
 from .tape import Result, Sweep
+from .values import host, shape_text
 
 SHOW = ("values", "gradients", "norms", "saved", "time", "line")
 WIDEST = 60                                      # of a line in a node, in characters
@@ -40,39 +42,23 @@ def sweep(outputs: Sequence[Tensor], nodes: Sequence[Node], gradients: bool) -> 
     found: dict[Node, Result] = {}
     sweeps: dict[Node, Sweep] = {}
     seeds = {t.node: backend.namespaces[type(t.array)].ones_like(t.array) for t in outputs if t.node is not None}
-    hooks = {node: node.hooks for node in nodes if node.hooks}
-    for node in hooks:
-        node.hooks = None
     try:
-        for node, g, grads in walk(seeds, {}, retain_graph=True):
-            if not isinstance(g, list):
-                found[node] = Result(tuple(g.shape), str(g.dtype))
-            if gradients:
-                sweeps[node] = Sweep(g, tuple(grads))
+        with without_hooks(nodes):
+            for node, g, grads in walk(seeds, {}, retain_graph=True):
+                if not isinstance(g, list):
+                    found[node] = Result(tuple(g.shape), str(g.dtype))
+                if gradients:
+                    sweeps[node] = Sweep(g, tuple(grads))
     except TinygradActError as error:
         return found, sweeps, str(error)
-    finally:
-        for node, kept in hooks.items():
-            node.hooks = kept
     return found, sweeps, ""
-
-
-def shape_text(shape: Iterable[int] | None) -> str:
-    """`32×10`; a tensor without axes is a scalar."""
-    return "" if shape is None else "×".join(map(str, shape)) or "scalar"
-
-
-def numbers(x: Any) -> Any:
-    """The array of x on the CPU, in double."""
-    array = backend.to_host(x.array if isinstance(x, Tensor) else x)
-    return array.astype("float64") if array.dtype.kind not in "c" else array
 
 
 def short(x: Any) -> str:
     """A number, a few numbers, or from where to where many go."""
     if x is None:
         return "none"
-    a = numbers(x).reshape(-1)
+    a = host(x).reshape(-1)
     if a.size <= 4:
         inner = ", ".join(f"{v:.4g}" for v in a.tolist())
         return "empty" if not a.size else inner if a.size == 1 else f"[{inner}]"
@@ -85,17 +71,10 @@ def short(x: Any) -> str:
 
 def uniform(x: Any) -> str:
     """`all 1` of numbers that are all the same; short ones in full; "" of others."""
-    a = numbers(x).reshape(-1)
+    a = host(x).reshape(-1)
     if a.size > 1 and (a == a[0]).all():
         return f"all {a[0]:.4g}"
     return short(x) if 0 < a.size <= 4 else ""
-
-
-def norm(x: Any) -> str:
-    """The Euclidean length."""
-    a = numbers(x).reshape(-1)
-    top = float(abs(a).max()) if a.size else 0.0
-    return f"{top * math.sqrt(float(((a / top) * (a / top)).sum())) if 0 < top < math.inf else top:.3g}"
 
 
 def bytes_text(n: float) -> str:
@@ -168,6 +147,12 @@ def derivative_of(node: Node) -> str:
 def alternative_of(node: Node) -> str:
     """The name of the rule that stands in for the op's own (see `study.rules`), "" for its own."""
     return getattr(node.op, "variant", "")
+
+
+def in_brackets(op: Any) -> str:
+    """The same, to put behind the op's name: ` [surrogate]`."""
+    variant = getattr(op, "variant", "")
+    return f" [{variant}]" if variant else ""
 
 
 def rules_text(node: Node) -> list[str]:

@@ -58,9 +58,18 @@ def number(x: float, digits: int = 4) -> str:
     return "0" if text == "-0" else text
 
 
-def shape_text(shape: Sequence[int]) -> str:
-    """`3×4`; a scalar has no sizes."""
-    return "×".join(map(str, shape)) or "scalar"
+def shape_text(shape: Sequence[int] | None) -> str:
+    """`3×4`; a scalar has no sizes; nothing of a shape that is not known."""
+    return "" if shape is None else "×".join(map(str, shape)) or "scalar"
+
+
+def unravel(k: int, shape: Sequence[int]) -> tuple[int, ...]:
+    """The index of the element that is the k-th of the flat array."""
+    place: list[int] = []
+    for n in reversed(shape):
+        k, r = divmod(k, n)
+        place.append(r)
+    return tuple(reversed(place))
 
 
 def index_text(index: Sequence[int]) -> str:

@@ -17,7 +17,7 @@ from ...ops import choice
 from ...ops.registry import table
 from ...tensor import Tensor
 from ...utils.checkpoint import Run
-from ..facts import line_text
+from ..facts import in_brackets, line_text
 from ..present import Page, Shown, Table
 from .kinkpolicy import POLICIES, at_kinks, places
 
@@ -50,8 +50,7 @@ def op_of(what: Any) -> Op:
 
 def op_text(op: Any) -> str:
     """The op's name, and the rule that stands in for its own: `relu [surrogate]`."""
-    variant = getattr(op, "variant", "")
-    return f"{op.name} [{variant}]" if variant else str(op.name)
+    return f"{op.name}{in_brackets(op)}"
 
 
 def rules_of(op: Any) -> list[str]:

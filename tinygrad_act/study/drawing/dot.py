@@ -10,7 +10,8 @@ from typing import Any
 
 from ...errors import MissingPackageError
 from .. import facts
-from ..facts import Gradients, shape_text
+from ..facts import Gradients
+from ..values import norm, number, shape_text
 from .scene import Item, Link, Place, Scene, order_of, settings_text, slot_name
 from .theme import SHAPES, Theme
 
@@ -95,7 +96,7 @@ class Wording:
         g = self.gradients.of(x) if self.gradients else None
         if g is None:
             return []
-        return [f"gradient {facts.short(g)}"] * ("gradients" in self.show) + [f"‖gradient‖ {facts.norm(g)}"] * ("norms" in self.show)
+        return [f"gradient {facts.short(g)}"] * ("gradients" in self.show) + [f"‖gradient‖ {number(norm(g), 3)}"] * ("norms" in self.show)
 
     def of_leaf(self, item: Item) -> list[tuple[str, str]]:
         leaf = item.leaf
@@ -160,7 +161,7 @@ class Wording:
             text += f" ({link.count:,} times)"
         if self.backward and "norms" in self.show and self.gradients is not None and target.node is not None:
             g = self.gradients.part(target.node, link.index)
-            text += f"\n‖part‖ {facts.norm(g)}" if g is not None else ""
+            text += f"\n‖part‖ {number(norm(g), 3)}" if g is not None else ""
         return text
 
     def ambiguous(self, link: Link) -> bool:
@@ -205,9 +206,9 @@ def dot_text(scene: Scene, wording: Wording, theme: Theme, title: str, direction
         for i in range(len(place) + 1):
             groups.setdefault(place[:i], [])
         groups[place].append(item)
-    for number, place in enumerate(sorted(groups, key=len)):
+    for k, place in enumerate(sorted(groups, key=len)):
         if place:
-            boxes[place] = graphviz.Digraph(f"cluster_{number}", graph_attr={
+            boxes[place] = graphviz.Digraph(f"cluster_{k}", graph_attr={
                 "label": f"<{label_line('fact', inner_name(scene, place), theme, 'left')}>", "labeljust": "l", "color": theme.line,
                 "bgcolor": theme.cluster if len(place) % 2 else theme.background, "style": "rounded,dashed" if place[-1] in scene.repeated else "rounded",
                 "penwidth": "2" if place[-1] in scene.repeated else "0.8"})

@@ -13,9 +13,9 @@ from ...grad_mode import enable_grad
 from ...graph import Node, reachable
 from ...ops.random import fork_rng
 from ...tensor import Tensor
-from .. import facts
 from ..facts import Gradients, any_kept, chosen, sweep
 from ..tape import Tape
+from ..values import norm
 from .dot import SMALL, Wording, dot_text
 from .fold import fold
 from .picture import Picture
@@ -23,6 +23,7 @@ from .scene import Scene, scene_of
 from .theme import theme_of
 
 MOST_NODES = 150                                 # drawn; a graph of more is folded
+NEARLY_ZERO = 1e-6                               # the norm of a gradient of which nothing can be seen
 
 
 def draw(what: Any, *inputs: Any, path: str | os.PathLike[str] | None = None, backward: bool = False,
@@ -208,7 +209,7 @@ def known(outputs: Mapping[str, Tensor], nodes: Sequence[Node], tape: Tape | Non
     elif leaves and not any(leaf.grad is not None and leaf.grad.any().item() for leaf in leaves):
         notes.append("every .grad is zero: backward() has not run since zero_grad()")
     gradients = Gradients(taped)
-    if gradients.leaves and all(float(facts.norm(g)) < 1e-6 for g in gradients.leaves.values()):
+    if gradients.leaves and all(norm(g) < NEARLY_ZERO for g in gradients.leaves.values()):
         notes.append("all gradients of leaves are zero, or nearly: what is drawn does not depend on them; draw a loss")
     return results, gradients, notes
 

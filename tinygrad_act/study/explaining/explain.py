@@ -15,7 +15,7 @@ from ..chain import Chain, one_hot, pull, slopes
 from ..labels import Labels
 from ..present import Formula, Page, Shown, Table, latex_name
 from ..tape import Tape
-from ..values import host, index_text, number, show, size
+from ..values import host, index_text, number, show, size, unravel
 from .paths import Paths, chain_to, take_apart
 from .statements import Statement, forward_formula, saved_arrays, statement, substituted
 
@@ -215,7 +215,7 @@ def _element_lines(step: Step, said: Statement, local: Any, labels: Labels, want
     lines = []
     flat = range(g.size) if wanted is None else sorted(k for _, k in wanted)[:ELEMENTS]
     for k in flat:
-        place = _unravel(k, g.shape)
+        place = unravel(k, g.shape)
         values = {name: float(v[_broadcast(place, v.shape)]) for name, v in known.items()}
         put = substituted(said.expression, values) if said.expression is not None else None
         text = number(float(local[place]))
@@ -244,7 +244,7 @@ def _product_lines(step: Step, i: int, inputs: set[Element]) -> list[Line]:
         text = " + ".join(f"{_factor(a)}·{_factor(b)}" for a, b in terms[:TERMS]) or "0"
         text += f" + … {len(terms) - TERMS} more" if len(terms) > TERMS else ""
         shape = step.value.shape if not isinstance(step.value, list) else ()
-        lines.append(Line(index_text(_unravel(k, shape)), "", Formula(text, text.replace("·", r" \cdot ").replace("…", r"\ldots")),
+        lines.append(Line(index_text(unravel(k, shape)), "", Formula(text, text.replace("·", r" \cdot ").replace("…", r"\ldots")),
                           math.fsum(a * b for a, b in terms)))
     return lines
 
@@ -299,7 +299,7 @@ def _reached(node: Node, i: int, g: Any, part: Any, inputs: set[Element] | None)
         if part.shape == g.shape:
             return set(inputs)
         return {(0, k) for k in range(math.prod(g.shape))
-                if (0, _ravel(_broadcast(_unravel(k, g.shape), part.shape), part.shape)) in inputs}
+                if (0, _ravel(_broadcast(unravel(k, g.shape), part.shape), part.shape)) in inputs}
     rows = _jacobian(node, i, g)
     if rows is None:
         return None
@@ -324,14 +324,6 @@ def _ends(rows: Sequence[Any]) -> list[Any]:
         return list(rows)
     width = len(rows[0]) if isinstance(rows[0], tuple) else 2
     return [*rows[:STEPS // 2], (f"… {len(rows) - STEPS:,} more …", *[""] * (width - 1)), *rows[-(STEPS // 2):]]
-
-
-def _unravel(k: int, shape: Sequence[int]) -> tuple[int, ...]:
-    place: list[int] = []
-    for n in reversed(shape):
-        k, r = divmod(k, n)
-        place.append(r)
-    return tuple(reversed(place))
 
 
 def _ravel(place: Sequence[int], shape: Sequence[int]) -> int:

@@ -46,8 +46,9 @@ def compare(progress: Progress, activations: Any = ("relu", "leaky_relu", "elu",
     runs = over_seeds(progress, given, points, made, epochs=epochs, batch=batch, lr=lr, seeds=seeds, seed=seed)
     seconds = step_seconds([network(c, points, layers, width) for c in timed], points, batch)
     base = min(s for c, s in zip(timed, seconds, strict=True) if c.record is reference.record)
-    rows = [{"activation": c.name, "loss": mean_std([t.loss for t in runs[c.name]]), "accuracy": mean_std([t.accuracy for t in runs[c.name]]), "time": s / base}
-            for c, s in zip(given, seconds, strict=False)]
+    rows: list[dict[str, Any]] = [
+        {"activation": c.name, "loss": mean_std([t.loss for t in runs[c.name]]), "accuracy": mean_std([t.accuracy for t in runs[c.name]]), "time": s / base}
+        for c, s in zip(given, seconds, strict=False)]
     curves = {c.name: [smooth(t.losses) for t in runs[c.name]] for c in given}
     columns = (Column("activation"), Column("loss", "", spread), Column("accuracy", "", percent_spread), Column("time", "time / ReLU", lambda v: f"{v:.2f}"))
     best = max(rows, key=lambda r: r["accuracy"][0])

@@ -18,7 +18,7 @@ from ...tensor import Tensor, wrap
 from ..choosing.choose import in_backward, op_text
 from ..facts import line_text
 from ..present import Page, Shown, Table
-from ..values import number, shape_text
+from ..values import number, shape_text, unravel
 
 INFINITE = float("inf")
 SCALES = {"element": "ulp", "largest": "of_largest"}
@@ -255,11 +255,7 @@ def difference(place: Seen, x: Any, y: Any) -> Difference:
         at = int(apart.argmax())
         flat_x, flat_y = x.reshape(-1), y.reshape(-1)
         found.ulp, found.first, found.second = float(apart[at]), float(flat_x[at]), float(flat_y[at])
-        index = []
-        for n in reversed(x.shape):
-            at, place_in = divmod(at, n)
-            index.append(place_in)
-        found.index = tuple(reversed(index))
+        found.index = unravel(at, x.shape)
         found.of_largest = of_largest(x, y)
     return found
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ... import backend, dtypes
 from ...backend import namespaces
 from ...errors import ArgumentError, GraphError
 from ...graph import FREED, PICK, Node, reachable
 from ...tensor import Tensor
-from ..facts import bytes_text, line_text, time_text
+from ..facts import bytes_text, in_brackets, line_text, time_text
+from ..facts import kept as arrays_of
 from ..labels import Labels
 from ..present import Page, Shown, Table
 from ..tape import Tape
 from ..values import shape_text
-from .checkpoints import Saving, savings
+from .checkpoints import Saving, savings, size_of
 
 MOST = 30                                        # rows of a table; the others are added up
 
@@ -160,7 +159,7 @@ def memory(loss: Tensor, tape: Tape | None = None, names: Any = None) -> Ledger:
         if node.op is PICK:
             continue
         kept, freed = [], 0
-        for name, array in saved_arrays(node):
+        for name, array in arrays_of(node):
             held = owner(array)
             counted = "parameter" if id(held) in leaves else "at" if id(held) in sizes else "here"
             if counted == "parameter":
@@ -169,16 +168,10 @@ def memory(loss: Tensor, tape: Tape | None = None, names: Any = None) -> Ledger:
                 sizes[id(held)] = held.nbytes
                 freed = max(freed, last[id(held)])
             kept.append(Kept(name, tuple(array.shape), str(array.dtype), held.nbytes, counted))
-        entries.append(Entry(labels(node) + variant(node), kept, step, freed, labels.line(node), labels.module(node)))
+        entries.append(Entry(labels(node) + in_brackets(node.op), kept, step, freed, labels.line(node), labels.module(node)))
     gone = {key: last[key] for key in sizes}
     moments = simulate(loss, order, labels, sizes, gone, tape)
     return Ledger(entries, moments, sum(apart.values()), tape is not None, savings(order, tape, leaves) if tape else [])
-
-
-def variant(node: Node) -> str:
-    """The rule that stands in for the op's own, in brackets."""
-    name = getattr(node.op, "variant", "")
-    return f" [{name}]" if name else ""
 
 
 def owner(array: Any) -> Any:
@@ -186,21 +179,9 @@ def owner(array: Any) -> Any:
     return namespaces[type(array)].owner(array)
 
 
-def saved_arrays(node: Node) -> Iterator[tuple[str, Any]]:
-    """(the rule's name for it, array) of what a node keeps."""
-    sources = getattr(node.plan, "sources", None)
-    names = [*getattr(node.op, "inputs", ()), "y", *getattr(node.op, "aux", ())]
-    for i, value in enumerate(node.saved):
-        name = names[sources[i][0]] if sources else f"saved {i}"
-        several = isinstance(value, tuple)
-        for j, part in enumerate(value if several else (value,)):
-            if backend.is_array(part):
-                yield f"{name}[{j}]" if several else name, part
-
-
 def last_steps(order: Sequence[Node]) -> dict[int, int]:
     """For each array, by id, the step of the last node that keeps it."""
-    return {id(owner(array)): step for step, node in enumerate(order, 1) for _, array in saved_arrays(node)}
+    return {id(owner(array)): step for step, node in enumerate(order, 1) for _, array in arrays_of(node)}
 
 
 def simulate(loss: Tensor, order: Sequence[Node], labels: Labels, sizes: dict[int, int], gone: dict[int, int],
@@ -214,7 +195,7 @@ def simulate(loss: Tensor, order: Sequence[Node], labels: Labels, sizes: dict[in
     for step, node in enumerate(order, 1):
         own = pending.pop(node, 0)
         made = [(edge, own if node.op is PICK else bytes_of(edge, tape)) for edge in node.edges if edge is not None] if tape and own else []
-        moments.append(Moment(labels(node) + variant(node), kept, waiting + sum(n for _, n in made)))
+        moments.append(Moment(labels(node) + in_brackets(node.op), kept, waiting + sum(n for _, n in made)))
         for edge, n in made:
             waiting += n if edge not in pending or node.op is PICK else 0
             pending[edge] = pending.get(edge, 0) + n if node.op is PICK else n
@@ -225,7 +206,4 @@ def simulate(loss: Tensor, order: Sequence[Node], labels: Labels, sizes: dict[in
 
 def bytes_of(edge: Any, tape: Tape) -> int:
     """Of the gradient for a leaf or for a node's result; a node of several results waits for its picks' gradients."""
-    if isinstance(edge, Tensor):
-        return int(edge.array.nbytes)
-    result = tape.results.get(edge)
-    return math.prod(result.shape) * dtypes.as_dtype(result.dtype).itemsize if result else 0
+    return int(edge.array.nbytes) if isinstance(edge, Tensor) else size_of(edge, tape)

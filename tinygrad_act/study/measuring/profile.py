@@ -14,13 +14,13 @@ from typing import Any
 from ... import backend
 from ...errors import ArgumentError, user_line
 from ...files import write_aside
-from ...graph import FREED, PICK, Node, Watcher, watchers
+from ...graph import PICK, Node, Watcher, watchers
 from ...tensor import Tensor
 from ..choosing.choose import in_backward, op_text
-from ..facts import bytes_text, line_text, time_text
+from ..facts import bytes_text, kept, line_text, time_text
 from ..present import Page, Shown, Table
 from ..values import parts, shape_text
-from .memory import owner, saved_arrays
+from .memory import owner
 
 GROUPS: dict[str, Callable[[Any], str]] = {"op": lambda e: e.op, "line": lambda e: line_text(e.line), "module": lambda e: e.module or "outside modules"}
 
@@ -164,9 +164,9 @@ class Clock(Watcher):
         now = _now(outs[0].array if outs else None)
         node = outs[0].node if outs else None
         node = node.edges[0] if node is not None and node.op is PICK else node
-        kept = _kept(node) if node is not None else 0
+        bytes_kept = _kept(node) if node is not None else 0
         phase = "backward" if in_backward() else "forward"
-        event = Event(op_text(op), phase, self.last - self.began, now - self.last, sum(_made(y.array) for y in outs), kept,
+        event = Event(op_text(op), phase, self.last - self.began, now - self.last, sum(_made(y.array) for y in outs), bytes_kept,
                       outs[0].shape if outs else (), user_line(), self.running[-1] if self.running else "")
         self.events.append(event)
         if node is not None:
@@ -215,7 +215,7 @@ def _made(array: Any) -> int:
 def _kept(node: Node) -> int:
     """Bytes that the node keeps, leaves apart."""
     leaves = {id(owner(edge.array)) for edge in node.edges if isinstance(edge, Tensor)}
-    return sum(a.nbytes for _, a in saved_arrays(node) if id(owner(a)) not in leaves) if node.saved is not FREED else 0
+    return sum(a.nbytes for _, a in kept(node) if id(owner(a)) not in leaves)
 
 
 def profile(step: Callable[[], Any], repeat: int = 10, model: Any = None) -> Profile:
