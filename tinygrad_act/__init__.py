@@ -15,6 +15,7 @@ from . import dtypes as _dtypes
 from ._functions import *
 from .autograd import Function
 from .backend import Device as device
+from .backend.threads import get_num_threads, set_num_threads
 from .dtypes import (
     double,
     finfo,
@@ -64,6 +65,8 @@ __all__ = sorted([
     # element types
     "bfloat16", "bool", "double", "finfo", "float", "float16", "float32", "float64", "get_default_dtype", "half", "iinfo",
     "int", "int16", "int32", "int64", "int8", "long", "promote_types", "result_type", "set_default_dtype", "short", "uint8",
+    # the CPU
+    "get_num_threads", "set_num_threads",
     # numbers
     "e", "inf", "nan", "pi",
     # whether ops record

@@ -32,6 +32,7 @@ from .dtypes import float32 as float32
 from .dtypes import float64 as float64
 from tinygrad_act.amp.autocast_mode import get_autocast_dtype as get_autocast_dtype
 from tinygrad_act.dtypes import get_default_dtype as get_default_dtype
+from tinygrad_act.backend.threads import get_num_threads as get_num_threads
 from .dtypes import half as half
 from tinygrad_act.dtypes import iinfo as iinfo
 from tinygrad_act.grad_mode import inference_mode as inference_mode
@@ -57,6 +58,7 @@ from tinygrad_act.dtypes import result_type as result_type
 from tinygrad_act.interop.safetensors import save as save
 from tinygrad_act.dtypes import set_default_dtype as set_default_dtype
 from tinygrad_act.grad_mode import set_grad_enabled as set_grad_enabled
+from tinygrad_act.backend.threads import set_num_threads as set_num_threads
 from .dtypes import short as short
 from . import study as study
 from . import train as train

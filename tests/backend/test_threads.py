@@ -11,6 +11,7 @@ import pytest
 
 import tinygrad_act as ta
 from tinygrad_act.backend import threads
+from tinygrad_act.errors import ArgumentError
 
 
 def test_results_come_in_the_order_of_the_jobs() -> None:
@@ -55,3 +56,18 @@ def test_a_convolution_by_several_threads_is_the_same_each_time(groups: int, mon
     for a, b, c in zip(once, run(3), alone, strict=True):
         assert (a == b).all()                                                # bit for bit
         np.testing.assert_allclose(a, c, rtol=1e-12, atol=1e-12)
+
+
+def test_the_number_of_threads_is_pytorchs_to_ask_and_set() -> None:
+    before = ta.get_num_threads()
+    try:
+        ta.set_num_threads(1)
+        assert ta.get_num_threads() == 1
+        with threads._products_in_one_thread():
+            ta.set_num_threads(2)                            # while one is computing: from the next on
+        assert ta.get_num_threads() in (1, 2)                # 1 where NumPy has another BLAS than OpenBLAS
+    finally:
+        ta.set_num_threads(before)
+    for wrong in (0, -1, 1.5, True, "2"):
+        with pytest.raises(ArgumentError, match="1 or more"):
+            ta.set_num_threads(wrong)                                        # type: ignore[arg-type]

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ArgumentError
+
 _lock = threading.Lock()
 _inside = 0                            # how many computations hold OpenBLAS to one thread
 _before = 1                            # how many threads it had before the first of them
@@ -48,6 +50,34 @@ def available() -> int:
     """How many threads a computation may use."""
     blas = _openblas()
     return 1 if blas is None else _before if _inside else blas[0]()
+
+
+def get_num_threads() -> int:
+    """How many threads a computation on the CPU may use.
+
+    >>> before = ta.get_num_threads()
+    >>> ta.set_num_threads(1); ta.get_num_threads()
+    1
+    >>> ta.set_num_threads(before)
+    """
+    return available()
+
+
+def set_num_threads(count: int) -> None:
+    """Let computations on the CPU use so many threads: NumPy's matrix products, convolutions and kernels of large arrays.
+
+    Where NumPy's products are not OpenBLAS's, everything runs in one thread whatever is asked for.
+
+    Raises: ArgumentError: it is no whole number above 0.
+    """
+    global _before
+    if type(count) is not int or count < 1:
+        raise ArgumentError("set_num_threads", repr(count), "it must be a whole number, 1 or more")
+    blas = _openblas()
+    with _lock:
+        _before = count
+        if blas is not None and not _inside:
+            blas[1](count)
 
 
 @contextmanager

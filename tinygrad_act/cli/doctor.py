@@ -82,6 +82,14 @@ def arrays() -> Iterable[Row]:
         yield Row(*row)
 
 
+def executor() -> Iterable[Row]:
+    """How large arrays are computed on the CPU."""
+    from ..backend.config import rows
+
+    for name, text in rows():
+        yield Row(name, text, "")
+
+
 def gpu() -> Iterable[Row]:
     """CuPy and its GPUs."""
     from ..backend import report
@@ -144,6 +152,6 @@ def environment() -> Iterable[Row]:
 
 
 PARTS: list[tuple[str, Callable[[], Iterable[Row]]]] = [
-    ("Python", python), ("Arrays", arrays), ("GPU", gpu), ("Optional packages", packages), ("Programs", programs), ("Data", cache),
+    ("Python", python), ("Arrays", arrays), ("Large arrays on the CPU", executor), ("GPU", gpu), ("Optional packages", packages), ("Programs", programs), ("Data", cache),
     ("Environment", environment),
 ]

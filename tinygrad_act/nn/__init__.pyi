@@ -130,6 +130,7 @@ from tinygrad_act.nn.padding import ZeroPad2d as ZeroPad2d
 from tinygrad_act.nn.padding import ZeroPad3d as ZeroPad3d
 from . import functional as functional
 from . import init as init
+from . import parallel as parallel
 from . import parameter as parameter
 from tinygrad_act.nn.summarise import summary as summary
 from . import utils as utils
