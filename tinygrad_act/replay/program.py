@@ -101,7 +101,7 @@ class Program:
         """Write the line of a call, unless it can be done now."""
         if call.function is set_gradient:
             self.gradient(*call.args)
-        elif isinstance(call.function, AsItIs) or call.out is None and call.writes is None:
+        elif isinstance(call.function, AsItIs) or (call.out is None and call.writes is None):
             self.emit(self.called(call), True)
         elif call.out is None:
             self.statement(call)
