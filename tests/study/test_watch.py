@@ -77,7 +77,7 @@ def test_a_sample_of_a_large_tensor_meets_every_column() -> None:
 def test_activations_called_as_functions_are_layers_too() -> None:
     model = Functional()
     with ta.no_grad():
-        model.b.bias.copy_(ta.tensor([-100.0, 0.0, 0.0, 0.0]))
+        model.b.bias.copy_(ta.tensor([-100.0, 2.0, 2.0, 2.0]))               # one is off and three are on, whatever the weights
     with watch(model) as layers:
         train_a_little(model, 3)
     assert [layer.name for layer in layers] == ["a", "relu", "b", "relu_1"]

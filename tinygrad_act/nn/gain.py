@@ -12,7 +12,6 @@ learned has its initial value, rrelu its mean slope, gumbel_softmax no noise, an
 
 from __future__ import annotations
 
-import difflib
 import functools
 import itertools
 import math
@@ -22,6 +21,7 @@ from typing import Any
 from .. import _functions as ops
 from .. import dtypes
 from ..activations import catalogue, gated
+from ..activations.names import named
 from ..activations.record import Activation
 from ..errors import ArgumentError
 from ..grad_mode import no_grad
@@ -63,19 +63,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None, *, computed: b
         return TABLE[nonlinearity]
     if nonlinearity == "identity" or (nonlinearity.startswith("conv") and nonlinearity in TABLE):
         return 1.0
-    return _computed(_record(nonlinearity).name, param)
-
-
-def _record(name: str) -> Activation:
-    if name in catalogue:
-        return catalogue[name]
-    for record in catalogue.values():
-        if name in (record.torch, record.module):
-            return record
-    known = [*catalogue, *TABLE]
-    near = difflib.get_close_matches(name, known, 3)
-    raise ArgumentError("calculate_gain", repr(name), "there is no such activation",
-                        f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}")
+    return _computed(named(nonlinearity, "calculate_gain").name, param)
 
 
 @functools.cache

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ...activations import Activation, catalogue
-from ...errors import ArgumentError
+from ...activations.names import named
 
 TITLES = {
     "rectifiers": "Rectifiers", "sigmoids": "Sigmoids", "smooth": "Smooth functions", "swish": "SiLU, Mish and their kin",
@@ -56,15 +55,4 @@ def chosen(names: Sequence[str]) -> list[Activation]:
     """
     if not names:
         return list(catalogue.values())
-    return list(dict.fromkeys(map(_record, names)))
-
-
-def _record(name: str) -> Activation:
-    if name in catalogue:
-        return catalogue[name]
-    also = {other: record for record in catalogue.values() for other in (record.torch, record.module) if other}
-    if name in also:
-        return also[name]
-    near = difflib.get_close_matches(name, [*catalogue, *also], 3)
-    raise ArgumentError("activations", repr(name), "there is no such activation in the catalogue",
-                        f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(sorted(catalogue))}")
+    return list(dict.fromkeys(named(name, "activations") for name in names))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 from ... import _functions as ops
 from ... import dtypes, nn
 from ...activations import Activation, catalogue
+from ...activations.names import named, of_module
 from ...errors import ArgumentError
 from ...tensor import Tensor
 from .theory import Unit
@@ -54,30 +54,16 @@ def choice(given: Any, name: str = "") -> Choice:
     if isinstance(given, Activation):
         given = given.name
     if isinstance(given, str):
-        return named(given, name)
+        record = named(given, "lab")
+        return Choice(name or record.name, getattr(nn, record.module), record)
     if isinstance(given, nn.Module):
-        return Choice(name or repr(given), lambda: copy.deepcopy(given), of_module(type(given)))
+        return Choice(name or repr(given), lambda: copy.deepcopy(given), of_module(type(given).__name__))
     if inspect.isclass(given) and issubclass(given, nn.Module):
-        return Choice(name or given.__name__, given, of_module(given))
+        return Choice(name or given.__name__, given, of_module(given.__name__))
     if callable(given):
         label = name or getattr(given, "__name__", type(given).__name__)
         return Choice(label, lambda: Apply(given), catalogue.get(getattr(given, "name", "")))
     raise ArgumentError("lab", f"the activation {given!r}", "it is a name, a function of a tensor, or a module")
-
-
-def named(given: str, name: str = "") -> Choice:
-    """By a name of the catalogue, or one that PyTorch or its modules have."""
-    record = catalogue.get(given) or next((r for r in catalogue.values() if given in (r.module, r.torch) or given.lower() == r.module.lower()), None)
-    if record is None:
-        near = difflib.get_close_matches(given, [*catalogue, *(r.module for r in catalogue.values())], 3)
-        raise ArgumentError("lab", f"the activation {given!r}", "there is none of that name",
-                            f"did you mean {' or '.join(near)}?" if near else "see ta.activations.catalogue")
-    return Choice(name or record.name, getattr(nn, record.module), record)
-
-
-def of_module(kind: type) -> Activation | None:
-    """The record of a class of modules."""
-    return next((r for r in catalogue.values() if r.module == kind.__name__), None)
 
 
 def choices(given: Any) -> list[Choice]:

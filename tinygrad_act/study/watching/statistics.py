@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...activations import Activation, catalogue
+from ...activations.names import of_module
 from ...errors import ArgumentError
 from ...grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad
 from ...graph import Watcher, grad, watchers
@@ -224,7 +225,7 @@ class watch(Watcher):
         if record is None or not isinstance(inputs[0], Tensor) or not inputs[0].is_floating_point():
             return
         name, module = self.running[-1]
-        whole = name in self.by_name and any(record_of(c.__name__) for c in type(module).__mro__)
+        whole = name in self.by_name and any(of_module(c.__name__) for c in type(module).__mro__)
         layer = self.by_name[name] if whole else self._function(name, op.name)
         self.busy = True
         try:
@@ -278,7 +279,7 @@ class watch(Watcher):
                 figures.total += total
                 figures.squares += squares
             if self.histograms and y.numel():
-                self._count(both, "values", y, edges_of(record or record_of(layer.kind)), False)
+                self._count(both, "values", y, edges_of(record or of_module(layer.kind)), False)
             if output.requires_grad:
                 output.register_hook(self._on_gradient(both))
         finally:
@@ -311,11 +312,6 @@ def activation_of(op: Any) -> Activation | None:
     record = catalogue.get(op.name)
     known = record is not None and not record.axis and record.name != "linear" and (record.op is op or bool(getattr(op, "variant", False)))
     return record if known else None
-
-
-def record_of(kind: str) -> Activation | None:
-    """The record whose module has this name."""
-    return next((r for r in catalogue.values() if r.module == kind), None)
 
 
 def edges_of(record: Activation | None) -> tuple[float, ...]:
