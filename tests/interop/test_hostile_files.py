@@ -16,6 +16,7 @@ import pytest
 
 import tinygrad_act as ta
 from tinygrad_act.errors import ArgumentError, FileError
+from tinygrad_act.interop import nesting
 
 from .pickles import archive, call, legacy, name, plain, state, storage, tensor
 
@@ -159,6 +160,34 @@ def test_structures_that_would_never_be_walked_to_their_end() -> None:
     refused(archive(ORDERED + b"q\x00}" + plain("_metadata") + b"h\x00sb"), "holds itself")
     refused(archive(b"]q\x00]q\x01h\x00ah\x01a"), "holds itself")
     assert ta.load(io.BytesIO(archive(b"]" * 100 + b"a" * 99)))                             # deep enough for anybody
+
+
+def colliding(number: int) -> list[tuple[int, int]]:
+    """Pairs of one hash: Python mixes the parts of a tuple by multiplications that can be undone (its xxHash)."""
+    p1, p2, p5, every = 11400714785074694791, 14029467366897019727, 2870177450012600261, (1 << 64) - 1
+    found: list[tuple[int, int]] = []
+    for first in range(1, 100 * number):
+        mixed = (p5 + first * p2) & every
+        mixed = (mixed << 31 | mixed >> 33) * p1 & every
+        second = (12345678901234567 - mixed) * pow(p2, -1, 1 << 64) & every
+        if second < 1 << 60 and len(found) < number:
+            found.append((first, second))
+    return found
+
+
+def test_keys_that_are_made_to_collide() -> None:
+    pairs = colliding(40)
+    assert len({hash(pair) for pair in pairs}) == 1 and len(set(pairs)) == 40
+    keys = [plain(pair) for pair in pairs]
+    for body in (b"}(" + b"".join(key + b"N" for key in keys) + b"u", b"}" + b"".join(key + b"Ns" for key in keys),
+                 name("collections.OrderedDict") + b"](" + b"".join(key + b"N\x86" for key in keys) + b"e\x85R",
+                 name("builtins.set") + b"](" + b"".join(keys) + b"e\x85R"):
+        refused(archive(body))
+        refused(legacy(body, (), b""))
+    again = b"](" + b"".join(b"}" + key + b"Ns" for key in keys[:10] * 5) + b"e"
+    assert ta.load(io.BytesIO(archive(again))) == [{pair: None} for pair in pairs[:10] * 5]         # the same ones again are none
+    with pytest.raises(ValueError, match="collide"):
+        nesting.rebuilt({nesting.DICT: [[((1 << 61) - 1) * i, None] for i in range(40)]}, {})
 
 
 # ------------------------------------------------------------------------------------------------------ lying sizes

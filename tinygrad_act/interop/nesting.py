@@ -9,6 +9,7 @@ from ..errors import ArgumentError
 from ..tensor import Tensor
 
 TENSOR, DICT, TUPLE = "$tensor", "$dict", "$tuple"
+ALIKE = 16                                               # keys of a dict that may have the hash of another
 
 
 def structure(obj: Any, path: str, tensors: dict[str, Tensor]) -> Any:
@@ -55,6 +56,8 @@ def rebuilt(part: Any, tensors: Mapping[str, Tensor]) -> Any:
     if kind == TENSOR:
         return tensors[value]
     if kind == DICT:
+        if len(value) - len({hash(k) for k, _ in value}) > ALIKE:    # they would take the square of their number
+            raise ValueError("keys that are made to collide")
         return {k: rebuilt(v, tensors) for k, v in value}
     if kind == TUPLE:
         return tuple(rebuilt(v, tensors) for v in value)

@@ -64,7 +64,7 @@ def _zip(source: Source, builder: Builder, place: Place, dtype: Any, mmap: bool)
     if order not in ("little", "big"):
         source.refuse(f"its byte order is said to be {order!r}")
     pickle = Source(io.BytesIO(archive.content(found[0])), source.name, source.op)
-    tree = Machine(pickle, builder.named, builder.stored).run()
+    tree = Machine(pickle, builder.named, builder.stored, builder.is_key).run()
     check(tree, source, pickle.size)
 
     def numbers(storage: Storage) -> Any:
@@ -82,7 +82,7 @@ def _zip(source: Source, builder: Builder, place: Place, dtype: Any, mmap: bool)
 def _legacy(source: Source, builder: Builder, place: Place, dtype: Any) -> Any:
     """Five pickles (what it is, its version, the machine it was written on, the object, the storages' keys), then the storages."""
     def plain(what: str) -> Any:
-        return Machine(source, builder.named, lambda pid: source.refuse(f"it is damaged: a storage among {what}")).run()
+        return Machine(source, builder.named, lambda pid: source.refuse(f"it is damaged: a storage among {what}"), builder.is_key).run()
 
     if source.size < 2 or source.read(2) != b"\x80\x02":
         source.refuse(*what_it_is(source))
@@ -93,7 +93,7 @@ def _legacy(source: Source, builder: Builder, place: Place, dtype: Any) -> Any:
         source.refuse(f"its format is {version!r}; {PROTOCOL} is read")
     plain("facts of the machine")
     begin = source.at
-    tree = Machine(source, builder.named, builder.stored).run()
+    tree = Machine(source, builder.named, builder.stored, builder.is_key).run()
     check(tree, source, source.at - begin)
     keys = plain("the keys of the storages")
     if type(keys) is not list or not all(type(key) is str for key in keys) or sorted(keys) != sorted(builder.storages):

@@ -17,6 +17,7 @@ Op = Callable[["Machine"], None]
 MARGIN = 1 << 60                                         # ints below this are their own hash: none are made to collide
 LIMIT = 20_000_000                                       # operations, each of which may make an object
 WIDEST = 16                                              # parts of a tuple that is a key
+ALIKE = 16                                               # such tuples that may have one hash
 SAVE = "in PyTorch, save what is in it as tensors: torch.save(model.state_dict(), path)"
 
 
@@ -30,8 +31,8 @@ class Callee(NamedTuple):
 class Machine:
     """Reads one pickle from `source`; `named` gives what a name in it stands for, or refuses it, `stored` what the id of a storage does."""
 
-    def __init__(self, source: Source, named: Callable[[str], Any], stored: Callable[[tuple[Any, ...]], Any]) -> None:
-        self.source, self.named, self.stored = source, named, stored
+    def __init__(self, source: Source, named: Callable[[str], Any], stored: Callable[[tuple[Any, ...]], Any], is_key: Callable[[Any], bool]) -> None:
+        self.source, self.named, self.stored, self.is_key = source, named, stored, is_key
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -122,8 +123,9 @@ class Machine:
         if type(target) not in (dict, OrderedDict, Counter) or len(items) % 2:
             self.damaged(f"it sets entries of a {type(target).__name__}")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not is_key(key):
-                self.source.refuse(f"its pickle has a {type(key).__name__} for a key; texts, numbers and short tuples of them are read", SAVE)
+            if not self.is_key(key):
+                self.source.refuse(f"its pickle has a {type(key).__name__} for a key; texts, numbers and short tuples of them are read, " +
+                                   "unless they are made to collide", SAVE)
             target[key] = value
 
     def tuple_of(self, n: int) -> None:
@@ -141,13 +143,27 @@ class Machine:
         self.memo[self.number(form)] = self.stack[-1]
 
 
-def is_key(key: Any, deep: bool = True) -> bool:
-    """Can it be a key: hashed at once, and not made to collide with others?"""
-    if type(key) is int:
-        return -MARGIN < key < MARGIN
-    if type(key) is tuple:
-        return deep and len(key) <= WIDEST and all(is_key(part, False) for part in key)
-    return key is None or type(key) in (str, bytes, float, bool)
+class Keys:
+    """Can it be a key: hashed at once, and not made to collide with others, which would take the square of their number?
+
+    Tuples that collide are easily made of small numbers, so those that a file has are counted by their hashes.
+    """
+
+    def __init__(self) -> None:
+        self.tuples: dict[int, set[tuple[Any, ...]]] = {}
+
+    def __call__(self, key: Any) -> bool:
+        if type(key) is not tuple:
+            return _plain(key)
+        if len(key) > WIDEST or not all(map(_plain, key)):
+            return False
+        alike = self.tuples.setdefault(hash(key), set())
+        alike.add(key)
+        return len(alike) <= ALIKE
+
+
+def _plain(key: Any) -> bool:
+    return -MARGIN < key < MARGIN if type(key) is int else key is None or type(key) in (str, bytes, float, bool)
 
 
 def _name(code: int) -> str:

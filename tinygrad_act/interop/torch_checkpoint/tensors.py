@@ -17,7 +17,7 @@ from ...errors import DeviceError
 from ...nn.parameter import Parameter
 from ...tensor import Tensor
 from ..source import Source
-from .machine import SAVE, Callee, is_key
+from .machine import SAVE, Callee, Keys
 
 STORAGES = {"DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
             "LongStorage": "int64", "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8", "ByteStorage": "uint8",
@@ -87,13 +87,15 @@ class Builder:
         self.views: list[View] = []
         self.parameters: list[tuple[Parameter, Tensor]] = []
         self.said = 0                                    # bytes in all storages
+        self.is_key = Keys()
         self.calls: dict[str, Callable[..., Any]] = {
             "torch._utils._rebuild_tensor": self.tensor, "torch._utils._rebuild_tensor_v2": self.tensor_v2,
             "torch._utils._rebuild_tensor_v3": self.tensor_v3, "torch._utils._rebuild_parameter": self.parameter,
             "torch._utils._rebuild_parameter_with_state": lambda data, wanted, hooks, state: self.parameter(data, wanted, hooks),
             "torch._tensor._rebuild_from_type_v2": self.of_type, "torch.Size": lambda sizes=(): _sizes(sizes), "torch.device": _device,
-            "collections.OrderedDict": lambda pairs=(): OrderedDict(_entries(pairs)), "collections.Counter": lambda counts: Counter(dict(_entries(counts))),
-            "_codecs.encode": _encoded, "builtins.set": _set, "builtins.bytearray": _bytearray, "builtins.complex": _complex,
+            "collections.OrderedDict": lambda pairs=(): OrderedDict(self.entries(pairs)),
+            "collections.Counter": lambda counts: Counter(dict(self.entries(counts))),
+            "_codecs.encode": _encoded, "builtins.set": self.set_of, "builtins.bytearray": _bytearray, "builtins.complex": _complex,
         }
 
     # --------------------------------------------------------------------------------------------- names and ids
@@ -179,6 +181,19 @@ class Builder:
         tensor: Tensor = function.function(*args)
         return tensor
 
+    def entries(self, pairs: Any) -> Any:
+        """The entries of a dict, by pairs."""
+        pairs = list(pairs.items()) if isinstance(pairs, dict) else pairs
+        if type(pairs) not in (list, tuple) or not all(type(pair) in (list, tuple) and len(pair) == 2 and self.is_key(pair[0]) for pair in pairs):
+            raise TypeError("no entries of a dict")
+        return pairs
+
+    def set_of(self, parts: Any = ()) -> set[Any]:
+        """A set of what could be keys."""
+        if type(parts) not in (list, tuple) or not all(map(self.is_key, parts)):
+            raise TypeError("no elements of a set")
+        return set(parts)
+
     # --------------------------------------------------------------------------------------------------- numbers
     def finish(self, numbers: Callable[[Storage], Any], place: Callable[[Any, str], Any], dtype: Any = None) -> None:
         """Give every tensor its array: `numbers` gives a storage's on the host, `place` moves them from where they were to where they go.
@@ -227,19 +242,6 @@ def _device(kind: Any, index: Any = None) -> Any:
         return backend.Device(kind, index)
     except DeviceError:
         return kind if index is None else f"{kind}:{index}"
-
-
-def _entries(pairs: Any) -> Any:
-    pairs = list(pairs.items()) if isinstance(pairs, dict) else pairs
-    if type(pairs) not in (list, tuple) or not all(type(pair) in (list, tuple) and len(pair) == 2 and is_key(pair[0]) for pair in pairs):
-        raise TypeError("no entries of a dict")
-    return pairs
-
-
-def _set(parts: Any = ()) -> set[Any]:
-    if type(parts) not in (list, tuple) or not all(map(is_key, parts)):
-        raise TypeError("no elements of a set")
-    return set(parts)
 
 
 def _encoded(text: Any, encoding: Any = "latin1") -> bytes:
