@@ -1,6 +1,6 @@
 """The examples run, in their short form: a few steps on few data, each in a process of its own.
 
-One whose data are neither made nor in the cache yet is skipped; running it once by hand fetches them.
+One whose data or weights are neither made nor in the cache yet is skipped; running it once by hand fetches them.
 """
 
 from __future__ import annotations
@@ -12,24 +12,35 @@ from pathlib import Path
 
 import pytest
 
-from tinygrad_act import datasets
+from tinygrad_act import datasets, pretrained
 from tinygrad_act.errors import FetchError
+from tinygrad_act.pretrained.samples import SAMPLES
 
+SOURCES = {**datasets.SOURCES, **pretrained.WEIGHTS, **SAMPLES}
 ROOT = Path(__file__).parents[1]
-# example -> (the source of its data, if they are fetched; its arguments)
-EXAMPLES: dict[str, tuple[str | None, tuple[str, ...]]] = {
-    "char_gpt": (None, ("--short",)),
-    "cifar10": (None, ("--short",)),
-    "digits": (None, ("--epochs", "2")),
-    "fashion_mnist": ("fashion-mnist", ("--short",)),
-    "imdb": ("imdb", ("--short",)),
-    "mnist": ("mnist", ("--short",)),
-    "movielens": ("movielens-100k", ("--short",)),
-    "regression": (None, ("--short",)),
-    "snippets_lstm": ("film-snippets", ("--short",)),
-    "spoken_digits": ("spoken-digits", ("--short",)),
-    "toys": (None, ("--short",)),
+# example -> the sources of what it fetches: data, weights, samples
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "char_gpt": (),
+    "cifar10": (),
+    "digits": (),
+    "fashion_mnist": ("fashion-mnist",),
+    "imdb": ("imdb",),
+    "masked_smiles": ("rxnmapper",),
+    "mnist": ("mnist",),
+    "mnist_to_fashion": ("fashion-mnist", "mnist-cnn"),
+    "movielens": ("movielens-100k",),
+    "name_pictures": ("efficientnet-lite0", "imagenet-classes", "pictures"),
+    "regression": (),
+    "semantic_search": ("minilm",),
+    "snippets_lstm": ("film-snippets",),
+    "speakers": ("resemblyzer", "speech", "conversation"),
+    "spoken_digits": ("spoken-digits",),
+    "toys": (),
+    "tune_minilm": ("minilm", "film-snippets"),
+    "tune_minilm_lora": ("minilm", "film-snippets"),
 }
+ARGUMENTS = {"digits": ("--epochs", "2")}                # the others have --short
+PACKAGES = {"digits": "sklearn", "name_pictures": "PIL"}
 
 
 def test_every_example_is_run() -> None:
@@ -38,17 +49,17 @@ def test_every_example_is_run() -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example_runs_and_leaves_pictures(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    for package in ("matplotlib", "rich", *(("sklearn",) if name == "digits" else ())):
+    for package in ("matplotlib", "rich", PACKAGES.get(name, "rich")):
         pytest.importorskip(package)
-    source, arguments = EXAMPLES[name]
     try:
-        for member in datasets.SOURCES[source].members if source else ():
-            datasets.fetch(source, member, download=False)
+        for source in EXAMPLES[name]:
+            for member in SOURCES[source].members:
+                datasets.fetch(SOURCES[source], member, download=False)
     except FetchError as error:
         pytest.skip(str(error))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "MPLCONFIGDIR": str(tmp_path),
                    "TINYGRAD_ACT_BACKEND": request.config.getoption("--backend"), "COLUMNS": "120"}
-    done = subprocess.run([sys.executable, ROOT / "examples" / f"{name}.py", *arguments, "--out", tmp_path / "out"],
+    done = subprocess.run([sys.executable, ROOT / "examples" / f"{name}.py", *ARGUMENTS.get(name, ("--short",)), "--out", tmp_path / "out"],
                           env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert any((tmp_path / "out").glob("*.png"))
