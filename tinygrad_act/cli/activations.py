@@ -41,6 +41,7 @@ def run(given: argparse.Namespace) -> int:
 def in_full(sheet: Sheet) -> None:
     """All that is known of one activation, short of pictures."""
     from ..study.gallery.blocks import plot
+    from ..study.gallery.sheet import ACCURACY, KINKS
     from ..study.gallery.source import rules
 
     r = sheet.record
@@ -53,7 +54,7 @@ def in_full(sheet: Sheet) -> None:
     screen.table(("", ""), sheet.facts, "Facts")
     if sheet.kinks:
         screen.say()
-        screen.table(("x", "f(x)", "f′(x) taken", "left, right of it"), sheet.kinks, "Kinks")
+        screen.table(KINKS, sheet.kinks, "Kinks")
     for code in rules(r):
         screen.say(f"\n{code.title} ({code.place})\n\n{code.text}")
     screen.say()
@@ -61,5 +62,5 @@ def in_full(sheet: Sheet) -> None:
     if sheet.accuracy:
         screen.say()
         rows = [(whose, *[u.strip("*") for u in row]) for whose, row in sheet.accuracy.items()]
-        screen.table(("", "f", "f′", "f″"), rows, "Largest error in units of the last place", right=(1, 2, 3))
+        screen.table(ACCURACY, rows, "Largest error in units of the last place", right=(1, 2, 3))
     screen.say(f"\nSource: {' '.join(dict.fromkeys(part for part in sheet.paper if part))}")

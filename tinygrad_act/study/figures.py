@@ -15,13 +15,25 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#4
 DASHES = ("-", "--", ":", "-.")
 
 
-def figure_class(op: str) -> Any:
-    """matplotlib's Figure, drawn without a window."""
+def matplotlib_for(op: str) -> Any:
+    """The package matplotlib.
+
+    Raises:
+        MissingPackageError: it is not installed; `op` is who needs it.
+    """
     try:
-        from matplotlib.figure import Figure
+        import matplotlib
     except ImportError:
         raise MissingPackageError(op, "", "plots are drawn by matplotlib, which is not installed",
                                   "pip install 'tinygrad-act[plot]'") from None
+    return matplotlib
+
+
+def figure_class(op: str) -> Any:
+    """matplotlib's Figure, drawn without a window."""
+    matplotlib_for(op)
+    from matplotlib.figure import Figure
+
     return Figure
 
 

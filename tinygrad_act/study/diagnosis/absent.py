@@ -7,7 +7,6 @@ from typing import Any
 from ... import dtypes
 from ...backend import is_array, namespaces
 from ...graph import FREED, Node
-from ...nn.parameter import Parameter
 from ...tensor import Tensor
 from ..values import shape_text
 from .case import Case
@@ -49,6 +48,12 @@ def absent(case: Case) -> Reason:
     return case.reason(Cause.BACKWARD_NOT_CALLED, f"The loss depends on {case.name}, but no backward pass has run over its graph.")
 
 
+def _is_parameter(t: Tensor) -> bool:
+    from ...nn.parameter import Parameter  # here, as nn costs more than all of the study tools
+
+    return isinstance(t, Parameter)
+
+
 def _first_capital(text: str) -> str:
     return text[:1].upper() + text[1:] if text.startswith("the ") else text
 
@@ -62,7 +67,7 @@ def _without_requires_grad(case: Case) -> Reason:
         return case.reason(Cause.INFERENCE_MODE, f"{name} was made under inference_mode.")
     if t.view_of is not None and t.view_of[1] is None:
         return case.reason(Cause.NO_GRAD, f"{name} is a view that was taken under no_grad.")
-    if isinstance(t, Parameter):
+    if _is_parameter(t):
         return case.reason(Cause.FROZEN, f"{name} is a parameter with requires_grad=False: it is frozen.")
     if case.tape is not None and (source := _memory_of(case, t)) is not None:
         return case.reason(Cause.DETACHED, f"{name} looks at the memory of {case.labels(source)}, outside of the graph.")
@@ -141,7 +146,7 @@ def _other_tensor(case: Case) -> Reason | None:
         if leaf is not case.tensor and type(leaf.array) is type(case.tensor.array) and F.owner(leaf.array) is owner:
             return case.reason(Cause.OTHER_TENSOR, f"The loss depends on another tensor with the same memory as {case.name} "
                                f"({case.labels(leaf)}, {shape_text(leaf.shape)}): wrapping a tensor anew, as Parameter(t) does, makes another leaf.")
-    if case.model is not None and isinstance(case.tensor, Parameter) and not any(t is case.tensor for t in case.names.values()):
+    if case.model is not None and _is_parameter(case.tensor) and not any(t is case.tensor for t in case.names.values()):
         return case.reason(Cause.OTHER_TENSOR, f"The model no longer holds {case.name}: its parameters were replaced after this one was taken.")
     return None
 

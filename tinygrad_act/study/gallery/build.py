@@ -1,4 +1,4 @@
-"""`gallery`: the pages into a folder, whole or not at all."""
+"""The pages into a folder, whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from ... import backend
 from ...errors import ArgumentError, FileError
@@ -20,38 +19,17 @@ from .groups import Group, chosen, grouped
 from .sheet import Sheet
 
 INDEX = {"html": "index.html", "markdown": "README.md"}
+Progress = Callable[[str, int, int], object]     # the name of what is made next, how many are done, how many there are
 MARKS = ('content="tinygrad_act gallery"', markdown.MADE)            # in the index of a folder that is a gallery
 
 
-def gallery(names: Sequence[str] | str = (), out: str | os.PathLike[str] = "gallery", *, format: str = "html", cost: bool = True,
-            progress: Callable[[str, int, int], object] | None = None) -> Path:
-    """Write a page for each activation, and an index; returns the path of the index.
-
-    The folder is written aside and then moved in, in the place of the gallery that was there.
-
-    Args:
-        names: of the catalogue, of PyTorch or of classes, one or several; all if there are none.
-        out: the folder.
-        format: "html", for a browser, without a network; or "markdown", for GitHub, with the pictures beside the pages.
-        cost: measure what each costs beside ReLU (HTML only), about a quarter of a second each.
-        progress: called with the name of what is made next, how many are done, and how many there are.
-
-    Raises:
-        ArgumentError: there is no such activation or format.
-        FileError: the folder holds something that is not a gallery.
-        MissingPackageError: matplotlib is not installed.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     index = ta.study.gallery("relu", folder + "/gallery", cost=False)
-    ...     sorted(path.name for path in index.parent.iterdir())
-    ['gallery.css', 'gallery.js', 'index.html', 'relu.html']
-    """
+def write(names: Sequence[str] | str, out: str | os.PathLike[str], format: str, cost: bool, progress: Progress | None) -> Path:
+    """What `study.gallery` does."""
     if format not in INDEX:
         raise ArgumentError("gallery", f"format={format!r}", "there is no such format", f"choose from {', '.join(INDEX)}")
     groups = grouped(chosen([names] if isinstance(names, str) else names))
     sheets = {r.name: Sheet(r) for group in groups for r in group.records}
-    step = progress or (lambda name, done, count: None)
+    step: Progress = progress or (lambda name, done, count: None)
     with backend.use("numpy"), _moved_in(Path(out)) as folder:
         files = _markdown(groups, sheets, step) if format == "markdown" else _html(groups, sheets, step, cost)
         for name, text in files:
@@ -59,7 +37,7 @@ def gallery(names: Sequence[str] | str = (), out: str | os.PathLike[str] = "gall
     return Path(out) / INDEX[format]
 
 
-def _html(groups: Sequence[Group], sheets: dict[str, Sheet], step: Callable[..., Any], measure: bool) -> Iterator[tuple[str, str]]:
+def _html(groups: Sequence[Group], sheets: dict[str, Sheet], step: Progress, measure: bool) -> Iterator[tuple[str, str]]:
     names = list(sheets)
     costs: dict[str, Cost] = {}
     how = conditions() if measure else ""
@@ -75,7 +53,7 @@ def _html(groups: Sequence[Group], sheets: dict[str, Sheet], step: Callable[...,
     yield "gallery.js", page.script()
 
 
-def _markdown(groups: Sequence[Group], sheets: dict[str, Sheet], step: Callable[..., Any]) -> Iterator[tuple[str, str]]:
+def _markdown(groups: Sequence[Group], sheets: dict[str, Sheet], step: Progress) -> Iterator[tuple[str, str]]:
     for i, (name, sheet) in enumerate(sheets.items()):
         step(name, i, len(sheets))
         yield f"{name}.md", markdown.page(sheet)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import NamedTuple
 
 from ... import _functions as ops
@@ -30,6 +29,8 @@ class Cost(NamedTuple):
 
 def conditions() -> str:
     """Under what it is measured."""
+    from importlib.metadata import version
+
     n = threads.available()
     return (f"float32, {ROWS} × {COLUMNS} numbers, NumPy {version('numpy')}, Python {platform.python_version()}, at most {n} thread{'s' * (n > 1)}; "
             f"the least of {ROUNDS} rounds, in turn with ReLU")

@@ -10,7 +10,7 @@ import io
 import re
 from typing import Any
 
-from ...errors import MissingPackageError
+from ..figures import figure_class, matplotlib_for
 from .curves import Curves, Kink
 
 # A colour that stands in for a name while matplotlib draws: name -> (stand-in, light, dark).
@@ -29,17 +29,12 @@ def figure(curves: Curves, name: str, alone: bool = False) -> str:
     Raises:
         MissingPackageError: matplotlib is not installed.
     """
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError("gallery", "", "pictures are drawn by matplotlib, which is not installed",
-                                  "pip install 'tinygrad-act[plot]'") from error
+    Figure = figure_class("gallery")
     look: Any = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 9, "axes.edgecolor": QUIET, "axes.linewidth": 0.8, "text.color": INK,
             "xtick.color": QUIET, "ytick.color": QUIET, "axes.labelcolor": INK, "grid.color": GRID, "path.simplify_threshold": 0.05,
             "axes.spines.top": False, "axes.spines.right": False, "axes.unicode_minus": True, "lines.linewidth": 1.8}
     out = io.StringIO()
-    with matplotlib.rc_context(look):
+    with matplotlib_for("gallery").rc_context(look):
         heights = [2.0, 1.2, 1.2] + [2.6] * (curves.sheet is not None)
         drawing: Any = Figure(figsize=(WIDTH, 1.28 * sum(heights)), layout="constrained")
         drawing.get_layout_engine().set(h_pad=0.06)

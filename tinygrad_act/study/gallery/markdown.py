@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from .groups import Group
-from .sheet import Sheet
+from .sheet import ABOUT_KINKS, ACCURACY, KINKS, VALUES, Sheet
 from .source import Code, helpers, kernels, rules
 
 MADE = "<!-- made by `python -m tinygrad_act gallery --format markdown`: change the record, not this page -->"
@@ -46,19 +46,18 @@ def _summary(sheet: Sheet) -> str:
 def _kinks(sheet: Sheet) -> list[str]:
     if not sheet.kinks:
         return []
-    return ["## Kinks", "Where f, f′ or f″ jumps, and the derivative that is taken there.",
-            table(("x", "f(x)", "f′(x) taken", "f′ left, right of it"), sheet.kinks, right=True)]
+    return ["## Kinks", ABOUT_KINKS, table(KINKS, sheet.kinks, right=True)]
 
 
 def _values(sheet: Sheet) -> list[str]:
-    return ["## Values", table(("x", "f", "f′", "f″"), sheet.values, right=True)] if sheet.values else []
+    return ["## Values", table(VALUES, sheet.values, right=True)] if sheet.values else []
 
 
 def _accuracy(sheet: Sheet) -> list[str]:
     if not sheet.accuracy:
         return []
     return ["## Accuracy", "The largest error found, in units of the last place ([what that is](../accuracy.md)); too many are bold.",
-            table(("", "f", "f′", "f″"), [(whose, *row) for whose, row in sheet.accuracy.items()], right=True)]
+            table(ACCURACY, [(whose, *row) for whose, row in sheet.accuracy.items()], right=True)]
 
 
 def _explained(sheet: Sheet) -> str:

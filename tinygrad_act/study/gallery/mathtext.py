@@ -6,7 +6,7 @@ import html
 import re
 from typing import Any
 
-from ...errors import MissingPackageError
+from ..figures import matplotlib_for
 
 SIZE = 32.0                                     # in which the outlines are measured; shown as 1 em
 # What LaTeX has and mathtext has not, or writes with braces only.
@@ -73,13 +73,9 @@ def svg(latex: str, label: str) -> str:
 
 
 def _outline(latex: str) -> Any:
-    try:
-        from matplotlib import rc_context
+    with matplotlib_for("gallery").rc_context({"mathtext.fontset": "cm"}):
         from matplotlib.textpath import TextPath
-    except ImportError as error:
-        raise MissingPackageError("gallery", "", "formulas are drawn by matplotlib, which is not installed",
-                                  "pip install 'tinygrad-act[plot]', or write Markdown (--format markdown)") from error
-    with rc_context({"mathtext.fontset": "cm"}):
+
         return TextPath((0, 0), f"${plain(latex)}$", size=SIZE)
 
 

@@ -14,7 +14,7 @@ from .cost import Cost
 from .figure import figure, style_of
 from .groups import Group
 from .mathtext import svg
-from .sheet import Sheet
+from .sheet import ABOUT_KINKS, ACCURACY, KINKS, VALUES, Sheet, measured
 from .source import Code, helpers, kernels, rules
 from .spark import scale, small, spark
 
@@ -33,7 +33,6 @@ HEAD = """<!DOCTYPE html>
 <main>
 """
 TAIL = "</main>\n</body>\n</html>\n"
-KINKS = ("x", "f(x)", "f′(x) taken", "f′ left, right of it")
 COLUMNS = ("activation", "group", "lowest", "highest", "steepest", "smooth", "kinks", "in PyTorch", "forward", "with backward")
 ORDER = ("discontinuous", "C0", "C1", "C2", "analytic")
 
@@ -65,9 +64,9 @@ def page(sheet: Sheet, before: str = "", after: str = "", cost: Cost | None = No
              '<div class="columns"><figure>', figure(sheet.curves, r.name), "</figure>", section("Facts", facts(sheet.facts)), "</div>"]
     parts.append('<div class="figures">')
     if sheet.kinks:
-        parts.append(section("Kinks", "<p>Where f, f′ or f″ jumps, and the derivative that is taken there.</p>" + table(KINKS, sheet.kinks)))
+        parts.append(section("Kinks", f"<p>{ABOUT_KINKS}</p>" + table(KINKS, sheet.kinks)))
     if sheet.values:
-        parts.append(section("Values", table(("x", "f", "f′", "f″"), sheet.values)))
+        parts.append(section("Values", table(VALUES, sheet.values)))
     parts += [_accuracy(sheet), _cost(cost, conditions), "</div>", _rules(sheet), _alternatives(sheet), _kernels(sheet), _example(sheet),
               _source(sheet), TAIL]
     return "\n".join(part for part in parts if part)
@@ -77,9 +76,10 @@ def _accuracy(sheet: Sheet) -> str:
     if not sheet.accuracy:
         return ""
     rows = [(whose, *row) for whose, row in sheet.accuracy.items()]
+    first, second, third = measured()["limits"]
     return section("Accuracy", "<p>The largest error found against 100 digits, over some 600 numbers, in units of the last place. What is beyond "
-                   "4 for f and f′ and 8 for f″ is bold; ∞ is a NaN, or a 0 or a wrong sign where there should be a number.</p>"
-                   + table(("", "f", "f′", "f″"), rows))
+                   f"{first} for f, {second} for f′ and {third} for f″ is bold; ∞ is a NaN, or a 0 or a wrong sign where there should be a number.</p>"
+                   + table(ACCURACY, rows))
 
 
 def _cost(cost: Cost | None, conditions: str) -> str:

@@ -43,6 +43,11 @@ print(x.grad)
 # How those are called that take more than x.
 CALLS = {"threshold": "nn.functional.threshold(x, 0.0, 0.0)", "prelu": "nn.functional.prelu(x, ta.tensor(0.25))", "linear": "nn.Identity()(x)",
          "gumbel_softmax": "nn.functional.gumbel_softmax(x, tau=0.5, dim=-1)"}
+# The headings of tables, in whatever a page is written.
+KINKS = ("x", "f(x)", "f′(x) taken", "f′ left, right of it")
+VALUES = ("x", "f", "f′", "f″")
+ACCURACY = ("", "f", "f′", "f″")
+ABOUT_KINKS = "Where f, f′ or f″ jumps, and the derivative that is taken there."
 AT = (-4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from ... import backend
 from ...errors import ArgumentError, user_line
 from ...graph import PICK, Node, Watcher, watchers
-from ...nn import Module
 from ...ops.random import manual_seed
 from ...tensor import Tensor, wrap
 from ..choosing.choose import in_backward, op_text
@@ -208,6 +207,8 @@ def run(step: Callable[..., Any], name: str, arguments: Sequence[Any], seed: int
 
 def moved(x: Any, device: Any, leaves: list[Any]) -> Any:
     """A copy on the device; `leaves` collects (name, leaf)."""
+    from ...nn import Module  # here, as nn costs more than all of the study tools
+
     if isinstance(x, Module):
         own = copy.deepcopy(x).to(device)
         for p in own.parameters():
