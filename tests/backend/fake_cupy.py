@@ -266,7 +266,7 @@ class Cupy(ModuleType):
     cuda = SimpleNamespace(Device=lambda index: contextlib.nullcontext(), get_device_id=lambda: 0, Stream=Stream,
                            get_current_stream=Stream, using_allocator=lambda malloc: contextlib.nullcontext(),
                            MemoryPool=lambda: SimpleNamespace(malloc=None),
-                           runtime=SimpleNamespace(getDeviceCount=lambda: 2, CUDARuntimeError=OSError))
+                           runtime=SimpleNamespace(getDeviceCount=lambda: 2, getDevice=lambda: 0, CUDARuntimeError=OSError))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -69,6 +69,9 @@ class CupyNamespace(Beside, Namespace):
             self.kernels[(*name, *numbers) if branches else name] = launch
         return launch(arrays, numbers, out)
 
+    def here(self) -> int:
+        return current()
+
     def cast(self, x: Any, dtype: Any) -> Any:
         return super().cast(x, known(dtype))
 

@@ -42,6 +42,7 @@ ELEMENTWISE = {
 }
 
 
+KEPT = 256                               # arrays of numbers that are kept
 NOWHERE = contextlib.nullcontext()
 
 
@@ -63,6 +64,7 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
 
     def __init__(self, xp: Any, special: Any) -> None:
         self.xp = xp
+        self.kept: dict[Any, Any] = {}       # see sent
         for name, theirs in ELEMENTWISE.items():
             if not hasattr(self, name):          # a backend may have its own
                 setattr(self, name, getattr(xp, theirs))
@@ -120,6 +122,19 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
     def to_device(self, x: Any, device: Any, source: Any = None) -> Any:
         from . import to_device
         return to_device(x, device)
+
+    def sent(self, numbers: tuple[float, ...], dtype: Any) -> Any:
+        """Python's numbers as an array, which is not to be changed: it is sent to a GPU once, and kept."""
+        key = (numbers, str(dtype), self.here())
+        if key not in self.kept:
+            if len(self.kept) >= KEPT:
+                self.kept.clear()
+            self.kept[key] = self.xp.asarray(numbers, dtype)
+        return self.kept[key]
+
+    def here(self) -> int:
+        """The number of the device on which new arrays are."""
+        return 0
 
     # ---------------------------------------------------------------- reductions: dim is None, an int or a tuple
     def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:

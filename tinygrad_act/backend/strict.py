@@ -1,7 +1,8 @@
 """NumPy in disguise, for tests without a GPU: its arrays refuse what CuPy's refuse, and count what a GPU would wait for.
 
 A `StrictArray` is no `ndarray`: it does not turn into one by itself, does not mix with one, and has no truth value.
-What crosses does so in `from_host` and `to_host` (and `item`, `tolist`), which count it in `transfers`.
+What crosses does so in `from_host` and `to_host` (and `item`, `tolist`), which count it in `transfers`; so is what CuPy makes of
+Python's numbers and lists, and what it must wait for because a shape depends on numbers.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from . import numpy
 from .namespace import Namespace
 
 transfers: Counter[str] = Counter()                  # "to_host" and "to_device", since the process began
+SENT = {"asarray", "array", "ascontiguousarray"}     # of a list, or a number
+AWAITED = {"nonzero", "flatnonzero", "argwhere", "unique", "bincount"}
 ATTRIBUTES = {"shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides", "flags"}
 METHODS = {"T", "all", "any", "argmax", "argmin", "argsort", "astype", "clip", "copy", "cumprod", "cumsum", "diagonal",
            "dot", "fill", "flatten", "max", "mean", "min", "nonzero", "prod", "ravel", "real", "repeat", "reshape",
@@ -50,6 +53,7 @@ class StrictArray:
         raise AttributeError(f"a strict array has no {name!r}: CuPy's may not have it, or it would cross to the host")
 
     def __getitem__(self, index: Any) -> Any:
+        note_index(index, awaited=True)
         index = unwrap(index)
         part = self._array[index]
         if isinstance(part, np.generic):                  # one number: CuPy's is a view
@@ -57,6 +61,7 @@ class StrictArray:
         return wrap(part)
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        note_index(index, awaited=isinstance(value, StrictArray) and value.ndim > 0)
         self._array[unwrap(index)] = unwrap(value)
 
     def __len__(self) -> int:
@@ -96,6 +101,16 @@ def _operator(name: str) -> Any:
 for _name in OPERATORS.split():
     setattr(StrictArray, f"__{_name}__", _operator(f"__{_name}__"))
 
+
+def note_index(index: Any, awaited: bool) -> None:
+    """Count the lists in an index, which are sent, and the masks, whose number of elements is waited for."""
+    for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, list):
+            transfers["to_device"] += 1
+        elif awaited and isinstance(part, StrictArray) and part.dtype == bool and part.ndim:
+            transfers["to_host"] += 1
+
+
 _known: weakref.WeakValueDictionary[int, StrictArray] = weakref.WeakValueDictionary()     # id(ndarray) -> its StrictArray
 
 
@@ -131,6 +146,11 @@ class lift:
         self._of = of
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        name = getattr(self._of, "__name__", "")
+        if name in SENT and not isinstance(args[0], StrictArray):
+            transfers["to_device"] += 1
+        elif name in AWAITED:
+            transfers["to_host"] += 1
         return wrap(self._of(*map(unwrap, args), **{k: unwrap(v) for k, v in kwargs.items()}))
 
     def __getattr__(self, name: str) -> Any:

@@ -68,13 +68,13 @@ class Averaging(Blocks):
             return self.xp.sum(x.reshape(*x.shape[:dim], w.out, w.kernel, *x.shape[dim + 1:]), axis=dim + 1)
         y = None
         for outs, ins in taps(w):
-            part = x[at(x.ndim, dim, ins)]
+            part = x[at(self, x.ndim, dim, ins)]
             if y is None and not w.padding:
                 y = self.xp.array(part)
                 continue
             if y is None:
                 y = zeros_alike(self.xp, x, _resized(x, dim, w.out))
-            y[at(x.ndim, dim, outs)] += part
+            y[at(self, x.ndim, dim, outs)] += part
         return y
 
     def _spread(self, g: Any, dim: int, w: Windows) -> Any:
@@ -85,9 +85,9 @@ class Averaging(Blocks):
         y = (empty_alike if w.tiles else zeros_alike)(self.xp, g, _resized(g, dim, w.n))
         for outs, ins in taps(w):
             if w.tiles:
-                y[at(g.ndim, dim, ins)] = g
+                y[at(self, g.ndim, dim, ins)] = g
             else:
-                y[at(g.ndim, dim, ins)] += g[at(g.ndim, dim, outs)]
+                y[at(self, g.ndim, dim, ins)] += g[at(self, g.ndim, dim, outs)]
         return y
 
     def _divisor(self, windows: Sequence[Windows], divisor: float | None, include_pad: bool, like: Any) -> Any:
@@ -98,7 +98,7 @@ class Averaging(Blocks):
             return float(math.prod(c[0] for c in each if c))
         product = self.xp.ones((), like.dtype)
         for c in each:
-            product = product[..., None] * self.xp.asarray(c, like.dtype)
+            product = product[..., None] * self.sent(tuple(c), like.dtype)
         return product
 
 

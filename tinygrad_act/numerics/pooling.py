@@ -22,6 +22,7 @@ class Pooling(Blocks):
     """The part of the vocabulary behind max pooling. `windows` are those along the last axes."""
 
     xp: Any
+    sent: Any
     add_at: Any
 
     def without_nan(self, x: Any) -> bool:
@@ -77,7 +78,7 @@ class Pooling(Blocks):
         y = self._first(x, dim, w, x.dtype)
         which = None if dtype is None else self._first_numbers(y, inner, dim, w, unit, dtype)
         for k, (outs, ins) in enumerate(taps(w)[1:], 1):
-            here, there = at(x.ndim, dim, outs), at(x.ndim, dim, ins)
+            here, there = at(self, x.ndim, dim, outs), at(self, x.ndim, dim, ins)
             s = self._solid(x[there])
             best, view = y[here], type(outs) is slice
             if which is not None:
@@ -105,14 +106,14 @@ class Pooling(Blocks):
         """What x has at each window's first tap that is not in the padding, as an array of its own."""
         outs, ins = taps(w)[0]
         if not w.padding:
-            return self.xp.array(x[at(x.ndim, dim, ins)])
+            return self.xp.array(x[at(self, x.ndim, dim, ins)])
         y = empty_alike(self.xp, x, tuple([w.out if i == x.ndim + dim else n for i, n in enumerate(x.shape)]), dtype)
-        y[at(x.ndim, dim, outs)] = x[at(x.ndim, dim, ins)]
+        y[at(self, x.ndim, dim, outs)] = x[at(self, x.ndim, dim, ins)]
         for o, k in enumerate(first_taps(w)):
             if k:
                 place = w.start(o) + k * w.dilation
                 inside = place < w.n                          # else dilation steps over all there is
-                y[at(x.ndim, dim, slice(o, o + 1))] = x[at(x.ndim, dim, slice(place, place + 1))] if inside else lowest(self.xp, x.dtype)
+                y[at(self, x.ndim, dim, slice(o, o + 1))] = x[at(self, x.ndim, dim, slice(place, place + 1))] if inside else lowest(self.xp, x.dtype)
         return y
 
     def _first_numbers(self, y: Any, inner: Any, dim: int, w: Windows, unit: int, dtype: str) -> Any:
@@ -120,7 +121,7 @@ class Pooling(Blocks):
         which = zeros_alike(self.xp, y, y.shape, dtype) if inner is None else self._first(inner, dim, w, dtype)
         for o, k in enumerate(first_taps(w)) if w.padding else ():
             if k:
-                which[at(y.ndim, dim, slice(o, o + 1))] += k * unit
+                which[at(self, y.ndim, dim, slice(o, o + 1))] += k * unit
         return which
 
     # -------------------------------------------------------------------- where the maximum was
@@ -131,7 +132,7 @@ class Pooling(Blocks):
         for dim, w in zip(range(-len(windows), 0), windows, strict=True):
             total, inner = inner, inner // w.kernel
             k = which % total // inner
-            starts = self.xp.asarray([w.start(o) for o in range(w.out)], "int64").reshape((-1,) + (1,) * (-1 - dim))
+            starts = self.sent(tuple([w.start(o) for o in range(w.out)]), "int64").reshape((-1,) + (1,) * (-1 - dim))
             position = position * w.n + (k.astype("int64") * w.dilation + starts)
         return position
 

@@ -70,9 +70,9 @@ class Resampling(Blocks):
         for outs, taps in m.forth:
             total = None
             for ins, weights in taps:
-                part = x[at(x.ndim, dim, ins)]
+                part = x[at(self, x.ndim, dim, ins)]
                 if type(weights) is tuple:
-                    part = part * self.xp.asarray(weights, x.dtype).reshape((-1,) + (1,) * (-1 - dim))
+                    part = part * self.sent(weights, x.dtype).reshape((-1,) + (1,) * (-1 - dim))
                 elif weights != 1:
                     part = part * weights
                 elif len(taps) > 1 and total is None:
@@ -81,7 +81,7 @@ class Resampling(Blocks):
                     total = part
                 else:
                     total += part
-            y[at(x.ndim, dim, outs)] = total
+            y[at(self, x.ndim, dim, outs)] = total
         return y
 
 

@@ -99,8 +99,8 @@ def rows(windows: Sequence[Windows]) -> bool:
     return all(w.tiles for w in windows) and all(w.out == 1 for w in windows[1:])
 
 
-def at(ndim: int, dim: int, where: Any) -> tuple[Any, ...]:
+def at(F: Any, ndim: int, dim: int, where: Any) -> tuple[Any, ...]:
     """The index that selects `where` along `dim` and everything along the others; a tuple of ints picks those."""
     index: list[Any] = [slice(None)] * ndim
-    index[dim] = slice(0) if where == () else list(where) if type(where) is tuple else where
+    index[dim] = where if type(where) is not tuple else F.sent(where, "int64") if where else slice(0)
     return tuple(index)

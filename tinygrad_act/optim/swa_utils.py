@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import _functions as ops
 from .. import dtypes
+from ..changes import changes
 from ..errors import ArgumentError
 from ..grad_mode import no_grad
 from ..nn.module import Module
@@ -103,6 +104,7 @@ class AveragedModel(Module):
             self.module = self.module.to(device)
         self.register_buffer("n_averaged", ops.tensor(0, dtype=dtypes.int64, device=device))
         self.avg_fn, self.multi_avg_fn, self.use_buffers = avg_fn, multi_avg_fn, use_buffers
+        self._last: tuple[Any, int] = (None, 0)              # the count's array after the last update, and its version
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the averaged module makes of its inputs."""
@@ -114,7 +116,7 @@ class AveragedModel(Module):
         buffers = list(zip(self.module.buffers(), model.buffers(), strict=True))
         averaged = [*zip(self.module.parameters(), model.parameters(), strict=True), *(buffers if self.use_buffers else ())]
         pairs = [(a.detach(), b.detach().to(a.device)) for a, b in averaged]
-        if self.n_averaged.item() == 0:
+        if not self._begun():
             for a, b in pairs:
                 a.copy_(b)
         else:
@@ -122,6 +124,13 @@ class AveragedModel(Module):
         for buffer, new in () if self.use_buffers else buffers:
             buffer.copy_(new.to(buffer.device))
         self.n_averaged += 1
+        self._last = (self.n_averaged.array, changes.version(self.n_averaged.array))
+
+    def _begun(self) -> bool:
+        """Is there an average? The count is read, which on a GPU is a wait, only if somebody else may have changed it."""
+        array, version = self._last
+        mine = array is self.n_averaged.array and version == changes.version(array)
+        return mine or self.n_averaged.item() > 0
 
     def _average(self, pairs: list[tuple[Tensor, Tensor]]) -> None:
         if self.multi_avg_fn is None:
