@@ -53,8 +53,8 @@ class NumpyNamespace(Namespace):
         return (self.executor or self.start()).run(rule, arrays, params)
 
     def change(self, targets: Any, rule: Any, arrays: Any, params: Any) -> None:
-        """Likewise, in the arrays' own memory."""
-        if targets[0].size < self.large:
+        """Likewise, in the arrays' own memory; what has several results is worth it much earlier."""
+        if targets[0].size < self.large >> 5:
             super().change(targets, rule, arrays, params)
         else:
             (self.executor or self.start()).run(rule, arrays, params, tuple(targets))

@@ -14,7 +14,6 @@ from .recurrent import (
     add_biases,
     before,
     given,
-    groups,
     narrowed,
     number,
     recorded,
@@ -80,29 +79,18 @@ def _lstm(F: Any, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_h
     return [F.cast(v, dtype) for v in (y, hn, cn)], hidden, z, cells
 
 
-def _slopes(F: Any, t: Any, c: Any, found: Any) -> tuple[Any, Any, Any, Any]:
-    """For a group of steps: how each gate's z moves c (that of o: h), (4, rows, H); how c moves h; the gates f; o tanh c.
-
-    Gate by gate, each in one piece of memory: over rows a quarter as wide as the array, a pass takes thrice the time.
+def _step_back(F: Any, i: Any, f: Any, g: Any, o: Any, c: Any, found: Any, dh: Any, dc: Any) -> tuple[Any, ...]:
+    """Back through a step, from its tanh (see _halved), the cells it left and found, and their gradients: the gradient of
+    the cells it found, and of the four gates' z.
     """
-    half = number(F, 0.5, t)
-    s = F.copy(F.permute(F.reshape(t, (t.shape[0], 4, c.shape[1])), (1, 0, 2)))
-    g = F.copy(s[2])
-    s *= half
-    s += half
-    d = s - s * s                                                # σ' = σ - σ²
-    i, f, _, o = s
-    by_i, by_f, by_g, by_o = d
-    tanh = F.tanh(c)
-    output = o * tanh
-    by_i *= g
-    by_f *= found
-    by_o *= tanh
-    g *= g
-    g *= i
-    by_g[...] = i - g
-    tanh *= output
-    return d, o - tanh, f, output
+    i, f, o, tanh = 0.5 + 0.5 * i, 0.5 + 0.5 * f, 0.5 + 0.5 * o, F.tanh(c)
+    dc = dc + dh * o * (1 - tanh * tanh)
+    return dc * f, dc * g * (i - i * i), dc * found * (f - f * f), dc * i * (1 - g * g), dh * tanh * (o - o * o)
+
+
+def _output(F: Any, o: Any, c: Any) -> Any:
+    """What a projection was given."""
+    return (0.5 + 0.5 * o) * F.tanh(c)
 
 
 def _back(F: Any, g: Any, h0: Any, c0: Any, w_hh: Any, w_hr: Any, z: Any, cells: Any, order: Any
@@ -111,32 +99,23 @@ def _back(F: Any, g: Any, h0: Any, c0: Any, w_hh: Any, w_hr: Any, z: Any, cells:
     gy, gh, gc = g
     size, project = c0.shape[1], given(w_hr)
     found, dz = before(F, c0, cells, order), F.new(z.shape, z.dtype)
-    gates = F.permute(F.reshape(dz, (z.shape[0], 4, size)), (1, 0, 2))
     dh0, dc0 = F.new(h0.shape, h0.dtype), F.new(c0.shape, c0.dtype)
     dhs: Any = F.new(gy.shape, gy.dtype) if project else None
-    outputs: Any = F.new(cells.shape, cells.dtype) if project else None
+    outputs = F.run(_output, [z[:, 3 * size:], cells], {}) if project else None
+    kept = (*F.split_sizes(z, sizes=(size,) * 4, dim=1), cells, found)
+    slopes = F.split_sizes(dz, sizes=(size,) * 4, dim=1)
     n = order[-1][1] - order[-1][0]
     dh, dc = F.copy(gh[:n]), F.copy(gc[:n])
-    for first, end, group in groups(order, 4 * size):
-        slopes, of_c, forget, output = _slopes(F, z[first:end], cells[first:end], found[first:end])
+    for low, high in reversed(order):
+        if high - low != n:
+            n = high - low
+            dh, dc = resized(F, dh, n, gh, dh0), resized(F, dc, n, gc, dc0)
+        dh += gy[low:high]
         if project:
-            outputs[first:end] = output
-        for low, high in group:
-            if high - low != n:
-                n = high - low
-                dh, dc = resized(F, dh, n, gh, dh0), resized(F, dc, n, gc, dc0)
-            dh += gy[low:high]
-            if project:
-                dhs[low:high] = dh
-                dh = F.matmul(dh, w_hr)
-            here = slice(low - first, high - first)
-            dc += dh * of_c[here]
-            by_cell, by_output = slopes[:3, here], slopes[3, here]
-            by_cell *= dc
-            by_output *= dh
-            gates[:, low:high] = slopes[:, here]
-            dc *= forget[here]
-            dh = F.matmul(dz[low:high], w_hh)
+            dhs[low:high] = dh
+            dh = F.matmul(dh, w_hr)
+        F.change((dc, *[v[low:high] for v in slopes]), _step_back, (*[v[low:high] for v in kept], dh, dc), {})
+        dh = F.matmul(dz[low:high], w_hh)
     dh0[:n], dc0[:n] = dh, dc
     return dz, dh0, dc0, dhs, outputs
 

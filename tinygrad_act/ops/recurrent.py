@@ -106,7 +106,7 @@ def narrowed(F: Any, grads: Sequence[Any], dtype: Any) -> list[Any]:
 
 def weight_gradients(F: Any, dz: Any, x: Any, needs: Sequence[bool]) -> tuple[Any, Any]:
     """For a weight and a bias that make gates out of x, from the gates' gradient: over all steps in one product."""
-    return (F.matmul(F.permute(dz, (1, 0)), x) if needs[0] else None), (F.sum(dz, 0) if needs[1] else None)
+    return (F.matmul(F.permute(dz, (1, 0)), x) if needs[0] else None), (F.sum_to(dz, dz.shape[1:]) if needs[1] else None)
 
 
 def add_biases(z: Any, *biases: Any) -> None:
