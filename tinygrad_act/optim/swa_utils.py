@@ -102,7 +102,8 @@ class AveragedModel(Module):
         self.module = copy.deepcopy(model)
         if device is not None:
             self.module = self.module.to(device)
-        self.register_buffer("n_averaged", ops.tensor(0, dtype=dtypes.int64, device=device))
+        where = next((p.device for p in self.module.parameters()), None)         # with them, for averages are made from it
+        self.register_buffer("n_averaged", ops.tensor(0, dtype=dtypes.int64, device=where))
         self.avg_fn, self.multi_avg_fn, self.use_buffers = avg_fn, multi_avg_fn, use_buffers
         self._last: tuple[Any, int] = (None, 0)              # the count's array after the last update, and its version
 
