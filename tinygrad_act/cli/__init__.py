@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..errors import ArgumentError, TinygradActError
-from . import activations, datasets, doctor, gallery, screen
+from . import activations, datasets, doctor, gallery, lab, screen
 
 __all__ = ["main"]
 
@@ -31,6 +31,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("activations", "the catalogue in the terminal, or one activation in full", activations.arguments, activations.run),
     Command("gallery", "a page for each activation, for a browser or as Markdown", gallery.arguments, gallery.run),
+    Command("lab", "what texts claim of activations, measured: list the experiments, or run one", lab.arguments, lab.run),
     Command("datasets", "the data sets: what they are, which are here; fetch some", datasets.arguments, datasets.run),
     Command("doctor", "what is installed here, in which version, and what is missing", doctor.arguments, doctor.run),
 )

@@ -21,8 +21,9 @@ def run(given: argparse.Namespace) -> int:
     """Write a page for each activation from its record, and an index of all curves.
     The pages need no network. Cost is measured here and now; Markdown leaves it out."""
     from ..study import gallery
+    from ..study.bar import bar
 
-    with screen.bar("pages") as step:
+    with bar("pages") as step:
         index = gallery(given.names, given.out, format=given.format, cost=given.cost, progress=step)
     count = sum(1 for path in index.parent.iterdir() if path.suffix == index.suffix) - 1
     screen.say(f"{count} page{'s' * (count != 1)} and an index: {index}")

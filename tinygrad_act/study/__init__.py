@@ -12,7 +12,7 @@ watching, lab        layers while they train, and experiments
 gallery              a page for each activation
 
 What they share stands beside them: tape (what the graph does not keep), chain (one sweep, kept), labels (names),
-values and facts (numbers and nodes in a few words), present (pages of text and tables), figures (plots).
+values and facts (numbers and nodes in a few words), present (pages of text and tables), figures (plots), bar (how far it is).
 """
 
 from __future__ import annotations

@@ -15,12 +15,15 @@ from ..values import host, largest, number, size, zeros
 from ..watching.units import alive, saturated
 from .case import Case
 from .causes import Cause, Reason
+from .probing import hinges_on, ones, probe, underflows
 
 SELECTING = {"getitem", "gather", "index_select", "embedding", "max_dim", "min_dim", "amax", "amin", "max", "min", "select", "take", "topk", "sort",
              "split_sizes", "masked_select", "narrow", "median", "kthvalue", "max_pool", "max_unpool", "grid_sample", "cummax", "cummin"}
 MASKING = {"where", "masked_fill", "clamp", "dropout", "tril", "triu", "put_view", "erase", "threshold", "clamp_min", "clamp_max", "maximum", "minimum", "fmax",
            "fmin", "diagonal"}
+RECURRENT = {"lstm_layer", "gru_layer", "rnn_tanh_layer"}          # many steps in one node
 STEPS = {"round", "floor", "ceil", "trunc", "sign", "heaviside", "frac", "round_decimals", "floor_divide", "div_trunc", "sgn"}
+EVEN = 1e-4                                      # of the largest gradient: so little apart counts as the same
 Death = tuple[Node, int]
 
 
@@ -67,8 +70,10 @@ def classify(case: Case, node: Node, i: int) -> tuple[Cause, str]:
     if (factor := _zero_factor(case, node, i)) is not None:
         what, operand = factor
         return _product(case, node, at, what, operand)
-    if _underflows(node, i, g):
-        return Cause.UNDERFLOW, f"It dies at {at}: the product of gradient (at most {number(largest(g))}) and derivative is too small for its element type."
+    if (normal := normalised(node, g, at)) is not None:
+        return normal
+    if underflows(node, g, i):
+        return Cause.UNDERFLOW, f"It dies at {at}: what comes in (at most {number(largest(g))}) is made too small for the element type."
     if name in SELECTING:
         return Cause.NOT_SELECTED, f"It dies at {at}: {name} takes other elements than these."
     if node.plan is None:                               # an op that is a whole function
@@ -76,9 +81,27 @@ def classify(case: Case, node: Node, i: int) -> tuple[Cause, str]:
             return Cause.CUSTOM_RULE, f"It dies at {at}, whose own backward returns 0."
         return Cause.UNKNOWN, f"It dies inside {at}, whose parts are not in the graph: run it without checkpointing and ask again."
     local = f"what comes in is up to {number(largest(g))}, and its rule makes 0 of it."
+    if node.op.name in RECURRENT:
+        return Cause.SATURATED, f"It dies inside {at}: {local} Its gates or states are saturated at every step that leads there."
     if _sums_to_zero(case, node, i):
         return Cause.CANCELS, f"It dies at {at}: {local} The terms that it adds up cancel."
     return Cause.FLAT_POINT, f"It dies at {at}: {local} At these values {name} has slope 0."
+
+
+def normalised(node: Node, g: Any, at: str) -> tuple[Cause, str] | None:
+    """What an op that normalises does to a gradient that it makes (nearly) 0; None of other ops."""
+    name = node.op.name
+    if isinstance(g, list) or not ("softmax" in name or name.endswith("_norm")):
+        return None
+    values, dim = host(g), node.params.get("dim") if node.params else None
+    spread = values.max(dim) - values.min(dim) if isinstance(dim, int) and values.ndim else values.max() - values.min()
+    if float(spread.max()) <= EVEN * largest(g):
+        return Cause.CANCELS, (f"It dies at {at}: what comes in is nearly the same for all elements that it normalises together, and its outputs always "
+                               "add up to the same.")
+    if "softmax" not in name or node.saved is FREED:
+        return None
+    return Cause.SATURATED, (f"It dies at {at}, which is saturated: in each row where a gradient comes in, one output is 1 and the others are 0, or nearly, "
+                             "and no small change of the inputs changes that.")
 
 
 def _is_step(node: Node, i: int) -> bool:
@@ -119,8 +142,9 @@ def _zero_factor(case: Case, node: Node, i: int) -> tuple[str, Any] | None:
         if attribute or k == i or k >= len(node.edges):
             continue
         edge = node.edges[k]
-        if (backend.is_array(value) and value.size and value.dtype.kind not in "iub" and largest(value) == 0) or \
-                (isinstance(value, (int, float)) and value == 0):
+        if _is_zero(value) and (getattr(node.op, "elementwise", False) or hinges_on(node, case.chain.gradient[node], i, k)):
+            if backend.is_array(value) and value.dtype.kind == "b":
+                return "a mask", "mask"
             return (case.labels(edge) if edge is not None else "a constant"), edge
     for k, (a, n) in enumerate(zip(arrays, scalars, strict=True)):
         if k != i and ((n is not None and n == 0) or (a is not None and a.size and a.dtype.kind == "f" and largest(a) == 0)):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from ... import backend
 from ...errors import ArgumentError, FileError
+from ..bar import Step
 from . import markdown, page
 from .cost import Cost, conditions
 from .cost import cost as cost_of
@@ -19,17 +20,16 @@ from .groups import Group, chosen, grouped
 from .sheet import Sheet
 
 INDEX = {"html": "index.html", "markdown": "README.md"}
-Progress = Callable[[str, int, int], object]     # the name of what is made next, how many are done, how many there are
 MARKS = ('content="tinygrad_act gallery"', markdown.MADE)            # in the index of a folder that is a gallery
 
 
-def write(names: Sequence[str] | str, out: str | os.PathLike[str], format: str, cost: bool, progress: Progress | None) -> Path:
+def write(names: Sequence[str] | str, out: str | os.PathLike[str], format: str, cost: bool, progress: Step | None) -> Path:
     """What `study.gallery` does."""
     if format not in INDEX:
         raise ArgumentError("gallery", f"format={format!r}", "there is no such format", f"choose from {', '.join(INDEX)}")
     groups = grouped(chosen([names] if isinstance(names, str) else names))
     sheets = {r.name: Sheet(r) for group in groups for r in group.records}
-    step: Progress = progress or (lambda name, done, count: None)
+    step: Step = progress or (lambda name, done, count: None)
     with backend.use("numpy"), _moved_in(Path(out)) as folder:
         files = _markdown(groups, sheets, step) if format == "markdown" else _html(groups, sheets, step, cost)
         for name, text in files:
@@ -37,7 +37,7 @@ def write(names: Sequence[str] | str, out: str | os.PathLike[str], format: str, 
     return Path(out) / INDEX[format]
 
 
-def _html(groups: Sequence[Group], sheets: dict[str, Sheet], step: Progress, measure: bool) -> Iterator[tuple[str, str]]:
+def _html(groups: Sequence[Group], sheets: dict[str, Sheet], step: Step, measure: bool) -> Iterator[tuple[str, str]]:
     names = list(sheets)
     costs: dict[str, Cost] = {}
     how = conditions() if measure else ""
@@ -53,7 +53,7 @@ def _html(groups: Sequence[Group], sheets: dict[str, Sheet], step: Progress, mea
     yield "gallery.js", page.script()
 
 
-def _markdown(groups: Sequence[Group], sheets: dict[str, Sheet], step: Progress) -> Iterator[tuple[str, str]]:
+def _markdown(groups: Sequence[Group], sheets: dict[str, Sheet], step: Step) -> Iterator[tuple[str, str]]:
     for i, (name, sheet) in enumerate(sheets.items()):
         step(name, i, len(sheets))
         yield f"{name}.md", markdown.page(sheet)

@@ -5,49 +5,33 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from ...errors import ArgumentError
 from ...ops.random import fork_rng, manual_seed
+from ..bar import bar
 from ..present import Page, Table
 from .result import Result
 
 experiments: dict[str, Experiment] = {}
+LEAST = {"depth": 2, "width": 1, "seeds": 1, "nets": 1, "batch": 1, "steps": 1, "every": 1, "layers": 1}       # of settings that are counts
 
 
 class Progress:
-    """How far an experiment is: a bar by rich on a terminal, else nothing."""
+    """How far an experiment is."""
 
     def __init__(self, name: str, wanted: bool | None) -> None:
-        self.name, self.bar = name, None
-        self.wanted = sys.stderr.isatty() if wanted is None else wanted
+        self.name, self.wanted = name, wanted
 
     def over(self, items: Iterable[Any], text: Callable[[Any], str] = str) -> Iterator[Any]:
         """Go through the items, each a step of the bar."""
         items = list(items)
-        with self._shown(len(items)) as step:
-            for item in items:
-                step(text(item), 0)
+        with bar(self.name, self.wanted) as step:
+            for done, item in enumerate(items):
+                step(text(item), done, len(items))
                 yield item
-                step(text(item), 1)
-
-    @contextmanager
-    def _shown(self, total: int) -> Iterator[Callable[[str, int], None]]:
-        try:
-            if not self.wanted:
-                raise ImportError
-            from rich.console import Console
-            from rich.progress import Progress as Bar
-        except ImportError:
-            yield lambda text, n: None
-            return
-        with Bar(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(self.name, total=total)
-            yield lambda text, n: bar.update(task, advance=n, description=f"{self.name}: {text}")
 
 
 class Experiment:
@@ -105,9 +89,6 @@ def check(op: str, given: dict[str, Any], defaults: dict[str, Any]) -> None:
             kind = {bool: "True or False", int: f"a whole number, from {LEAST.get(name, 0)} up", float: "a number above 0",
                     tuple: "a list of at least one"}.get(type(default), "")
             raise ArgumentError(op, f"{name}={value!r}", f"it is {kind}", f"the default is {default!r}")
-
-
-LEAST = {"depth": 2, "width": 1, "seeds": 1, "nets": 1, "batch": 1, "steps": 1, "every": 1, "layers": 1}
 
 
 def experiment(claim: str, measures: str) -> Callable[[Callable[..., Result]], Experiment]:
