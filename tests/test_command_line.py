@@ -139,3 +139,15 @@ def test_a_terminal_without_greek_gets_question_marks() -> None:
     found = subprocess.run([sys.executable, "-m", "tinygrad_act", "activations", "elu"], cwd=ROOT, capture_output=True, text=True, timeout=60,
                            check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert found.returncode == 0 and "f?(x) = 1 if x > 0 else ?" in found.stdout
+
+
+def test_lab_lists_and_runs_experiments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("rich")
+    pytest.importorskip("matplotlib")
+    assert cli.main(["lab"]) == 0
+    assert "gradient_depth" in capsys.readouterr().out
+    assert cli.main(["lab", "gradient_depth", "activations=relu,tanh", "initialisations=kaiming", "depth=4", "width=8", "nets=1", "--out", str(tmp_path / "o")]) == 0
+    assert "relu" in capsys.readouterr().out and len(list((tmp_path / "o").iterdir())) >= 3
+    for wrong, words in ((["no_such"], "gradient_depth"), (["gradient_depth", "depth"], "NAME=VALUE"), (["gradient_depth", "deep=3"], "depth"), (["gradient_depth", "depth=3,4"], "one value")):
+        assert cli.main(["lab", *wrong]) == 2
+        assert words in capsys.readouterr().err
