@@ -15,7 +15,7 @@ from tinygrad_act import nn
 from tinygrad_act.errors import ArgumentError
 from tinygrad_act.study import lab
 from tinygrad_act.study.lab.activation import choice, choices, numbers, unit
-from tinygrad_act.study.lab.depth import SCHEMES
+from tinygrad_act.study.lab.depth import SCHEMES, gain_of
 from tinygrad_act.study.lab.result import clean, power
 from tinygrad_act.study.lab.theory import Unit, fixed_point, moments, path
 
@@ -65,8 +65,8 @@ def test_moments_with_kinks_off_the_middle() -> None:
 
 
 def test_the_gain_is_that_of_nn_init() -> None:
-    for name in ("gelu", "silu", "selu", "tanh", "softsign", "mish", "pau"):
-        assert moments(unit(name), 1.0)[0] == pytest.approx(nn.init.calculate_gain(name, computed=True) ** -2, rel=1e-8), name
+    for name in numbers():
+        assert gain_of(unit(name)) == pytest.approx(nn.init.calculate_gain(name, computed=True), rel=1e-8), name
 
 
 def test_moments_of_the_sigmoid_are_scipys() -> None:
@@ -113,6 +113,15 @@ def test_sigmoid_vanishes_and_relu_with_kaiming_does_not() -> None:
     assert found["relu", "xavier"]["theory"] == pytest.approx(math.sqrt(0.5))
     assert found["sigmoid", "xavier"]["factor"] < 0.25
     assert found["sigmoid", "xavier"]["through"] < 1e-10
+
+
+def test_functions_modules_and_classes_have_a_theory_too() -> None:
+    result = lab.gradient_depth([nn.ReLU, nn.LeakyReLU(0.3), ta.sin, lambda x: 2 * x], ["kaiming"], depth=6, width=128, nets=1)
+    gains = {"ReLU": math.sqrt(2), "LeakyReLU(negative_slope=0.3)": math.sqrt(2 / 1.09), "<lambda>": 0.5, "sin": math.sqrt(2 / (1 - math.exp(-2)))}
+    for row in result.rows:
+        assert row["gain"] == pytest.approx(gains[row["activation"]], rel=1e-6)
+        assert row["factor"] == pytest.approx(row["theory"], rel=0.1)
+        assert row["activation"] == "sin" or row["theory"] == pytest.approx(1.0)
 
 
 def test_every_activation_of_one_number_can_be_measured() -> None:

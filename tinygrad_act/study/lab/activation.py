@@ -81,8 +81,9 @@ def unit(given: Any) -> Unit:
     """An activation of one number with its settings and initial parameters, as a function alone."""
     chosen = choice(given)
     record = chosen.record
-    if record is None or (callable(given) and not isinstance(given, Activation)):
-        return Unit(chosen.name, given if callable(given) else chosen.make())
+    if not isinstance(given, (str, Activation)):               # with settings and parameters of its own
+        return Unit(chosen.name, chosen.make() if inspect.isclass(given) else given)
+    assert record is not None
     if record.axis:
         raise ArgumentError("lab", f"the activation {record.name!r}", "it works across an axis: the theory is of functions of one number",
                             f"choose from {', '.join(numbers())}")

@@ -17,7 +17,7 @@ from ..figures import look
 from .activation import numbers, unit
 from .registry import Progress, experiment
 from .result import Column, Columns, Result, factor, power
-from .theory import Unit, fixed_point, path
+from .theory import Unit, fixed_point, moments, path
 
 Fill = Callable[[Tensor, Tensor], object]
 
@@ -46,15 +46,14 @@ SCHEMES: dict[str, Scheme] = {
 }
 TITLES = {"xavier": "Xavier, uniform: n·Var(w) = 1", "lecun": "LeCun, normal: n·Var(w) = 1", "orthogonal": "orthogonal: n·Var(w) = 1",
           "kaiming": "Kaiming, normal: n·Var(w) = gain² = 1/E[f(z)²]", "default": "PyTorch's default: n·Var(w) = 1/3, biases of variance 1/(3n)"}
+TINY = 1e-300                             # a mean square that no gain makes 1
 DRAWN = ("sigmoid", "tanh", "relu", "gelu")
 
 
-def gain_of(name: str) -> float:
-    """1/√E[f(z)²], which keeps the mean square of signals."""
-    try:
-        return init.calculate_gain(name, computed=True)
-    except ArgumentError:                                   # an activation that is 0 nearly everywhere has none
-        return math.nan
+def gain_of(each: Unit) -> float:
+    """1/√E[f(z)²], which keeps the mean square of signals; NaN for an activation that is 0 nearly everywhere."""
+    square = moments(each, 1.0)[0]
+    return 1 / math.sqrt(square) if square > TINY else math.nan
 
 
 @experiment("Gradients vanish with depth under sigmoid, and keep their size under ReLU with Kaiming's weights.",
@@ -65,7 +64,7 @@ def gradient_depth(progress: Progress, activations: Sequence[str] = (), initiali
     """The factor per layer of the gradient's norm, for activations × initialisations.
 
     Args:
-        activations: names; by default all of the catalogue that are functions of one number.
+        activations: as for `compare`, of one number; by default all of the catalogue that are.
         initialisations: of "xavier" (uniform), "lecun" (normal, variance 1/n), "orthogonal", "kaiming" (normal, with the gain
             1/√E[f²] of the activation), "default" (nn.Linear's own, as PyTorch's). The first three have the same variance and so
             the same theory where layers are square, as here.
@@ -107,7 +106,7 @@ def draw_net(scheme: Scheme, depth: int, width: int) -> list[tuple[Tensor, Tenso
 def measured(each: Unit, name: str, nets: list[list[tuple[Tensor, Tensor]]], x: Tensor, up: Tensor) -> tuple[dict[str, Any], dict[str, Any]]:
     """A row of figures, and the norms at each layer."""
     scheme, width = SCHEMES[name], x.shape[1]
-    gain = gain_of(each.name) if scheme.gain else 1.0
+    gain = gain_of(each) if scheme.gain else 1.0
     weight, bias = scheme.weight * gain * gain, scheme.bias(width)
     found_in = [norms_of(each, net, gain, x, up) for net in nets]
     norms, last = [n for n, _ in found_in], [v for _, v in found_in]
