@@ -11,6 +11,7 @@ from ... import backend
 from ...graph import FREED, PICK, Node
 from ...tensor import Tensor
 from .. import facts
+from ..chain import plus
 from ..drawing.dot import everything
 from ..drawing.scene import Item, Scene, settings_text
 from ..explaining.statements import forward_formula, saved_arrays, statement
@@ -38,9 +39,13 @@ class Describer:
                     self.home.setdefault(member.node or member.leaf, ids[item.key])
         self.result = next((ids[item.key] for item in scene.items.values() if item.kind == "result"), "")
         self.consumers: dict[Any, list[Node]] = {}
+        self.picks: dict[Node, dict[int, Node]] = {}             # of an op with several results, those that are used
         for node in passes.nodes:
+            if node.op is PICK:
+                self.picks.setdefault(node.edges[0], {})[node.params["index"]] = node
+                continue
             for edge in node.edges:
-                if edge is not None and node.op is not PICK:
+                if edge is not None:
                     self.consumers.setdefault(edge, []).append(node)
 
     def home_of(self, x: Any) -> str:
@@ -98,10 +103,8 @@ class Describer:
         name, value = self.labels(node), self.passes.value(node)
         if isinstance(value, list):
             return [{"name": f"{name}[{i}]", "value": self.add(v)} for i, v in enumerate(value)]
-        if value is None:
-            picks = {e.params["index"]: e for e in self.consumers if isinstance(e, Node) and e.op is PICK and e.edges[0] is node}
-            if picks:
-                return [{"name": f"{name}[{i}]", "value": self.add(self.passes.value(picks[i]))} for i in sorted(picks)]
+        if value is None and (picks := self.picks.get(node)):
+            return [{"name": f"{name}[{i}]", "value": self.add(self.passes.value(picks[i]))} for i in sorted(picks)]
         return [{"name": name, "value": self.add(value)}]
 
     def saved(self, node: Node) -> list[Record]:
@@ -122,7 +125,7 @@ class Describer:
         g = self.passes.gradient.get(node)
         if not isinstance(g, list):
             return [self.total("g", node, g)] if g is not None else []
-        picks = {e.params["index"]: e for e in self.passes.arrivals if isinstance(e, Node) and e.op is PICK and e.edges[0] is node}
+        picks = self.picks.get(node, {})
         return [self.total(f"g[{i}]", picks.get(i), part) for i, part in enumerate(g) if part is not None]
 
     def total(self, name: str, edge: Any, g: Any) -> Record:
@@ -198,12 +201,8 @@ class Describer:
 
     def leaving(self, own: str, nodes: list[Node]) -> Iterable[Any]:
         """The results that something outside reads; of an op with several, its picks."""
-        picks: dict[Node, list[Node]] = {}
-        for e in self.consumers:
-            if isinstance(e, Node) and e.op is PICK:
-                picks.setdefault(e.edges[0], []).append(e)
         for node in nodes:
-            for x in picks.get(node, [node]):
+            for x in self.picks[node].values() if node in self.picks else (node,):
                 if x is self.passes.loss.node or any(self.home_of(c) != own for c in self.consumers.get(x, ())):
                     yield x
 
@@ -219,8 +218,7 @@ class Describer:
         total = None
         for node, i in self.passes.arrivals[edge]:
             if self.home_of(node) == own:
-                part = self.passes.parts[node][i]
-                total = part if total is None else total + part
+                total = plus(total, self.passes.parts[node][i])
         return total
 
     def final(self, leaf: Tensor) -> Any:
