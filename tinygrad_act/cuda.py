@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import types
 from typing import Any
 
 from . import backend
 from .errors import ArgumentError, TinygradActError
 from .ops.random import default_generator
 
-__all__ = ["current_device", "device", "device_count", "empty_cache", "get_device_capability", "get_device_name",
-           "is_available", "manual_seed", "manual_seed_all", "memory_allocated", "memory_reserved", "set_device",
-           "synchronize"]
+__all__ = ["Event", "Stream", "current_device", "current_stream", "device", "device_count", "empty_cache", "get_device_capability",
+           "get_device_name", "get_device_properties", "is_available", "manual_seed", "manual_seed_all", "max_memory_allocated",
+           "mem_get_info", "memory_allocated", "memory_reserved", "reset_peak_memory_stats", "set_device", "stream", "synchronize"]
 
 
 def is_available() -> bool:
@@ -64,6 +65,13 @@ def get_device_capability(device: Any = None) -> tuple[int, int]:
     return int(facts["major"]), int(facts["minor"])
 
 
+def get_device_properties(device: Any = None) -> Any:
+    """What the driver says of it: `name`, `major`, `minor`, `total_memory`, `multi_processor_count`, and the rest under CUDA's names."""
+    facts = backend.load("cupy").properties(_index(device))
+    return types.SimpleNamespace(**{**facts, "name": facts["name"].decode(), "total_memory": facts["totalGlobalMem"],
+                                    "multi_processor_count": facts["multiProcessorCount"]})
+
+
 def memory_allocated(device: Any = None) -> int:
     """Bytes that tensors hold on the GPU."""
     with backend.load("cupy").on_device(_index(device)):
@@ -74,6 +82,23 @@ def memory_reserved(device: Any = None) -> int:
     """Bytes that CuPy has taken from the GPU, to give out again without asking."""
     with backend.load("cupy").on_device(_index(device)):
         return int(backend.load("cupy").pool().total_bytes())
+
+
+def max_memory_allocated(device: Any = None) -> int:
+    """The most that memory_allocated was since reset_peak_memory_stats, in this thread. Counting begins with the first call of either."""
+    return int(backend.load("cupy").peak().most(_index(device)))
+
+
+def reset_peak_memory_stats(device: Any = None) -> None:
+    """Begin to count anew what max_memory_allocated says."""
+    backend.load("cupy").peak().reset(_index(device))
+
+
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """The bytes of the GPU that are free, and all it has."""
+    with backend.load("cupy").on_device(_index(device)):
+        free, total = backend.load("cupy").memory_info()
+    return int(free), int(total)
 
 
 def empty_cache() -> None:
@@ -91,6 +116,81 @@ def manual_seed_all(seed: int) -> None:
     """The same for every GPU."""
     for index in range(device_count()):
         default_generator(f"cuda:{index}").manual_seed(seed)
+
+
+# ------------------------------------------------------------------------------------------------------- streams
+class Stream:
+    """A queue of work on the GPU, beside the one that all is put into: `with ta.cuda.stream(ta.cuda.Stream()):`.
+
+    Memory that was given back goes to the stream it was used on, so a tensor made on one stream and read on another must be
+    kept until that has read it; wait_stream says who goes first.
+    """
+
+    def __init__(self, device: Any = None, priority: int = 0, *, of: Any = None) -> None:
+        cupy = backend.load("cupy")
+        with cupy.on_device(_index(device)):
+            self.cuda = of or cupy.new_stream(priority)
+
+    def synchronize(self) -> None:
+        """Wait until all that is in it is done."""
+        self.cuda.synchronize()
+
+    def query(self) -> bool:
+        """Is it?"""
+        return bool(self.cuda.done)
+
+    def record_event(self, event: Event | None = None) -> Event:
+        """Put an event into it."""
+        event = event or Event()
+        event.record(self)
+        return event
+
+    def wait_event(self, event: Event) -> None:
+        """What is put into it from here on waits for the event."""
+        self.cuda.wait_event(event.cuda)
+
+    def wait_stream(self, stream: Stream) -> None:
+        """What is put into it from here on waits for all that is in the other one."""
+        self.wait_event(stream.record_event())
+
+
+class Event:
+    """A mark in a stream: whether it has been reached, and when, with enable_timing."""
+
+    def __init__(self, enable_timing: bool = False, blocking: bool = False) -> None:
+        self.cuda = backend.load("cupy").new_event(blocking, enable_timing)
+
+    def record(self, stream: Stream | None = None) -> None:
+        """Put it into a stream, the current one unless given."""
+        self.cuda.record((stream or current_stream()).cuda)
+
+    def wait(self, stream: Stream | None = None) -> None:
+        """Let a stream wait for it."""
+        (stream or current_stream()).wait_event(self)
+
+    def query(self) -> bool:
+        """Has it been reached?"""
+        return bool(self.cuda.done)
+
+    def synchronize(self) -> None:
+        """Wait for it."""
+        self.cuda.synchronize()
+
+    def elapsed_time(self, end_event: Event) -> float:
+        """Milliseconds from this event to another."""
+        return float(backend.load("cupy").milliseconds(self.cuda, end_event.cuda))
+
+
+def current_stream(device: Any = None) -> Stream:
+    """The stream that work goes into."""
+    return Stream(device, of=backend.load("cupy").current_stream())
+
+
+@contextlib.contextmanager
+def stream(stream: Stream | None) -> Any:
+    """Inside, work goes into that stream."""
+    with contextlib.nullcontext() if stream is None else stream.cuda:
+        yield
 
 
 def _index(device: Any) -> int:

@@ -209,9 +209,10 @@ class Stream:
     """
 
     tape: list[Any] | None = None
-    __enter__ = __exit__ = synchronize = lambda self, *_: None
+    done = True
+    __enter__ = __exit__ = synchronize = wait_event = lambda self, *_: None
 
-    def __init__(self, non_blocking: bool = False) -> None:
+    def __init__(self, non_blocking: bool = False, priority: int = 0) -> None:
         pass
 
     def begin_capture(self) -> None:
@@ -258,20 +259,47 @@ def noted(function: Any) -> Any:
     return call
 
 
+class Event:
+    done = True
+    record = synchronize = lambda self, *_: None
+
+    def __init__(self, block: bool = False, disable_timing: bool = False) -> None:
+        pass
+
+
+class Device:
+    def __init__(self, index: int) -> None:
+        self.id = index
+
+    use = synchronize = __enter__ = __exit__ = lambda self, *_: None
+
+
+class Hook:
+    """CuPy calls it when memory is taken; the double never does."""
+
+    __enter__ = __exit__ = lambda self, *_: None
+
+
 class Cupy(ModuleType):
     """The module: NumPy's functions on strict arrays, and what is CuPy's own."""
 
     ndarray, ElementwiseKernel, RawKernel = StrictArray, ElementwiseKernel, RawKernel
     asnumpy, random = staticmethod(asnumpy), SimpleNamespace(default_rng=default_rng)
-    cuda = SimpleNamespace(Device=lambda index: contextlib.nullcontext(), get_device_id=lambda: 0, Stream=Stream,
+    cuda = SimpleNamespace(Device=Device, get_device_id=lambda: 0, Stream=Stream, Event=Event, MemoryHook=Hook, get_elapsed_time=lambda a, b: 0.5,
                            get_current_stream=Stream, using_allocator=lambda malloc: contextlib.nullcontext(),
                            MemoryPool=lambda: SimpleNamespace(malloc=None),
-                           runtime=SimpleNamespace(getDeviceCount=lambda: 2, getDevice=lambda: 0, CUDARuntimeError=OSError))
+                           runtime=SimpleNamespace(getDeviceCount=lambda: 2, getDevice=lambda: 0, memGetInfo=lambda: (1 << 30, 1 << 31), CUDARuntimeError=OSError,
+                                                   getDeviceProperties=lambda index: {"name": b"the double", "major": 9, "minor": 0, "totalGlobalMem": 1 << 31,
+                                                                                      "multiProcessorCount": 1}))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         return lift(getattr(np, name))
+
+    @staticmethod
+    def get_default_memory_pool() -> Any:
+        return SimpleNamespace(used_bytes=lambda: 1024, total_bytes=lambda: 4096, free_all_blocks=lambda: None)
 
     @staticmethod
     def asarray(x: Any, dtype: Any = None) -> Any:

@@ -100,6 +100,33 @@ def test_a_network_learns() -> None:
     assert losses[-1] < 0.5 * losses[0]
 
 
+def test_what_ta_cuda_says() -> None:
+    if not ta.cuda.is_available():
+        pytest.skip("there is no GPU")
+    cuda = ta.cuda
+    assert 0 <= cuda.current_device() < cuda.device_count()
+    assert cuda.get_device_name() == cuda.get_device_properties().name
+    assert cuda.get_device_capability() == (cuda.get_device_properties().major, cuda.get_device_properties().minor)
+    free, total = cuda.mem_get_info()
+    assert 0 < free <= total
+    cuda.reset_peak_memory_stats()
+    assert cuda.max_memory_allocated() >= cuda.memory_allocated() >= 0 <= cuda.memory_reserved()
+    side, start, end = cuda.Stream(), cuda.Event(enable_timing=True), cuda.Event(enable_timing=True)
+    side.wait_stream(cuda.current_stream())
+    with cuda.stream(side):
+        start.record()
+        x = ta.ones(1000, device="cuda") * 2
+        end.record()
+    end.synchronize()
+    cuda.current_stream().wait_event(side.record_event())
+    assert end.query() and start.elapsed_time(end) >= 0
+    assert x.sum().item() == 2000
+    with cuda.device(0):
+        cuda.synchronize()
+    cuda.empty_cache()
+    cuda.manual_seed_all(3)
+
+
 def test_all_this_on_the_double_of_cupy(request: pytest.FixtureRequest) -> None:
     """CuPy's interface over the CPU, its kernels compiled by g++: what this library asks of CuPy is right."""
     if shutil.which("g++") is None or request.config.getoption("--backend") == "cupy":

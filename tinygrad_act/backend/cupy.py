@@ -5,6 +5,7 @@ Imported on first use. One process works on one GPU at a time, the current one (
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,60 @@ def properties(index: int) -> Any:
 def pool() -> Any:
     """Where CuPy keeps memory."""
     return cupy.get_default_memory_pool()
+
+
+class Peak(cupy.cuda.MemoryHook):
+    """Sees each piece of memory that this thread takes, and remembers when it was most."""
+
+    name = "tinygrad_act.Peak"
+
+    def __init__(self) -> None:
+        self.of: dict[int, int] = {}
+        self.__enter__()
+
+    def malloc_postprocess(self, **kwargs: Any) -> None:
+        index = current()
+        self.of[index] = max(self.of.get(index, 0), pool().used_bytes())
+
+    def reset(self, index: int) -> None:
+        with on_device(index):
+            self.of[index] = pool().used_bytes()
+
+    def most(self, index: int) -> int:
+        if index not in self.of:
+            self.reset(index)
+        return self.of[index]
+
+
+_peaks = threading.local()
+
+
+def peak() -> Peak:
+    """This thread's."""
+    if not hasattr(_peaks, "peak"):
+        _peaks.peak = Peak()
+    found: Peak = _peaks.peak
+    return found
+
+
+def memory_info() -> Any:
+    return cupy.cuda.runtime.memGetInfo()
+
+
+def new_stream(priority: int) -> Any:
+    return cupy.cuda.Stream(non_blocking=True, **({"priority": priority} if priority else {}))
+
+
+def current_stream() -> Any:
+    return cupy.cuda.get_current_stream()
+
+
+def new_event(block: bool, timing: bool) -> Any:
+    return cupy.cuda.Event(block=block, disable_timing=not timing)
+
+
+def milliseconds(start: Any, end: Any) -> float:
+    return float(cupy.cuda.get_elapsed_time(start, end))
 
 
 def generator(seed: int, index: int | None = None) -> Any:

@@ -45,7 +45,8 @@ def to(self: Tensor, *args: Any, device: Any = None, dtype: Any = None, non_bloc
        memory_format: Any = None) -> Tensor:
     """This tensor as another dtype, on another device, or both: `x.to(ta.float64)`, `x.to("cuda")`, `x.to(other)`.
 
-    Itself where nothing changes, unless `copy`. Differentiable between floating dtypes and between devices.
+    Itself where nothing changes, unless `copy`. Differentiable between floating dtypes and between devices. `non_blocking` changes
+    nothing: what goes to a GPU is not waited for, and what comes from one is.
 
     >>> ta.tensor([1, 2]).to(ta.float32)
     tensor([1., 2.])

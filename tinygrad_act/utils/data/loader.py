@@ -34,7 +34,8 @@ class DataLoader:
         prefetch_factor: batches made ahead for each worker, 2 unless given.
 
     The other options are of processes and of pinned memory (pin_memory, pin_memory_device, multiprocessing_context,
-    persistent_workers, in_order): accepted and kept as attributes, without effect on threads.
+    persistent_workers, in_order): accepted and kept as attributes, without effect on threads. What is sent to a GPU goes through
+    CuPy's pinned memory in any case, without waiting.
 
     Tensors in a TensorDataset, also behind a Subset, are looked up a batch at a time, on the device they are on.
     `state_dict()` says where an iteration is; a loader that has loaded it hands out the batches that were left.
