@@ -17,6 +17,7 @@ import pytest
 import tinygrad_act as ta
 from tinygrad_act.errors import ArgumentError, FileError
 from tinygrad_act.interop import nesting
+from tinygrad_act.interop.torch_checkpoint import machine
 
 from .pickles import archive, call, legacy, name, plain, state, storage, tensor
 
@@ -190,6 +191,13 @@ def test_keys_that_are_made_to_collide() -> None:
         nesting.rebuilt({nesting.DICT: [[((1 << 61) - 1) * i, None] for i in range(40)]}, {})
 
 
+@pytest.mark.parametrize("body", [b"]" * 600_000, b"](" + b"\x8f" * 600_000 + b"e", b"(" * 600_000, name("collections.OrderedDict") + b"q\x00](" + b"h\x00)R" * 300_000 + b"e"],
+                         ids=["lists", "sets", "marks", "OrderedDicts"])
+def test_pickles_of_many_empty_things(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "MADE", 10_000)
+    refused_in_little_memory(archive(body), "more than 10000 lists")
+
+
 # ------------------------------------------------------------------------------------------------------ lying sizes
 HUGE = 1 << 62
 LIES = {
@@ -215,8 +223,9 @@ def test_a_view_may_repeat_and_nothing_is_reserved_for_it() -> None:
     refused_in_little_memory(archive(tensor(size=(1 << 30, 1 << 30), stride=(0, 0), numel=4, kind="DoubleStorage")))
     data = archive(tensor(size=(1 << 40,), stride=(0,)))
     tracemalloc.start()
-    t = ta.load(io.BytesIO(data), map_location="cpu")
-    assert t.shape == (1 << 40,) and tracemalloc.get_traced_memory()[1] < 1_000_000
+    for dtype in (None, ta.float64):
+        t = ta.load(io.BytesIO(data), map_location="cpu", dtype=dtype)
+        assert t.shape == (1 << 40,) and tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
 
 
@@ -293,7 +302,8 @@ def npy(header: str, body: bytes = b"", magic: bytes = b"\x93NUMPY\x01\x00") -> 
     (npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", pickle.dumps([Runs(os.system, "touch ran")])), "objects"),
     (npy("{'descr': '<U5', 'fortran_order': False, 'shape': (1,)}", bytes(20)), "U5"), (npy("{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (1,)}"), "objects"),
     (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1 << 40,)}"), "header"), (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,)}"), "bytes"),
-    (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}"), "shape"), (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", bytes(7)), "7 bytes"),
+    (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}"), "shape"),
+    (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 99999999999999999999)}"), "shape"), (npy("{'descr': '<f4', 'fortran_order': True, 'shape': (0, 4611686018427387904)}"), "shape"), (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", bytes(7)), "7 bytes"),
     (npy("__import__('os').system('touch ran')"), "header"), (npy("[" * 5000), "header"), (npy("{'descr': '<f4'}"), "header"), (npy("", magic=b"\x93NUMPY\x09\x00"), "begin"),
     (npy("9" * 9000), "header"), (npy("{'descr': {}, 'fortran_order': 3, 'shape': ()}"), "header"), (zipped([("a.npy", b"\x93NUMPY")]), "begin"), (zipped([("a.txt", b"")]), "neither"),
     (npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0," + "1," * 80 + ")}"), "shape"), (npy("{'descr': '<V2', 'fortran_order': False, 'shape': (1,)}", b"ab"), "V2"),

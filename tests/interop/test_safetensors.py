@@ -139,6 +139,16 @@ def test_damaged_files_are_told(tmp_path: Path) -> None:
         ta.load(tmp_path / "none")
 
 
+@pytest.mark.parametrize("shape", [[0, 1 << 62], [0, (1 << 64) - 1], [1] * 100, [0] * 65])
+def test_shapes_that_no_tensor_has(tmp_path: Path, shape: list[int]) -> None:
+    size = 0 if 0 in shape else 4
+    text = json.dumps({"t": {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}}).encode()
+    (tmp_path / "a").write_bytes(len(text).to_bytes(8, "little") + text + bytes(size))
+    for load in (ta.load, ta.interop.load_safetensors, lambda path: ta.load(path, mmap=True)):
+        with pytest.raises(FileError, match="no tensor has"):
+            load(tmp_path / "a")
+
+
 def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ta.save({}, tmp_path / "a")
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)

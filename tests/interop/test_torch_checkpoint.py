@@ -211,6 +211,8 @@ def test_map_location_and_dtype(tmp_path: Path) -> None:
     file.seek(0)
     wide = ta.load(file, dtype=ta.float32)
     assert wide["x"].dtype == wide["y"].dtype == ta.float32 and wide["n"].dtype == ta.int64 and wide["y"].tolist() == [2.0, 3.0]
+    wide["x"].fill_(5.0)
+    assert wide["y"].tolist() == [5.0, 5.0]              # they share memory still
     file.seek(0)
     with pytest.raises(ValueError, match="map_location returned"):
         ta.load(file, map_location=lambda t, _: 3)

@@ -17,7 +17,7 @@ from ..files import aside
 from ..tensor import Tensor, wrap
 from .archive import Archive
 from .placing import placing
-from .source import Source, opened
+from .source import Source, is_shape, opened
 
 MAGIC = b"\x93NUMPY"
 TYPES = {"b1": "bool", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8", "u2": "uint16", "u4": "uint32", "u8": "uint64",
@@ -73,7 +73,7 @@ def _array(source: Source, member: str, data: bytearray) -> Any:
             raise ValueError(f"{length} bytes of header")
         header = ast.literal_eval(data[begin:begin + length].decode("latin1"))
         descr, fortran, shape = header["descr"], header["fortran_order"], header["shape"]
-        if type(shape) is not tuple or not all(type(n) is int and n >= 0 for n in shape) or len(shape) > 64 or type(fortran) is not bool:
+        if type(shape) is not tuple or not all(type(n) is int for n in shape) or not is_shape(shape, 16) or type(fortran) is not bool:
             raise ValueError(f"the shape {shape!r}")
     except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError) as error:
         source.refuse(f"its member {member!r} has a damaged header ({error})")

@@ -22,7 +22,7 @@ from ..tensor import Tensor, wrap
 from .index import INDEX, read_index
 from .nesting import rebuilt, structure
 from .placing import Place, placing
-from .source import Source, opened
+from .source import Source, is_shape, opened
 
 KEY = "tinygrad_act"
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32", "I16": "int16",
@@ -261,6 +261,8 @@ def _tensor(source: Source, entry: Entry, place: Place, wanted: Any, mmap: bool)
     if entry.dtype not in DTYPES:
         source.refuse(f"its tensor {entry.name} is of the element type {entry.dtype}, which has no counterpart here", "convert it in PyTorch first")
     dtype = dtypes.as_dtype(DTYPES[entry.dtype])
+    if not is_shape(entry.shape, dtype.itemsize):
+        source.refuse(f"its tensor {entry.name} is said to have {len(entry.shape)} axes of the sizes {entry.shape[:8]}, which no tensor has")
     mmap = mmap and entry.begin % dtype.itemsize == 0
     data = (source.mapped if mmap else source.block)(entry.begin, entry.end - entry.begin)
     host = backend.from_bytes(data, dtype, entry.shape, swap=sys.byteorder == "big")

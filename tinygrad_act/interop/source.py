@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -12,6 +13,12 @@ from typing import IO, Any, NoReturn
 from ..errors import ArgumentError, FileError
 
 LINE = 1024                                              # bytes that a line of a pickle may have
+AXES, HUGE = 64, 1 << 62                                 # axes and bytes that no array has more of
+
+
+def is_shape(sizes: Sequence[int], itemsize: int) -> bool:
+    """Can an array have these sizes? NumPy bounds also what has no elements, as if a 0 among them were a 1."""
+    return len(sizes) <= AXES and min(sizes, default=0) >= 0 and math.prod(max(n, 1) for n in sizes) * itemsize < HUGE
 
 
 class Source:

@@ -29,7 +29,7 @@ def load_torch(path: Any, map_location: Any = None, *, dtype: Any = None, mmap: 
         path: a path, or a file opened with "rb" (read from where it stands), or an io.BytesIO.
         map_location: where the tensors go: a device, {where they were: a device}, or a function of a flat tensor on the
             host and of where it was, that returns it (or it moved, or None). By default where new tensors are made.
-        dtype: convert floating tensors to it; those that shared memory then do not.
+        dtype: convert floating tensors to it; those that share memory still do.
         mmap: leave the numbers in the file until they are looked at, where its format (the zip) allows it; the file must
             then stay as it is, and its checksums are not looked at.
 

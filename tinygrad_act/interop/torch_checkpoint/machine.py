@@ -15,7 +15,7 @@ from ..source import Source
 
 Op = Callable[["Machine"], None]
 MARGIN = 1 << 60                                         # ints below this are their own hash: none are made to collide
-LIMIT = 20_000_000                                       # operations, each of which may make an object
+LIMIT, MADE = 5_000_000, 500_000                         # operations, and those of them that make an object of some size
 WIDEST = 16                                              # parts of a tuple that is a key
 ALIKE = 16                                               # such tuples that may have one hash
 SAVE = "in PyTorch, save what is in it as tensors: torch.save(model.state_dict(), path)"
@@ -39,12 +39,15 @@ class Machine:
 
     def run(self) -> Any:
         """What the pickle holds."""
-        read, begin = self.source.read, self.source.at
+        read, begin, made = self.source.read, self.source.at, 0
         try:
             for _ in range(LIMIT):
                 code = read(1)[0]
                 if code == STOP:
                     return self.stack.pop()
+                made += code in MAKERS
+                if made > MADE:
+                    self.source.refuse(f"its pickle makes more than {MADE} lists, dicts and the like", "it is not what training saves; do not trust it")
                 operation = OPERATIONS.get(code)
                 if operation is None:
                     self.source.refuse(f"its pickle has the operation {_name(code)} at byte {self.source.at - 1}, which no file of tensors has", SAVE)
@@ -177,7 +180,7 @@ def _text(m: Machine) -> None:
     m.push(str(m.source.read(m.number("<I")), "utf-8", "surrogatepass"))
 
 
-STOP = ord(".")
+STOP, MAKERS = ord("."), frozenset(b"(])}tR\x85\x86\x87\x8f")    # empty, a list takes 56 bytes and a set 216
 OPERATIONS: dict[int, Op] = {ord(code): operation for code, operation in {
     "\x80": lambda m: m.number("B"),                     # the protocol
     "c": Machine.look_up, "R": Machine.call, "b": Machine.build, "Q": Machine.store, "(": Machine.mark,

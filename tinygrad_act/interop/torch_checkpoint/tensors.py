@@ -6,7 +6,6 @@ tensors are made without them first, each held to its storage's bounds, and get 
 
 from __future__ import annotations
 
-import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from ... import backend, dtypes
 from ...errors import DeviceError
 from ...nn.parameter import Parameter
 from ...tensor import Tensor
-from ..source import Source
+from ..source import HUGE, Source, is_shape
 from .machine import SAVE, Callee, Keys
 
 STORAGES = {"DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage": "float16", "BFloat16Storage": "bfloat16",
@@ -25,8 +24,6 @@ STORAGES = {"DoubleStorage": "float64", "FloatStorage": "float32", "HalfStorage"
 DTYPES = {*STORAGES.values(), "uint16", "uint32", "uint64"}
 TYPES = {"torch.Tensor": Tensor, "torch.nn.parameter.Parameter": Parameter}
 LATIN = {"latin1", "latin-1", "iso-8859-1"}
-AXES = 64
-HUGE = 1 << 62
 
 QUANTISED = "quantised tensors have no counterpart here", "save its values: x.dequantize()"
 SPARSE = "sparse tensors have no counterpart here", "save its values: x.to_dense()"
@@ -138,10 +135,9 @@ class Builder:
             raise TypeError("no storage")
         dtype, size, stride = storage.dtype if dtype is None else dtype, _sizes(size), _sizes(stride)
         available = storage.nbytes // dtype.itemsize
-        if type(offset) is not int or len(size) != len(stride) or len(size) > AXES:
+        if type(offset) is not int or len(size) != len(stride):
             raise TypeError("no offset, sizes and strides")
-        if min((offset, *size, *stride)) < 0 \
-                or max((offset, *stride)) * dtype.itemsize >= HUGE or math.prod(max(n, 1) for n in size) * dtype.itemsize >= HUGE:
+        if not is_shape(size, dtype.itemsize) or min((offset, *stride)) < 0 or max((offset, *stride)) * dtype.itemsize >= HUGE:
             self.source.refuse(f"a tensor of it is said to have the offset {offset}, the sizes {size} and the strides {stride}, which no tensor has")
         if 0 not in size and (last := offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))) >= available:
             self.source.refuse(f"a tensor of it is said to reach to element {last} of its storage {storage.key}, which has {available}")
@@ -198,20 +194,19 @@ class Builder:
     def finish(self, numbers: Callable[[Storage], Any], place: Callable[[Any, str], Any], dtype: Any = None) -> None:
         """Give every tensor its array: `numbers` gives a storage's on the host, `place` moves them from where they were to where they go.
 
-        Tensors of one storage share its memory, as in PyTorch, unless they are converted to `dtype`.
+        Tensors of one storage share its memory, as in PyTorch. To `dtype` the storage is converted, not each tensor: a
+        view may repeat a number, and then be far more than the file.
         """
         blocks: dict[tuple[str, str], Any] = {}
         for view in self.views:
             storage, key = view.storage, (view.storage.key, view.dtype.name)
-            convert = dtype is not None and dtype != view.dtype and dtypes.is_floating(view.dtype)
             if key not in blocks:
                 host = numbers(storage)
                 if view.dtype != storage.dtype:
                     host = backend.from_bytes(memoryview(host)[:storage.nbytes // view.dtype.itemsize * view.dtype.itemsize], view.dtype, (-1,))
-                blocks[key] = host if convert else place(host, storage.location)
+                blocks[key] = place(host if dtype is None or not dtypes.is_floating(view.dtype) else backend.asarray(host, dtype), storage.location)
             block = blocks[key]
-            array = backend.namespace(block).as_strided(block, view.size, view.stride, view.offset)
-            view.tensor.array = place(backend.asarray(array, dtype), storage.location) if convert else array
+            view.tensor.array = backend.namespace(block).as_strided(block, view.size, view.stride, view.offset)
         for parameter, data in self.parameters:
             parameter.array = data.array
             parameter._requires_grad = _wanted(parameter._requires_grad, data.dtype)
