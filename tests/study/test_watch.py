@@ -168,7 +168,20 @@ def test_a_module_used_twice_and_checkpoints() -> None:
     assert [(layer.name, layer.count, layer.gradient_count) for layer in layers] == [("0", 15, 15), ("1", 30, 30), ("2", 15, 15)]
     with watch(model) as layers:
         checkpoint(model, ta.randn(5, 3, requires_grad=True), use_reentrant=False).sum().backward()
-    assert layers[0].gradient_count == 15
+    assert (layers[0].count, layers[0].gradient_count, len(layers[0].steps)) == (15, 15, 1)
+
+
+def test_what_a_checkpoint_runs_again_is_no_step_and_no_other_layer() -> None:
+    from tinygrad_act.utils.checkpoint import checkpoint
+
+    model = nn.Sequential(Functional(), nn.Linear(4, 3))
+    x, seen = ta.randn(5, 3), []
+    for inner in (lambda x: model[0](x), lambda x: checkpoint(model[0], x, use_reentrant=False)):
+        with watch(model) as layers:
+            for _ in range(2):
+                model[1](inner(x)).sum().backward()
+        seen.append([(layer.name, layer.count, layer.gradient_count, layer.gradient_rms, layer.dead, len(layer.steps)) for layer in layers])
+    assert seen[0] == seen[1]
 
 
 def test_nothing_listens_after_an_error() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 from ...activations import Activation, catalogue
@@ -13,6 +15,7 @@ from ...errors import ArgumentError
 from ...grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad
 from ...graph import Watcher, grad, watchers
 from ...tensor import Tensor, wrap
+from ...utils.checkpoint import Run
 from . import units
 from .histogram import Histogram, bounded_edges, magnitude_edges, value_edges
 from .watched import Layers
@@ -157,7 +160,7 @@ class watch(Watcher):
         self.by_name = {layer.name: layer for layer in self.layers}
         self.step, self.entered = -1, set[str]()
         self.running: list[tuple[str, Any]] = []
-        self.watching = self.busy = False
+        self.watching = self.busy = self.again = False
         for name, module in self.named:
             self.handles += [module.register_forward_pre_hook(self._entering(name)),
                              module.register_forward_hook(self._leaving, always_call=True)]
@@ -182,6 +185,11 @@ class watch(Watcher):
 
     def _called(self, name: str, module: Any) -> None:
         """Called from outside: a step begins when what was called in this one is called again."""
+        self.again = run_again()
+        if self.again:                                     # its values were seen; only now do their gradients come
+            self.used = {}
+            self._look(self.step % self.every == 0)
+            return
         if not module.training and not is_grad_enabled():
             return
         if not self.entered or name in self.entered:
@@ -231,7 +239,8 @@ class watch(Watcher):
         try:
             if not whole:
                 self._see(layer, output, record)
-            self._slopes(layer, record, op, inputs, params)
+            if not self.again:
+                self._slopes(layer, record, op, inputs, params)
         finally:
             self.busy = False
 
@@ -269,21 +278,25 @@ class watch(Watcher):
         try:
             if not output.is_floating_point():
                 return
-            with no_grad():
-                y = output.detach().double().reshape(-1)
-                total, squares = float(y.sum().item()), float(y.dot(y).item())
-            layer.shape = layer.shape or tuple(output.shape)
             both = layer.at(self.step)
-            for figures in both:
-                figures.count += y.numel()
-                figures.total += total
-                figures.squares += squares
-            if self.histograms and y.numel():
-                self._count(both, "values", y, edges_of(record or of_module(layer.kind)), False)
+            if not self.again:
+                self._values(layer, output, both, record)
             if output.requires_grad:
                 output.register_hook(self._on_gradient(both))
         finally:
             self.busy = before
+
+    @no_grad()
+    def _values(self, layer: LayerStatistics, output: Tensor, both: tuple[Figures, Figures], record: Activation | None) -> None:
+        y = output.detach().double().reshape(-1)
+        total, squares = float(y.sum().item()), float(y.dot(y).item())
+        layer.shape = layer.shape or tuple(output.shape)
+        for figures in both:
+            figures.count += y.numel()
+            figures.total += total
+            figures.squares += squares
+        if self.histograms and y.numel():
+            self._count(both, "values", y, edges_of(record or of_module(layer.kind)), False)
 
     def _on_gradient(self, both: tuple[Figures, Figures]) -> Any:
         def on_gradient(g: Tensor) -> None:
@@ -305,6 +318,16 @@ class watch(Watcher):
         for figures in both:
             before = getattr(figures, of)
             setattr(figures, of, found if before is None else before.plus(found))
+
+
+def run_again() -> bool:
+    """Does a checkpoint run its function again, in the backward pass? The stack knows."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code is Run.again.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def activation_of(op: Any) -> Activation | None:
