@@ -29,7 +29,9 @@ MOLECULES = {
 REACTIONS = {                       # what goes in, >>, what comes out
     "esterification": "CC(=O)O.OCC>>CCOC(C)=O", "acylation": "CC(=O)Cl.Nc1ccccc1>>CC(=O)Nc1ccccc1",
     "Suzuki coupling": "Brc1ccccc1.OB(O)c1ccccc1>>c1ccc(-c2ccccc2)cc1", "reduction": "CC(=O)c1ccccc1>>CC(O)c1ccccc1",
-    "ether": "CCBr.Oc1ccccc1>>CCOc1ccccc1", "substitution": "CC(C)S.CN(C)C=O.Fc1cccnc1F.O=C([O-])[O-].[K+].[K+]>>CC(C)Sc1ncccc1F", "amide": "NCc1ccccc1.O=C(O)c1ccccc1>>O=C(NCc1ccccc1)c1ccccc1",
+    "ether": "CCBr.Oc1ccccc1>>CCOc1ccccc1",
+    "substitution": "CC(C)S.CN(C)C=O.Fc1cccnc1F.O=C([O-])[O-].[K+].[K+]>>CC(C)Sc1ncccc1F",
+    "amide": "NCc1ccccc1.O=C(O)c1ccccc1>>O=C(NCc1ccccc1)c1ccccc1",
 }
 SHOWN = {"aspirin": 8, "caffeine": 14, "esterification": 15, "acylation": 20}   # the token that is masked in the picture
 BATCH = 32
@@ -94,8 +96,8 @@ figure, (left, right_side) = plt.subplots(1, 2, figsize=(13, 6), layout="constra
 for row, (name, text) in enumerate(molecules.items()):
     sure = found["after"][name].gather(1, answers[name].unsqueeze(1))[:, 0].tolist()          # of the token that was there
     for column, (token, p) in enumerate(zip(tokenizer.tokenize(text), sure, strict=True)):
-        left.text(column, row, token, ha="center", va="center", fontsize=8, family="monospace",
-                  bbox={"boxstyle": "square,pad=0.15", "facecolor": plt.get_cmap("RdYlGn")(p), "edgecolor": "none"})
+        left.text(column, row, token, ha="center", va="center", fontsize=8 if len(token) < 3 else 5, family="monospace",
+                  bbox={"boxstyle": "square,pad=0.15", "facecolor": plt.get_cmap("RdYlGn")(p), "edgecolor": "none", "alpha": 0.6})
 left.set(xlim=(-1, max(map(len, answers.values()))), ylim=(len(molecules) - 0.5, -0.5), xticks=(),
          title="each token masked in turn: green where the network is sure of it, red where of another")
 left.set_yticks(range(len(molecules)), molecules)

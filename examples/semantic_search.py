@@ -93,8 +93,12 @@ x = vectors["MiniLM"]
 likeness = (x @ x.T / HEAT).fill_diagonal_(-ta.inf).softmax(dim=1)     # how much each is another's neighbour, (N, N)
 likeness = (likeness + likeness.T) / (2 * n)
 others = 1 - ta.eye(n)
-axes = ta.linalg.svd(x - x.mean(dim=0), full_matrices=False)[2][:2]    # it starts from the two principal axes
-points = (0.1 * x @ axes.T).requires_grad_()
+axes = x[:2]
+centred = x - x.mean(dim=0)
+for _ in range(30):                                                    # to the two principal axes, by power iteration
+    axes = normalize(axes @ centred.T @ centred)
+    axes = ta.stack([axes[0], normalize(axes[1] - (axes[1] @ axes[0]) * axes[0], dim=0)])
+points = (centred @ axes.T).requires_grad_()                           # (N, 2): where the map starts from
 optimizer = ta.optim.Adam([points], lr=0.5)
 for step in range(20 if settings.short else MAP_STEPS):
     distance = (points.unsqueeze(0) - points.unsqueeze(1)).square().sum(dim=-1)                    # (N, N)

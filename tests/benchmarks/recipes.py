@@ -361,6 +361,45 @@ def toys(lib: Any, ready: Callable[[], None], rng: np.random.Generator) -> float
     return min(shares)
 
 
+@recipe("unseen sentences judged right", "{:.1%}", "≥ 82 %")
+def tune_minilm(lib: Any, ready: Callable[[], None], rng: np.random.Generator) -> float:
+    """MiniLM from the same weights, on 2,000 sentences, gone through twice; the torch one is that of tests/pretrained."""
+    import tinygrad_act as ta
+
+    train, test = (ta.datasets.FilmSnippets(train=part) for part in (True, False))
+    texts, shares = train.data[:2_000], numbers((train.ratings[:2_000] / 2).sigmoid())
+    unseen, positive = test.data[:1_500], numbers(test.targets[:1_500]) == 1
+    pretrained = ta.pretrained.minilm()
+    tokenizer, encoder = pretrained.tokenizer, ta.pretrained.Bert(pretrained.config)
+    if lib is not ta:
+        from tests.pretrained.torch_bert import TorchBert
+        encoder = TorchBert(pretrained.config)
+    encoder.load_state_dict({name: lib.from_numpy(numbers(p).copy()) for name, p in pretrained.state_dict().items()})
+    head, functional = lib.nn.Linear(384, 1), lib.nn.functional
+    ready()
+
+    def model(some: list[str]) -> Any:
+        ids, mask = (lib.from_numpy(numbers(t)) for t in tokenizer(some, max_length=256)[:2])
+        counts = mask.unsqueeze(-1).to(lib.float32)
+        return head((encoder(ids, mask) * counts).sum(1) / counts.sum(1)).squeeze(1)
+
+    groups = [{"params": list(encoder.parameters())}, {"params": list(head.parameters())}]
+    optimizer, steps = lib.optim.AdamW(groups, lr=1e-4, weight_decay=0.01), 2 * 125
+    scheduler = lib.optim.lr_scheduler.OneCycleLR(optimizer, [1e-4, 2e-3], total_steps=steps, pct_start=0.1)
+    for _ in range(2):
+        encoder.train()
+        for i in batches(rng, len(texts), 16):
+            step(optimizer, functional.binary_cross_entropy_with_logits(model([texts[j] for j in i]), lib.from_numpy(shares[i])))
+            scheduler.step()
+    encoder.eval()
+    order, right = sorted(range(len(unseen)), key=lambda i: len(unseen[i])), 0
+    with lib.no_grad():
+        for k in range(0, len(order), 50):
+            found = model([unseen[j] for j in order[k:k + 50]]) > 0
+            right += int((found == lib.from_numpy(positive[order[k:k + 50]])).sum().item())
+    return right / len(unseen)
+
+
 # -------------------------------------------------------------------------------------------------------- the runner
 def run_here(name: str, library: str, seed: int, threads: int) -> dict[str, Any]:
     """One run, in this process: figure, seconds, the library's version."""
