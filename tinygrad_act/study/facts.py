@@ -80,18 +80,18 @@ def uniform(x: Any) -> str:
 def bytes_text(n: float) -> str:
     """`1.2 kB`."""
     for unit in ("B", "kB", "MB"):
-        if n < 1000:
+        if n < 999.5:                            # which three digits would make 1e+03
             return f"{n:.3g} {unit}"
         n /= 1000
-    return f"{n:.3g} GB"
+    return f"{n:.3g} GB" if n < 999.5 else f"{n:,.0f} GB"
 
 
 def time_text(seconds: float) -> str:
     """`12 µs`."""
-    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
-        if seconds * factor >= 1 or unit == "µs":
+    for unit, factor in (("s", 1.0), ("ms", 1e3)):
+        if seconds * factor >= 0.9995:
             return f"{seconds * factor:.3g} {unit}"
-    return ""
+    return f"{seconds * 1e6:.3g} µs"
 
 
 def cut(text: str, width: int = WIDEST) -> str:
