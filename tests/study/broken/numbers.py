@@ -183,6 +183,70 @@ def an_empty_tensor() -> Broken:
     return Broken(x, (x * 2).sum())
 
 
+@broken("cancels")
+def the_mean_of_a_normalisation() -> Broken:
+    m = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
+    return Broken(m[0].weight, m(batch()).mean(), m, words=("layer_norm", "always add up to the same"))
+
+
+@broken("saturated")
+def softmax_of_large_logits() -> Broken:
+    m = nn.Linear(3, 4)
+    p = (m(batch()) * 5000).softmax(1)
+    return Broken(m.weight, -(p[:, 0] + 1e-9).log().mean(), m, words=("softmax", "one output is 1"))
+
+
+@broken("saturated")
+def softmax_of_probabilities_as_sure_as_can_be() -> Broken:
+    m = nn.Linear(3, 4)
+    return Broken(m.weight, F.cross_entropy((m(batch()) * 300).softmax(1), ta.arange(6) % 4), m, words=("softmax",))
+
+
+@broken("underflow")
+def half_a_network_and_a_small_loss() -> Broken:
+    m = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).half()
+    return Broken(m[0].weight, (m(batch().half()).float() * 1e-9).sum(), m, words=("cast", "element type"))
+
+
+@broken("underflow")
+def a_product_of_many_small_numbers() -> Broken:
+    x = ta.full((40,), 1e-3, requires_grad=True)
+    return Broken(x, (x * 1.0).prod(), words=("prod",))
+
+
+@broken("masked")
+def attention_to_nothing() -> Broken:
+    x = ta.randn(1, 2, 4, 8, requires_grad=True)
+    q = x * 2
+    return Broken(x, F.scaled_dot_product_attention(q, q, q, attn_mask=ta.zeros(4, 4, dtype=ta.bool)).sum(), words=("mask",))
+
+
+@broken("flat_point")
+def outputs_and_targets_of_zeros() -> Broken:
+    x = ta.zeros(3, requires_grad=True)
+    return Broken(x, F.mse_loss(x * 2, ta.zeros(3)), words=("squared_error", "what is wanted"))
+
+
+@broken("flat_point")
+def a_margin_that_is_kept() -> Broken:
+    m = nn.Linear(3, 1)
+    return Broken(m.weight, F.margin_ranking_loss(m(batch())[:, 0] + 100, ta.zeros(6), ta.ones(6), margin=0.1), m, words=("margin_ranking",))
+
+
+@broken("flat_point")
+def predictions_that_are_right_and_sure() -> Broken:
+    x, labels = ta.zeros(6, 4, requires_grad=True), ta.arange(6) % 4
+    return Broken(x, F.cross_entropy(x + 30 * F.one_hot(labels, 4).float(), labels), words=("cross_entropy", "at its least"))
+
+
+@broken("saturated")
+def an_lstm_whose_gates_are_shut() -> Broken:
+    m, x = nn.LSTM(3, 4), ta.randn(5, 2, 3, requires_grad=True)
+    with ta.no_grad():
+        m.bias_ih_l0.fill_(-60.0)
+    return Broken(x, m(x)[0].sum(), m, words=("gates",))
+
+
 # ------------------------------------------------------------------------------------------------ NaN and infinity
 @broken("nan_in_data")
 def nan_in_the_data() -> Broken:
@@ -298,6 +362,15 @@ def a_recurrence_that_grows() -> Broken:
     for _ in range(40):
         h = h @ w
     return Broken(w, h.sum())
+
+
+@broken("exploding")
+def equal_steps_that_grow() -> Broken:
+    w = (ta.eye(8) * 3).requires_grad_()
+    h = ta.ones(1, 8)
+    for _ in range(30):
+        h = h @ w
+    return Broken(w, h.sum(), words=("grew on their way forward",))
 
 
 @broken("saturated")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from ... import backend
@@ -10,12 +11,12 @@ from ...activations import catalogue
 from ...graph import FREED, PICK, Node
 from ...ops.arithmetic import flat
 from ..chain import slopes
-from ..explaining.statements import constants, numbers
+from ..explaining.statements import constants
 from ..values import host, largest, number, size, zeros
 from ..watching.units import alive, saturated
 from .case import Case
 from .causes import Cause, Reason
-from .probing import hinges_on, ones, probe, underflows
+from .probing import hinges_on, underflows
 
 SELECTING = {"getitem", "gather", "index_select", "embedding", "max_dim", "min_dim", "amax", "amin", "max", "min", "select", "take", "topk", "sort",
              "split_sizes", "masked_select", "narrow", "median", "kthvalue", "max_pool", "max_unpool", "grid_sample", "cummax", "cummin"}
@@ -72,6 +73,8 @@ def classify(case: Case, node: Node, i: int) -> tuple[Cause, str]:
         return _product(case, node, at, what, operand)
     if (normal := normalised(node, g, at)) is not None:
         return normal
+    if is_loss(node):
+        return Cause.FLAT_POINT, f"It dies at {at}: {name} has slope 0 there, as at its least, where the outputs are what is wanted."
     if underflows(node, g, i):
         return Cause.UNDERFLOW, f"It dies at {at}: what comes in (at most {number(largest(g))}) is made too small for the element type."
     if name in SELECTING:
@@ -88,6 +91,14 @@ def classify(case: Case, node: Node, i: int) -> tuple[Cause, str]:
     return Cause.FLAT_POINT, f"It dies at {at}: {local} At these values {name} has slope 0."
 
 
+def is_loss(node: Node) -> bool:
+    """Was the op made by one of the modules of losses?"""
+    made: Any = getattr(node.op, "forward", None)
+    while isinstance(made, partial):
+        made = next((a for a in made.args if callable(a)), made.func)
+    return getattr(made, "__module__", "").endswith("loss")
+
+
 def normalised(node: Node, g: Any, at: str) -> tuple[Cause, str] | None:
     """What an op that normalises does to a gradient that it makes (nearly) 0; None of other ops."""
     name = node.op.name
@@ -98,7 +109,7 @@ def normalised(node: Node, g: Any, at: str) -> tuple[Cause, str] | None:
     if float(spread.max()) <= EVEN * largest(g):
         return Cause.CANCELS, (f"It dies at {at}: what comes in is nearly the same for all elements that it normalises together, and its outputs always "
                                "add up to the same.")
-    if "softmax" not in name or node.saved is FREED:
+    if "softmax" not in name:
         return None
     return Cause.SATURATED, (f"It dies at {at}, which is saturated: in each row where a gradient comes in, one output is 1 and the others are 0, or nearly, "
                              "and no small change of the inputs changes that.")
@@ -136,23 +147,25 @@ def _zero_factor(case: Case, node: Node, i: int) -> tuple[str, Any] | None:
     """What the op multiplies by, if that is all zeros: its name, and the edge or array."""
     if node.saved is FREED or node.plan is None:
         return None
-    arrays, scalars = constants(node, case.labels), numbers(node, case.labels)
     saved = dict(zip(node.plan.sources, node.saved, strict=True)) if not node.op.variadic else {}
     for (k, attribute), value in saved.items():
         if attribute or k == i or k >= len(node.edges):
             continue
         edge = node.edges[k]
-        if _is_zero(value) and (getattr(node.op, "elementwise", False) or hinges_on(node, case.chain.gradient[node], i, k)):
+        if _is_zero(value) and hinges_on(node, case.chain.gradient[node], i, k):
             if backend.is_array(value) and value.dtype.kind == "b":
                 return "a mask", "mask"
             return (case.labels(edge) if edge is not None else "a constant"), edge
-    for k, (a, n) in enumerate(zip(arrays, scalars, strict=True)):
-        if k != i and ((n is not None and n == 0) or (a is not None and a.size and a.dtype.kind == "f" and largest(a) == 0)):
-            return "a constant", None
-    return ("a mask", "mask") if node.op.name == "mul" and _complementary(case, node, i, arrays) else None
+    return ("a mask", "mask") if node.op.name == "mul" and _complementary(node, i, constants(node, case.labels)) else None
 
 
-def _complementary(case: Case, node: Node, i: int, arrays: list[Any]) -> bool:
+def _is_zero(value: Any) -> bool:
+    if backend.is_array(value):
+        return bool(value.size) and value.dtype.kind not in "iu" and largest(value) == 0
+    return isinstance(value, (int, float)) and value == 0
+
+
+def _complementary(node: Node, i: int, arrays: list[Any]) -> bool:
     """A factor of zeros and ones, zero wherever a gradient comes in."""
     return any(a is not None and k != i and set(host(a).reshape(-1).tolist()) <= {0.0, 1.0} for k, a in enumerate(arrays))
 

@@ -11,7 +11,7 @@ from ..chain import plus
 from ..values import finite, host, largest, norm, number, show, size, zeros
 from .case import Case
 from .causes import Cause, Reason
-from .deaths import classify, deaths, tell
+from .deaths import classify, deaths, is_loss, normalised, tell
 from .nonfinite import bad_forward, not_finite
 
 HUGE = 1e3                               # largest element
@@ -19,6 +19,7 @@ TINY = 1e-4                              # of the largest gradient on the way
 VERY_SMALL = 1e-6                        # or of any element, by itself
 NEARLY = 1e-6                            # of the sum of absolute values, for what cancels
 MOVING = {"cat", "stack", "split_sizes", "getitem", "select", "permute", "reshape", "narrow", "unbind", "chunk", "expand", "pick", "flip"}
+ATTAINED = 1e-3                          # a loss that is nearly at its least
 BLAME = 0.6                              # one op is to blame if so much of the shrinking or growing is its own
 
 
@@ -117,9 +118,11 @@ def tiny(case: Case, g: Any, way: list[tuple[Node, int, float, float]], referenc
     table = _table(case, way)
     node, i, share = _culprit(way, shrinking=True)
     if share >= BLAME and not node.op.name.endswith("_layer"):      # those are many steps in one node
-        if any(word in node.op.name for word in ("softmax", "norm", "std", "var")) and not getattr(node.op, "elementwise", False):
-            return case.reason(Cause.CANCELS, f"{head} {case.where(node)} makes it {_times(way, node)} smaller: what comes in is nearly the same for all "
-                               "elements that it normalises together, and its outputs always add up to the same.", layers=table)
+        if found := _by_normalising(case, node, head, _times(way, node), table):
+            return found
+        if is_loss(node) and case.loss is not None and largest(case.loss) <= ATTAINED:
+            return case.reason(Cause.FLAT_POINT, f"{head} {case.where(node)} is nearly at its least, as the outputs are nearly what is wanted: the loss is "
+                               f"{number(largest(case.loss))}.", layers=table)
         cause, text = classify(case, node, i)
         if cause in (Cause.SATURATED, Cause.DEAD_UNITS):
             return case.reason(cause, f"{head} {text}", layers=table)
@@ -127,6 +130,17 @@ def tiny(case: Case, g: Any, way: list[tuple[Node, int, float, float]], referenc
     worst = [w for w in way if 0 < w[3] < w[2]]
     return case.reason(Cause.VANISHING, f"{head} It shrinks at {len(worst)} of the {len(way)} ops on its way, through "
                        f"{_layers(case, worst)}: a product of many factors below 1.", layers=table)
+
+
+def _by_normalising(case: Case, node: Node, head: str, times: str, table: list[dict[str, str]]) -> Reason | None:
+    """The answer where an op that normalises took the gradient away."""
+    found = normalised(node, case.chain.gradient[node], case.where(node))
+    if found is not None:
+        return case.reason(found[0], f"{head} {found[1]}", layers=table)
+    if getattr(node.op, "elementwise", False) or not any(word in node.op.name for word in ("norm", "std", "var")):
+        return None
+    return case.reason(Cause.CANCELS, f"{head} {case.where(node)} makes it {times} smaller: what comes in would shift or scale all that it normalises "
+                       "together, and its outputs stay the same then.", layers=table)
 
 
 def _sum_cancels(case: Case, way: list[tuple[Node, int, float, float]]) -> Reason | None:
@@ -149,17 +163,36 @@ def huge(case: Case, g: Any, way: list[tuple[Node, int, float, float]]) -> Reaso
     if not way:
         return case.reason(Cause.EXPLODING, f"{head} Pass loss= with backward(retain_graph=True), or a Tape(gradients=True), to see on which layers.")
     table = _table(case, way)
-    node, _, share = _culprit(way, shrinking=False)
+    node, i, share = _culprit(way, shrinking=False)
     growing = [w for w in way if w[3] > 1.1 * w[2]]
     computed = node is way[-1][0] and sum(isinstance(e, Node) for e in node.edges) > 0      # what it multiplies by grew on the way too
     if len(growing) <= 2 or (share >= BLAME and not computed):
         if getattr(node.op, "elementwise", False) and node.op.name not in ("mul", "square") and node.saved is not FREED:
             return case.reason(Cause.STEEP, f"{head} Most of that is done by {case.where(node)}, whose derivative is large there: it makes the gradient "
                                f"{_times(way, node)} larger.", layers=table)
+        if grown := _grown(case, node, i):
+            return case.reason(Cause.EXPLODING, f"{head} Most of that is done by {case.where(node)}, which multiplies by values that grew on their way "
+                               f"forward, {grown}: a product of many factors above 1.", layers=table)
         return case.reason(Cause.LARGE_VALUES, f"{head} Most of that is done by {case.where(node)}, which multiplies by large numbers ({_operands(case, node)}) "
                            "or adds up many.", layers=table)
     return case.reason(Cause.EXPLODING, f"{head} It grows at {len(growing)} of the {len(way)} ops on its way, through {_layers(case, growing)}: a product of many "
                        "factors above 1.", layers=table)
+
+
+def _grown(case: Case, node: Node, i: int) -> str:
+    """How the largest value that the op multiplies by came to be, if step by step; "" if at one op, or if the data are large."""
+    tops = {n: largest(value) for n, value, _ in case.values() if value is not None and finite(value)}
+    at: Any = max((e for k, e in enumerate(node.edges) if k != i and e in tops), key=lambda e: tops[e], default=None)
+    growth, end, start = [0.0], tops.get(at, 0.0) if at else 0.0, 0.0
+    while at is not None:
+        start = tops[at]
+        source = max((e for e in at.edges if e in tops), key=lambda e: tops[e], default=None)
+        if source is not None and 0 < tops[source] < start:
+            growth.append(math.log(start / tops[source]))
+        at = source
+    if sum(s > math.log(1.1) for s in growth) < 3 or max(growth) >= BLAME * sum(growth):
+        return ""
+    return f"from {number(start)} to {number(end)} at {len(growth) - 1} ops"
 
 
 def _operands(case: Case, node: Node) -> str:
