@@ -161,6 +161,7 @@ class watch(Watcher):
         self.step, self.entered = -1, set[str]()
         self.running: list[tuple[str, Any]] = []
         self.watching = self.busy = self.again = False
+        self.used: dict[str, int] = {}                     # how often each function was called in this step
         for name, module in self.named:
             self.handles += [module.register_forward_pre_hook(self._entering(name)),
                              module.register_forward_hook(self._leaving, always_call=True)]
@@ -195,7 +196,7 @@ class watch(Watcher):
         if not self.entered or name in self.entered:
             self.step += 1
             self.entered.clear()
-            self.used: dict[str, int] = {}
+            self.used = {}
             self.last = -1                                 # the layer that ran last
             self._thin()
         self.entered.add(name)
