@@ -93,3 +93,15 @@ def test_it_tells_voices_apart(model: SpeakerEncoder) -> None:
     a, b, c = [model.embed(wave) for wave in (first, again, other)]
     assert (a @ b).item() > 0.85 and (a @ c).item() < 0.75
     assert (model.embed_speaker([first, again]) @ a).item() > 0.95
+
+
+def test_it_hears_who_speaks_in_a_conversation(model: SpeakerEncoder) -> None:
+    try:
+        wave, turns = ta.pretrained.sample_conversation(download=False)
+    except FetchError as error:
+        pytest.skip(str(error))
+    assert wave.shape == (30 * 16_000,) and len({who for *_, who in turns}) == 2 and all(0 < a < b <= 30 for a, b, _ in turns)
+    long = [(who, model.embed(louder(wave[int(a * 16_000):int(b * 16_000)]))) for a, b, who in turns if b - a > 3]
+    same = [(x @ y).item() for i, (p, x) in enumerate(long) for q, y in long[:i] if p == q]
+    other = [(x @ y).item() for i, (p, x) in enumerate(long) for q, y in long[:i] if p != q]
+    assert len(long) == 4 and min(same) > max(other)
