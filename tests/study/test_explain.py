@@ -178,6 +178,24 @@ def test_products_of_a_matrix_rule_are_shown() -> None:
     assert found.steps[-1].rule.text == "g @ const.T"
 
 
+def test_an_element_is_followed_past_ops_that_it_does_not_reach() -> None:
+    """loss = log(Σ exp w²) · sin(w₁w₂): w[1] does not go into getitem_2, and the numbers of its own ways are there all the same."""
+    w = ta.tensor([0.3, -1.2, 2.0], requires_grad=True, dtype=ta.float64)
+    loss = (w * w).exp().sum().log() * (w[1] * w[2]).sin()
+    found = explain(loss, w, at=1, names={"w": w})
+    total, inner = sum(math.exp(v * v) for v in (0.3, -1.2, 2.0)), -1.2 * 2.0
+    by_sum = 2 * -1.2 * math.exp(1.44) / total * math.sin(inner)
+    by_product = math.log(total) * math.cos(inner) * 2.0
+    assert found.value == pytest.approx(by_sum + by_product)
+    said = {step.name: step.lines[0] for step in found.steps if step.name in ("sin", "mul_2")}
+    assert said["sin"].product == pytest.approx(math.log(total) * math.cos(inner)) and said["mul_2"].product == pytest.approx(by_product)
+    assert all(step.lines for step in found.steps)
+    rows = [line.split() for line in found.text(150).splitlines() if line.strip().startswith("w →")]
+    assert sorted(float(row[-2]) for row in rows) == pytest.approx(sorted([by_product, 0, by_sum / 2, by_sum / 2]), rel=1e-3)
+    assert sorted(float(row[-1].rstrip("%")) for row in rows) == pytest.approx(
+        sorted(100 * v / found.value for v in (by_product, 0, by_sum / 2, by_sum / 2)), abs=0.06)
+
+
 def test_it_renders_everywhere() -> None:
     pytest.importorskip("rich")
     ta.manual_seed(0)
@@ -237,6 +255,8 @@ def test_misuse_is_told() -> None:
     loss = (x * x).sum()
     with pytest.raises(IndexingError, match="an index for each axis"):
         explain(loss, x, at=2)
+    with pytest.raises(IndexingError, match="whole numbers"):
+        explain(loss, x, at="a")  # type: ignore[arg-type]
     with pytest.raises(GraphError, match=r"study\.why"):
         explain(loss, other)
     with pytest.raises(GraphError, match=r"study\.why"):

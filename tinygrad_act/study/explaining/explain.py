@@ -130,14 +130,16 @@ class Explanation(Shown):
         return Formula(f"∂{self.loss}/∂{self.target} = " + "\n  + ".join([*texts, *more]), f"{left} = {right}")
 
     def _table_of_paths(self) -> Table:
-        picked = [self._picked(path.value) for path in self.paths]
-        rows: list[Sequence[Any]] = [(p.way() + (f" ({p.merged})" if p.merged else ""), text, f"{p.share:.1%}")
-                                     for p, text in zip(self.paths, picked, strict=True)]
-        rows.append(("sum", self._picked(self.paths.sum()), f"{sum(p.share for p in self.paths):.1%}"))
-        return Table(("path", "contribution", "share of the whole gradient"), rows, "Sum over paths", right=(2,))
+        rows: list[Sequence[Any]] = [(p.way() + (f" ({p.merged})" if p.merged else ""), *self._part(p.value, p.share)) for p in self.paths]
+        rows.append(("sum", *self._part(self.paths.sum(), sum(p.share for p in self.paths))))
+        return Table(("path", "contribution", "share of the whole gradient" if self.at is None else "share"), rows, "Sum over paths", right=(2,))
 
-    def _picked(self, value: Tensor) -> str:
-        return show(value) if self.at is None else number(float(host(value)[self.at]))
+    def _part(self, value: Tensor, share: float) -> tuple[str, str]:
+        """What a path contributes, and its share: of the chosen element, else of the whole gradient."""
+        if self.at is None:
+            return show(value), f"{share:.1%}"
+        picked = float(host(value)[self.at])
+        return number(picked), f"{picked / self.value:.1%}" if self.value else ""
 
 
 def explain(loss: Tensor, wrt: Tensor, *, at: int | Sequence[int] | None = None, names: Mapping[str, Tensor] | Any = None,
@@ -171,6 +173,8 @@ def explain(loss: Tensor, wrt: Tensor, *, at: int | Sequence[int] | None = None,
     place: tuple[int, ...] | None = None
     if at is not None:
         given = (at,) if isinstance(at, int) else tuple(at)
+        if not all(isinstance(i, int) for i in given):
+            raise IndexingError("explain", f"at={at!r}", "an element is named by whole numbers", "give an index for each axis")
         if len(given) != wrt.ndim or not all(-n <= i < n for i, n in zip(given, wrt.shape, strict=True)):
             raise IndexingError("explain", f"at={at!r} for a tensor of shape {wrt.shape}", "there is no such element",
                                 "give an index for each axis")
@@ -186,6 +190,8 @@ def _steps(chain: Chain, wrt: Tensor, labels: Labels, at: tuple[int, ...] | None
     for node in shown:
         for i, (edge, part) in enumerate(zip(node.edges, chain.parts[node], strict=False)):
             if edge is None or part is None or node.op is PICK:
+                continue
+            if at is not None and focus.get(edge) == set():                # not on the way of this element
                 continue
             g = chain.gradient[node]
             said = statement(node, i, g, labels)
@@ -274,7 +280,7 @@ def _jacobian(node: Node, i: int, g: Any) -> dict[Element, Any] | None:
 
 
 def _follow(chain: Chain, wrt: Tensor, at: tuple[int, ...]) -> dict[Any, set[Element]]:
-    """For each node, the elements of its results on which element `at` of `wrt` has an effect; missing if they were not found."""
+    """For each node, the elements of its results on which element `at` of `wrt` has an effect, if any; missing if they were not found."""
     focus: dict[Any, set[Element]] = {wrt.node or wrt: {(0, _ravel(at, wrt.shape))}}
     for node in reversed(chain.nodes):
         reached: set[Element] | None = set()
@@ -283,14 +289,14 @@ def _follow(chain: Chain, wrt: Tensor, at: tuple[int, ...]) -> dict[Any, set[Ele
                 continue
             found = _reached(node, i, chain.gradient[node], part, focus.get(edge))
             reached = None if found is None else reached | found
-        if reached is not None and (node.op is PICK or reached):
+        if reached is not None:
             focus[node] = focus.get(node, set()) | reached
     return focus
 
 
 def _reached(node: Node, i: int, g: Any, part: Any, inputs: set[Element] | None) -> set[Element] | None:
-    if inputs is None:
-        return None
+    if not inputs:
+        return inputs
     if node.op is PICK:
         return {(0, k) for r, k in inputs if r == node.params["index"]}
     if getattr(node.op, "elementwise", False) and not isinstance(g, list):
