@@ -341,6 +341,16 @@ def test_files_cut_short_anywhere(kind: str) -> None:
             ta.load(io.BytesIO(data[:length]))
 
 
+def test_pipes_and_indexes_of_themselves(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileError, match="pipe"):
+        ta.load(tmp_path / "pipe")
+    (tmp_path / "a.index.json").write_text('{"weight_map": {"x": "b.json"}}')
+    (tmp_path / "b.json").write_text('{"weight_map": {"x": "a.index.json"}}')
+    with pytest.raises(FileError, match="begins with"):
+        ta.load(tmp_path / "a.index.json")
+
+
 def test_only_safe_ways_are_offered(tmp_path: Path) -> None:
     (tmp_path / "a.pt").write_bytes(archive(GOOD))
     for wrong in ({"weights_only": False}, {"pickle_module": pickle}):

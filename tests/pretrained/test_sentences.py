@@ -95,6 +95,28 @@ def test_a_folder_loads(tmp_path: Path) -> None:
         SentenceEncoder.from_folder(tmp_path)
 
 
+@pytest.mark.parametrize(("file", "content"), [
+    ("config.json", [1]), ("config.json", {"num_hidden_layers": 1 << 40}), ("config.json", {"hidden_size": 1 << 30}), ("config.json", {"hidden_size": 24 * 4096}),
+    ("config.json", {"num_hidden_layers": "x"}), ("config.json", {"vocab_size": True}), ("config.json", {"layer_norm_eps": None}), ("config.json", {"intermediate_size": -1}),
+    ("vocab.txt", b"\xff\xfe\xfd"), ("tokenizer_config.json", [1]), ("tokenizer_config.json", {"unk_token": 5}), ("tokenizer_config.json", {"unk_token": {"x": 1}}),
+    ("modules.json", {"a": 1}), ("modules.json", ["x"]), ("1_Pooling/config.json", [1]), ("sentence_bert_config.json", [1]),
+    ("tokenizer.json", [1]), ("tokenizer.json", {"model": [1]}), ("tokenizer.json", {"model": {"vocab": {"a": "x", "b": 1}, "continuing_subword_prefix": "##"}}),
+])
+def test_folders_that_lie_are_refused(tmp_path: Path, file: str, content: Any) -> None:
+    pytest.importorskip("safetensors")
+    model = Bert(SMALL)
+    (tmp_path / "1_Pooling").mkdir()
+    (tmp_path / "config.json").write_text(json.dumps(dataclasses.asdict(SMALL)))
+    if file != "tokenizer.json":
+        (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *map(str, range(SMALL.vocab_size - 5))]))
+    ta.save(model.state_dict(), tmp_path / "model.safetensors")
+    if file == "config.json" and isinstance(content, dict):
+        content = {**dataclasses.asdict(SMALL), **content}
+    (tmp_path / file).write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    with pytest.raises((FileError, ArgumentError)):
+        SentenceEncoder.from_folder(tmp_path)
+
+
 def test_what_does_not_fit_is_said(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="model_type='roberta'"):
         BertConfig.from_dict({"model_type": "roberta"})

@@ -81,7 +81,8 @@ def _sharded(path: Path, map_location: Any, dtype: Any, mmap: bool) -> dict[str,
             _refuse(path, f"its name does not end in {INDEX}")
     found: dict[str, Tensor] = {}
     for shard in dict.fromkeys(listed.values()):
-        part = load(path.parent / shard, map_location, mmap=mmap, dtype=dtype)
+        with opened(path.parent / shard) as source:      # of a file, not of a path: an index of an index would be one
+            part = load(source.file, map_location, mmap=mmap, dtype=dtype)
         names = {name for name, of in listed.items() if of == shard}
         if not isinstance(part, dict) or set(part) != names:
             _refuse(path, f"it does not fit its files: {shard} has other tensors than it says")

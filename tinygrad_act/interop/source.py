@@ -120,6 +120,8 @@ def opened(path_or_file: Any, op: str = "load") -> Iterator[Source]:
         path = Path(path_or_file)
         if path.is_dir():
             raise FileError(op, str(path), "it is a folder", "name the file in it; a sharded model's is the .index.json")
+        if path.exists() and not path.is_file():         # opening a pipe would wait for whoever writes to it
+            raise FileError(op, str(path), "it is no file but a pipe or a device", "copy what it gives into a file")
         with path.open("rb") as file:
             yield Source(file, str(path), op, path)
     elif hasattr(path_or_file, "read"):

@@ -53,6 +53,12 @@ class AlbertConfig(Config):
     layer_norm_eps: float = 1e-12
     pad_token_id: int = 0
 
+    def numbers(self) -> int:
+        """How many numbers such a network has at least."""
+        width, blocks = self.hidden_size, self.num_hidden_groups * self.inner_group_num
+        return self.embedding_size * (self.vocab_size + self.max_position_embeddings + self.type_vocab_size + width) + \
+            blocks * width * (4 * width + 2 * self.intermediate_size)
+
     @classmethod
     def required(cls) -> dict[str, tuple[Any, ...]]:
         """Others count positions otherwise."""
@@ -148,7 +154,7 @@ class Albert(nn.Module):
     @classmethod
     def from_state(cls, state: Mapping[str, Any], config: AlbertConfig | Mapping[str, Any]) -> Self:
         """One with these weights, in evaluation mode. Names may begin with `albert.`; heads are left out."""
-        return filled(cls(_config(config)), state, rules=((r"^albert\.", ""),), unused=(*UNUSED, r"predictions\."))
+        return filled(cls(_config(config).held_by(state)), state, rules=((r"^albert\.", ""),), unused=(*UNUSED, r"predictions\."))
 
     @classmethod
     def from_folder(cls, path: str | os.PathLike[str]) -> Self:
@@ -216,7 +222,7 @@ class AlbertForMaskedLM(nn.Module):
         """
         tied = {"predictions.decoder.weight": "albert.embeddings.word_embeddings.weight", "predictions.decoder.bias": "predictions.bias"}
         state = {**{name: state[other] for name, other in tied.items() if other in state}, **state}      # newer files leave them out
-        return filled(cls(_config(config), tokenizer), state, unused=UNUSED)
+        return filled(cls(_config(config).held_by(state), tokenizer), state, unused=UNUSED)
 
     @classmethod
     def from_folder(cls, path: str | os.PathLike[str], tokenizer: Tokenizer | None = None) -> Self:

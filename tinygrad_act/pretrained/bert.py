@@ -46,6 +46,12 @@ class BertConfig(Config):
     layer_norm_eps: float = 1e-12
     pad_token_id: int = 0
 
+    def numbers(self) -> int:
+        """How many numbers such a network has at least."""
+        width = self.hidden_size
+        return width * (self.vocab_size + self.max_position_embeddings + self.type_vocab_size +
+                        self.num_hidden_layers * (4 * width + 2 * self.intermediate_size))
+
     @classmethod
     def required(cls) -> dict[str, tuple[Any, ...]]:
         """Others count positions otherwise, or attend to the past only."""
@@ -196,7 +202,7 @@ class Bert(nn.Module):
         """
         if not isinstance(config, BertConfig):
             config = BertConfig.from_dict(config)
-        return filled(cls(config, **settings), state, rules=RENAME, unused=UNUSED)
+        return filled(cls(config.held_by(state), **settings), state, rules=RENAME, unused=UNUSED)
 
     @classmethod
     def from_folder(cls, path: str | os.PathLike[str], **settings: Any) -> Self:

@@ -25,11 +25,44 @@ WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_mo
 # What the configurations of published checkpoints call activations that the catalogue has under other names.
 ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh", "gelu_python": "gelu",
                "swish": "silu"}
+LARGEST, DEEPEST = 1 << 31, 1000                         # sizes, and layers or groups of them
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """A network's sizes, under the names that checkpoints' config.json has. A subclass is a dataclass with defaults."""
+    """A network's sizes, under the names that checkpoints' config.json has. A subclass is a dataclass with defaults.
+
+    Raises:
+        ArgumentError: an entry is no size of a network.
+    """
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, like, may_be_none = getattr(self, field.name), field.default, field.name == "pad_token_id"
+            if isinstance(like, str):
+                right = type(value) is str
+            elif isinstance(like, float):
+                right = type(value) in (int, float) and 0 <= value < LARGEST
+            else:
+                bound = DEEPEST if field.name.startswith(("num_hidden_", "inner_group_")) else LARGEST
+                right = type(value) is int and (0 if may_be_none else 1) <= value < bound
+            if not right and not (may_be_none and value is None):
+                raise ArgumentError(type(self).__name__, f"{field.name}={value!r}", f"no network has that; {like!r} is one it may be")
+
+    def numbers(self) -> int:
+        """How many numbers such a network has at least."""
+        return 0
+
+    def held_by(self, state: Mapping[str, Any]) -> Self:
+        """This, unless it is far more than the weights are that come with it: a file shall not say what is reserved.
+
+        Raises:
+            ArgumentError: it is.
+        """
+        given = sum(t.numel() for t in state.values() if isinstance(t, Tensor))
+        if self.numbers() > 10_000_000 + 2 * given:
+            raise ArgumentError(type(self).__name__, f"sizes of {self.numbers()} numbers", f"the weights are {given}", "get both of one network")
+        return self
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -38,6 +71,8 @@ class Config:
         Raises:
             ArgumentError: it is of another architecture, or asks for what this one does not do.
         """
+        if not isinstance(values, Mapping):
+            raise ArgumentError(cls.__name__, f"a {type(values).__name__}", "a config.json holds entries by name")
         for name, wanted in cls.required().items():
             if values.get(name, wanted[0]) not in wanted:
                 raise ArgumentError(cls.__name__, f"{name}={values[name]!r}", f"this architecture is {name}={wanted[0]!r}")
@@ -63,18 +98,22 @@ def heads_of(config: Any) -> int:
     return int(width // heads)
 
 
-def read_json(path: Path) -> Any:
-    """What a JSON file says.
+def read_json(path: Path, kind: type = dict) -> Any:
+    """What a JSON file says: entries by name, or with `kind` a list of such entries.
 
     Raises:
-        FileError: it cannot be read, or is no JSON.
+        FileError: it cannot be read, is no JSON, or says something else.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileError("pretrained", str(path), "there is no such file", "give the folder that holds the whole checkpoint") from None
     except (OSError, ValueError, RecursionError) as error:
         raise FileError("pretrained", str(path), f"it cannot be read as JSON ({error})", "get a whole copy") from error
+    if type(found) is not kind or (kind is list and not all(isinstance(part, dict) for part in found)):
+        raise FileError("pretrained", str(path), f"it holds a {type(found).__name__}, not {'entries by name' if kind is dict else 'a list of entries'}",
+                        "get a whole copy")
+    return found
 
 
 def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:

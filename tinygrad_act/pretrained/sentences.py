@@ -125,7 +125,7 @@ def _settings(folder: Path) -> dict[str, Any]:
     """What sentence-transformers says of a folder's encoder: how it pools, whether it normalises, how long texts may be."""
     found: dict[str, Any] = {}
     if (folder / "modules.json").is_file():
-        kinds = [str(part.get("type", "")).rpartition(".")[2] for part in read_json(folder / "modules.json")]
+        kinds = [str(part.get("type", "")).rpartition(".")[2] for part in read_json(folder / "modules.json", list)]
         if set(kinds) - SIMPLE:
             raise FileError("SentenceEncoder", str(folder), f"it has {', '.join(sorted(set(kinds) - SIMPLE))} after the pooling",
                             "load its BERT by Bert.from_folder, and put that on top")

@@ -70,13 +70,18 @@ class WordPiece(Tokenizer):
         folder = Path(path)
         settings = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
         if (folder / "vocab.txt").is_file():
-            text = (folder / "vocab.txt").read_text(encoding="utf-8")
+            try:
+                text = (folder / "vocab.txt").read_text(encoding="utf-8")
+            except ValueError as error:
+                raise FileError("WordPiece", str(folder / "vocab.txt"), f"it is no text ({error})", "get a whole copy") from error
             vocabulary: Sequence[str] = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
         else:
             vocabulary, found = _from_json(folder / "tokenizer.json")
             settings = {**found, **settings}
-        special = {ours: token if isinstance(token, str) else token["content"] for theirs, ours in SPECIAL.items()
-                   if (token := settings.get(theirs))}
+        special: dict[str, Any] = {ours: token.get("content") if isinstance(token, dict) else token for theirs, ours in SPECIAL.items()
+                                   if (token := settings.get(theirs))}
+        if not all(isinstance(token, str) for token in special.values()):
+            raise FileError("WordPiece", str(folder / "tokenizer_config.json"), f"its special tokens are no texts: {special}", "get a whole copy")
         return cls(vocabulary, lower=settings.get("do_lower_case", True), strip_accents=settings.get("strip_accents"),
                    chinese=settings.get("tokenize_chinese_chars", True), **special)
 
@@ -142,11 +147,10 @@ SPECIAL = {"unk_token": "unknown", "sep_token": "separator", "pad_token": "paddi
 def _from_json(path: Path) -> tuple[list[str], Mapping[str, Any]]:
     """The vocabulary and the settings that a file of the library tokenizers holds."""
     file = read_json(path)
-    model = file.get("model") or {}
+    model, normalizer = (file.get(part) if isinstance(file.get(part), dict) else {} for part in ("model", "normalizer"))
     vocab = model.get("vocab")
-    if not isinstance(vocab, dict) or model.get("continuing_subword_prefix") != "##" or sorted(vocab.values()) != list(range(len(vocab))):
+    if not isinstance(vocab, dict) or not all(type(n) is int for n in vocab.values()) or model.get("continuing_subword_prefix") != "##" or sorted(vocab.values()) != list(range(len(vocab))):
         raise FileError("WordPiece", str(path), f"it is a tokenizer of the kind {model.get('type') or 'unknown'}, and this one is WordPiece")
-    normalizer = file.get("normalizer") or {}
     return sorted(vocab, key=vocab.__getitem__), {
         "do_lower_case": normalizer.get("lowercase", True), "strip_accents": normalizer.get("strip_accents"),
         "tokenize_chinese_chars": normalizer.get("handle_chinese_chars", True)}
