@@ -59,6 +59,10 @@ static void (*thread)();
 static void __syncthreads() { waiting[current] = true; swapcontext(&contexts[current], &scheduler); }
 static void enter() { thread(); waiting[current] = false; swapcontext(&contexts[current], &scheduler); }
 static void run_block() {
+#ifdef ALONE
+    for (threadIdx.y = 0; threadIdx.y < blockDim.y; threadIdx.y++) for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++) thread();
+    return;
+#endif
     static char* stacks = (char*)malloc(1024L << 15);
     const int count = blockDim.x * blockDim.y;
     for (int i = 0; i < count; i++) {
@@ -98,9 +102,9 @@ class ElementwiseKernel:
 
     def compile(self) -> Any:
         parameters = [f"const {TYPES[t]}* {n}_" for t, n in self.ins] + [f"{TYPES[t]}* {n}_" for t, n in self.outs]
-        loads = "".join(f"const {TYPES[t]}& {n} = {n}_[i_]; " for t, n in self.ins)      # references, as CuPy's are
-        loads += "".join(f"{TYPES[t]}& {n} = {n}_[i_]; " for t, n in self.outs)
-        loop = f"for (long long i_ = 0; i_ < count_; i_++) {{ {loads}\n{self.body}\n}}"
+        loads = "".join(f"const {TYPES[t]}& {n} = {n}_[loop_]; " for t, n in self.ins)      # references, as CuPy's are
+        loads += "".join(f"{TYPES[t]}& {n} = {n}_[loop_]; " for t, n in self.outs)
+        loop = f"for (long long loop_ = 0; loop_ < count_; loop_++) {{ {loads}\n{self.body}\n}}"
         return compiled(f'{HEAD}{self.preamble}extern "C" void run({", ".join(parameters)}, long long count_) {{ {loop} }}').run
 
     def __call__(self, *args: Any) -> Any:
@@ -112,13 +116,17 @@ class ElementwiseKernel:
         arrays = np.broadcast_arrays(*[np.asarray(unwrap(a), t) for (t, _), a in zip(self.ins, args, strict=True)])
         arrays = [np.ascontiguousarray(a).reshape(a.shape) for a in arrays]
         if given:
-            assert all(o.shape == arrays[0].shape and o.flags.c_contiguous for o in given), "the double does no more"
-            outs = [unwrap(o) for o in given]
+            assert all(o.shape == arrays[0].shape for o in given)
+            outs = [np.ascontiguousarray(unwrap(o)).reshape(o.shape) for o in given]
             assert [o.dtype for o in outs] == [t for t, _ in self.outs]
         else:
             outs = [np.empty(arrays[0].shape, t) for t, _ in self.outs]
         self.function = self.function or self.compile()
         self.function(*[a.ctypes.data_as(ctypes.c_void_p) for a in (*arrays, *outs)], ctypes.c_longlong(outs[0].size))
+        for place, out in zip(given, outs, strict=False):
+            if unwrap(place) is not out:
+                unwrap(place)[...] = out
+        outs = [unwrap(o) for o in given] or outs
         return wrap(outs[0]) if len(outs) == 1 else tuple(map(wrap, outs))
 
 
@@ -141,7 +149,7 @@ class RawKernel:
     def library(self) -> Any:
         """All kernels of the text, each as launch_NAME(grid, block, arguments) with parameters_NAME, its signature."""
         if self.code not in self.libraries:
-            text = HEAD + OVERLOADS + BLOCKS + self.code.replace(HALF, "")
+            text = "#define ALONE\n" * ("__syncthreads" not in self.code) + HEAD + OVERLOADS + BLOCKS + self.code.replace(HALF, "")
             for name, signature in re.findall(r'extern "C" __global__ void (\w+)\(([^)]*)\)', self.code):
                 kinds = [part.rsplit(None, 1)[0] for part in signature.split(",")]
                 text += (f'static void** given_{name};\nstatic void thread_{name}() {{ {name}({", ".join(f"*({k}*)given_{name}[{i}]" for i, k in enumerate(kinds))}); }}\n'
@@ -257,6 +265,31 @@ def noted(function: Any) -> Any:
             tape.append((function, args, kwargs, out))
         return out
     return call
+
+
+def launched(step: Any) -> int:
+    """About how many kernels CuPy would launch for it: one for each function of arrays that makes or changes one, none for a view."""
+    stream = Stream()
+    stream.begin_capture()
+    try:
+        step()
+        return sum(map(is_launch, Stream.tape or []))
+    finally:
+        stream.end_capture()
+
+
+def is_launch(entry: Any) -> bool:
+    function, args, kwargs, out = entry
+    if isinstance(args[0], lift):
+        name = getattr(args[0]._of, "__name__", "")
+        if name in ("copyto", "fill", "at") or "out" in kwargs:
+            return True
+        owner = getattr(args[0]._of, "__self__", None)
+        of = [*map(unwrap, arrays_in(args[1:])), *([owner] if isinstance(owner, np.ndarray) else [])]
+        made = arrays_in(out)
+        return bool(made) and not name.startswith("empty") and not any(np.may_share_memory(unwrap(a), b) for a in made for b in of)
+    name = getattr(function, "__name__", "")
+    return name != "__getitem__" or not np.may_share_memory(unwrap(out), unwrap(args[0]))
 
 
 class Event:

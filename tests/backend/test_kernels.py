@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 import tinygrad_act as ta
+from tests.symbols.nvrtc import compiled
 from tinygrad_act.backend import kernels
 from tinygrad_act.backend.kernels.rows import list_source, shares
-from tests.symbols.nvrtc import compiled
 
 ROOT = Path(__file__).parents[2]
 DTYPES = ("float16", "float32", "float64")
@@ -97,7 +97,7 @@ def test_on_the_double_of_cupy(request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 def test_softmax(double: None, name: str, dtype: str) -> None:
     for shape, dim in SHAPES:
-        both(lambda x: getattr(f, name)(x, dim=dim), [numbers(shape, 1, special=True)], dtype)
+        both(lambda x, dim=dim: getattr(f, name)(x, dim=dim), [numbers(shape, 1, special=True)], dtype)
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])

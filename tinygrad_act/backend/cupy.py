@@ -160,7 +160,7 @@ def pool() -> Any:
     return cupy.get_default_memory_pool()
 
 
-class Peak(cupy.cuda.MemoryHook):
+class Peak(cupy.cuda.MemoryHook):  # type: ignore[misc]
     """Sees each piece of memory that this thread takes, and remembers when it was most."""
 
     name = "tinygrad_act.Peak"

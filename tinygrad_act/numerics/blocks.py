@@ -12,6 +12,7 @@ class Blocks:
     """The part of the vocabulary that cuts work up. A namespace's `tile` is how many numbers a part may have."""
 
     xp: Any
+    sent: Any
     tile: int
 
     def blocks(self, x: Any) -> list[tuple[int, int]]:

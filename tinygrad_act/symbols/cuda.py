@@ -176,8 +176,9 @@ def lifted(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[st
 
 
 def launcher(rule: Callable[..., Any], arguments: Sequence[Any], settings: dict[str, Any],
-             elementwise_kernel: Any) -> tuple[Callable[[Sequence[Any], Sequence[Any]], Any], bool]:
-    """What runs the rule by CuPy's ElementwiseKernel on arrays of these dtypes, and on numbers in the order of `parameters`.
+             elementwise_kernel: Any) -> tuple[Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], Any], bool]:
+    """What runs the rule by CuPy's ElementwiseKernel on arrays of these dtypes, on numbers in the order of `parameters`, and on the
+    arrays that the results go into, if they are not to be new ones.
 
     True with it if it is good for these very numbers only: a rule that branches on one.
     """
