@@ -13,6 +13,7 @@ from ..numerics import special
 from ..numerics.convolve import Block, Compute, Room
 from ..numerics.logits import SMALL
 from . import memory, threads
+from .beside import Beside
 from .config import config
 from .namespace import Namespace, _narrow, _wide, numel
 
@@ -33,7 +34,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Namespace):
+class NumpyNamespace(Beside):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 

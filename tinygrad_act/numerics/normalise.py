@@ -32,6 +32,22 @@ class Normalising:
         """The sum of a * b in each row of two matrices."""
         return self.xp.sum(a * b, axis=1)
 
+    def blend(self, y: Any, terms: Sequence[Any], factors: Sequence[tuple[Any, Any]]) -> None:
+        """y = the sum of the terms (None: 1), each times the product of its two factors."""
+        total: Any = None
+        for i, (t, (left, right)) in enumerate(zip(terms, factors, strict=True), 1):
+            part = left @ right
+            if t is not None:
+                part *= t
+            if total is not None and i == len(terms) and part.dtype == y.dtype:
+                self.xp.add(total, part, out=y)
+                return
+            if total is not None:
+                total += part
+            else:
+                total = part
+        y[...] = total
+
     def moments(self, x: Any, view: Any, batch: bool, centred: bool = True) -> tuple[Any, Any]:
         """The mean and variance of each group, in float64; without `centred` None, and the mean square."""
         groups = layout(self, x, view, batch)
@@ -173,19 +189,8 @@ class Tiles:
 
     def write(self, y: Any, at: slice, terms: list[Any], factors: list[Any]) -> None:
         """Into the rows `at` of y the sum of the terms (None: 1), each times its factor, that `product` made (None: 0)."""
-        done = [(t, f[0][at] @ f[1]) for t, f in zip(terms, factors, strict=True) if f is not None]
-        total: Any = None
-        for i, (t, part) in enumerate(done, 1):
-            if t is not None:
-                part *= t
-            if total is not None and i == len(done) and not self.half:
-                self.xp.add(total, part, out=y[at])
-                return
-            if total is not None:
-                total += part
-            else:
-                total = part
-        y[at] = total
+        there = [(t, (f[0][at], f[1])) for t, f in zip(terms, factors, strict=True) if f is not None]
+        self.F.blend(y[at], *zip(*there, strict=True))
 
     def row_sums(self, pick: Callable[[slice], tuple[Any, Any]]) -> tuple[Any, Any]:
         """The sums of a and of a b in each row, where pick(tile) gives a and b; in float64."""

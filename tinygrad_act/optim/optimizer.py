@@ -218,8 +218,8 @@ class Optimizer(Hooked):
 def decay(maximize: bool, weight_decay: float, lr: float | None = None) -> dict[str, Any]:
     """What `decayed` is to do, as settings of a rule: add weight_decay x to the gradient, or, given `lr`, shrink x instead."""
     add = shrink = None
-    if weight_decay and lr is None:
-        add = weight_decay
+    if lr is None:
+        add = weight_decay or None
     elif weight_decay:
         shrink = 1 - lr * weight_decay
     return {"uphill": bool(maximize), "add": add, "shrink": shrink}

@@ -2,7 +2,8 @@
 
 Rules are run there operation by operation, which for a reduction are many passes. Where that costs too much, a rule has a
 kernel beside it (`rule.beside`), or a function of the vocabulary is one (`rows.py`). The rule stays the definition: the tests
-run both on the same numbers. No GPU is needed for that: they compile the same text for the CPU.
+run both on the same numbers. No GPU is needed for that: they compile the same text for the CPU. (The files in C are for NumPy's
+arrays: see backend/beside.py.)
 """
 
 from __future__ import annotations

@@ -1,0 +1,64 @@
+"""C beside functions of the vocabulary gives what the function itself gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_act as ta
+from tinygrad_act.backend import beside, compiler
+from tinygrad_act.backend.namespace import Namespace
+from tinygrad_act.backend.numpy import F
+from tinygrad_act.numerics.windows import Windows, output_size
+
+pytestmark = pytest.mark.skipif(compiler.compiler() is None, reason="there is no C compiler")
+DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
+# sizes, kernel, stride, padding, ceil_mode
+WINDOWS = [((32, 40), (2, 2), (2, 2), (0, 0), False), ((33, 41), (2, 2), (2, 2), (0, 0), False), ((31, 35), (3, 3), (2, 2), (1, 1), False),
+           ((31, 36), (3, 2), (1, 3), (1, 0), True), ((30, 700), (2, 3), (1, 1), (1, 1), False), ((24, 24), (5, 4), (4, 5), (2, 2), True),
+           ((9000,), (3,), (2,), (1,), False), ((9000,), (2,), (2,), (0,), False)]
+
+
+def numbers(*shape: int, dtype: str = "float32") -> Any:
+    x = np.random.default_rng(0).integers(-9, 9, shape).astype(dtype) / 4          # so that there are ties
+    x.reshape(-1)[::37] = -np.inf
+    return x
+
+
+@DTYPES
+@pytest.mark.parametrize(("sizes", "kernel", "stride", "padding", "ceil"), WINDOWS)
+@pytest.mark.parametrize("nan", [False, True])
+def test_max_pooling(sizes: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, nan: bool, dtype: str) -> None:
+    windows = tuple(Windows(n, output_size(n, k, s, p, 1, ceil), k, s, p) for n, k, s, p in zip(sizes, kernel, stride, padding, strict=True))
+    x = numbers(2, 5, *sizes, dtype=dtype)
+    if nan:
+        x[np.random.default_rng(1).random(x.shape) < 0.1] = np.nan
+    assert beside._simple(windows) and beside.library("pool", x.size, x) is not None
+    (y, which), (wanted, numbers_wanted) = F.max_pool(x, windows), Namespace.max_pool(F, x, windows)
+    np.testing.assert_array_equal(y, wanted)
+    np.testing.assert_array_equal(which, numbers_wanted)
+    g = numbers(*y.shape, dtype=dtype)
+    g[np.isinf(g)] = 1
+    np.testing.assert_array_equal(F.max_scatter(g, which, windows), Namespace.max_scatter(F, g, which, windows))
+
+
+@DTYPES
+@pytest.mark.parametrize("there", ["x", "xx", "x1", "xx1", "x1x"])
+def test_blends(there: str, dtype: str) -> None:
+    x, rng = numbers(70, 130, dtype=dtype), np.random.default_rng(2)
+    x[np.isinf(x)] = 0
+    terms = [None if t == "1" else x * (i + 1) for i, t in enumerate(there)]
+    factors = [(rng.random((70, 2)).astype(dtype), rng.random((2, 130)).astype(dtype)) for _ in there]
+    y, wanted = np.empty_like(x), np.empty_like(x)
+    F.blend(y, terms, factors)
+    Namespace.blend(F, wanted, terms, factors)
+    np.testing.assert_allclose(y, wanted, rtol=1e-5 if dtype == "float32" else 1e-14, atol=1e-5 if dtype == "float32" else 1e-13)
+
+
+def test_it_can_be_switched_off() -> None:
+    x = numbers(4, 64, 64)
+    with ta.backend.config(kernels="tiles"):
+        assert beside.library("pool", x.size, x) is None
+    assert beside.library("pool", 10, x) is None and beside.library("pool", x.size, x[:, ::2]) is None

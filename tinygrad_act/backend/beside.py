@@ -1,0 +1,101 @@
+"""C written by hand beside functions of the vocabulary, for large arrays on the CPU: where these are many passes over memory.
+
+The function in numerics/ stays the definition, and what runs where there is no compiler; the tests run both.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..numerics.windows import Windows
+from . import compiler
+from .config import config
+from .kernels import FOLDER
+from .namespace import Namespace
+
+REAL = {"f": "float", "d": "double"}
+PARTS = 16                               # into which planes are cut, for threads to share
+
+
+@functools.cache
+def _library(file: str, char: str) -> Any:
+    try:
+        return compiler.library(f"#define REAL {REAL[char]}\n" + (FOLDER / f"{file}.c").read_text())
+    except compiler.CompileError:
+        return None
+
+
+def library(file: str, size: int, *arrays: Any) -> Any:
+    """The file's functions for arrays of that size and these dtypes; None if they are to be computed without."""
+    char = arrays[0].dtype.char
+    if size < config.large or config.kernels != "auto" or char not in REAL or not all(a.dtype.char == char and a.flags.c_contiguous for a in arrays):
+        return None
+    return _library(file, char)
+
+
+def _at(array: Any) -> Any:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+class Beside(Namespace):
+    """The functions that have C beside them."""
+
+    def max_pool(self, x: Any, windows: Sequence[Windows], index: bool = True) -> tuple[Any, Any]:
+        functions = library("pool", x.size, x) if index and _simple(windows) else None
+        if functions is None:
+            return super().max_pool(x, windows, index)
+        shape = (*x.shape[:-len(windows)], *[w.out for w in windows])
+        y, which = np.empty(shape, x.dtype), np.empty(shape, np.uint8)
+        self._planes(functions.max_pool, (x, y, which), windows, x.size)
+        return y, which
+
+    def max_scatter(self, g: Any, which: Any, windows: Sequence[Windows]) -> Any:
+        functions = library("pool", g.size, g) if _simple(windows) and which.dtype == np.uint8 and which.flags.c_contiguous else None
+        if functions is None:
+            return super().max_scatter(g, which, windows)
+        y = np.empty((*g.shape[:-len(windows)], *[w.n for w in windows]), g.dtype)
+        self._planes(functions.max_scatter, (g, y, which), windows, y.size)
+        return y
+
+    def _planes(self, function: Any, arrays: Sequence[Any], windows: Sequence[Windows], size: int) -> None:
+        """The function on all planes, some at a time."""
+        axes = (Windows(1, 1, 1, 1), *windows)[-2:]
+        arrays = [a.reshape(-1, math.prod(a.shape[a.ndim - len(windows):])) for a in arrays]
+        step = max(len(arrays[0]) // PARTS, 1)
+
+        def work(start: int) -> None:
+            parts = [a[start:start + step] for a in arrays]
+            sizes = [len(parts[0]), *[getattr(w, name) for name in ("n", "out", "kernel", "stride", "padding") for w in axes]]
+            function(*map(_at, parts), (ctypes.c_long * len(sizes))(*sizes))
+
+        self.together(work, list(range(0, len(arrays[0]), step)), size)
+
+    def blend(self, y: Any, terms: Sequence[Any], factors: Sequence[tuple[Any, Any]]) -> None:
+        held = [a for several in (terms, *factors) for a in several if a is not None]
+        functions = library("blend", y.size, y, *held) if _usual(terms) else None
+        if functions is None:
+            super().blend(y, terms, factors)
+            return
+        numbers = len(terms) > 1 and terms[-1] is None
+        first = (terms[0], *factors[0])
+        second = (terms[1], *factors[1]) if len(terms) - numbers > 1 else first
+        kind = 2 * (second is not first) + numbers
+        functions.blend(*map(_at, (y, *first, *second, *factors[-1])), *map(ctypes.c_long, (kind, *y.shape)))
+
+
+def _usual(terms: Sequence[Any]) -> bool:
+    """One term or two, and perhaps numbers."""
+    missing = [t is None for t in terms]
+    return missing in ([False], [False, True], [False, False], [False, False, True])
+
+
+def _simple(windows: Sequence[Windows]) -> bool:
+    """Evenly spaced windows without holes, in one or two axes, each with an element that is no padding."""
+    return len(windows) < 3 and math.prod(w.kernel for w in windows) <= 256 and all(
+        w.even and w.dilation == 1 and w.start(w.out - 1) < w.n and w.padding < w.kernel for w in windows)
