@@ -23,7 +23,7 @@ from tinygrad_act.utils.data import DataLoader, TensorDataset
 # ---- settings ------------------------------------------------------------------------------------------------
 SEED = 0
 EXAMPLES, UNSEEN = 2_000, 1_500
-EPOCHS = 1
+EPOCHS = 2
 BATCH = 16
 LEARNING_RATE = 2e-4                # of the head; each layer below learns by LAYER_DECAY slower than the one above
 LAYER_DECAY = 0.9
