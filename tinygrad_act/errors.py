@@ -83,7 +83,20 @@ class ModuleError(TinygradActError, AttributeError):
 
 
 class FileError(TinygradActError, ValueError):
-    """A file that is corrupt, hostile or not what it was said to be."""
+    """A file that is corrupt, hostile or not what it was said to be. What it says of itself is shown, and not obeyed."""
+
+    def __init__(self, op: str, got: str, cause: str, remedy: str = "") -> None:
+        super().__init__(op, shown(got, 1000), shown(cause, 1000), remedy)
+
+
+def shown(text: str, most: int = 200) -> str:
+    """A text out of a file as a message can hold it: at most so long, and with nothing that would steer a terminal.
+
+    >>> shown("\\x1b[2Jweight")
+    '\\\\x1b[2Jweight'
+    """
+    text = text if len(text) <= most else f"{text[:most]} ..."
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class FetchError(TinygradActError):

@@ -125,6 +125,13 @@ def test_differences_are_told_with_the_nearest_names() -> None:
         model.load_state_dict({"model": net().state_dict(), "epoch": 3})
 
 
+def test_names_that_would_take_long_or_steer_a_terminal() -> None:
+    with pytest.raises(ShapeError) as caught:              # each of so many ends of a name was once looked up
+        nn.Linear(2, 2).load_state_dict({"." * 300_000: ta.ones(1), "\x1b[2J\n": ta.ones(1)})
+    text = str(caught.value)
+    assert len(text) < 1500 and r'"\x1b[2J\n" (1,)' in text and "\x1b" not in text
+
+
 def test_many_differences_are_counted_and_cut() -> None:
     deep = nn.Sequential(*(nn.Linear(2, 2) for _ in range(300)))
     with pytest.raises(ShapeError) as caught:

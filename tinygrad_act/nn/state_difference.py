@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from ..errors import ShapeError
+from ..errors import ShapeError, shown
 
 SHOWN = 12                                               # lines of a kind
 CANDIDATES = 3000                                        # names among which the nearest is looked for
+LONGEST = 1000                                           # characters; of a longer name, which no module has, no end is looked for
 Shape = tuple[int, ...]
 
 
@@ -54,7 +55,7 @@ def _names(kind: str, names: Sequence[str], own: Mapping[str, Shape], others: Se
     if not names:
         return ""
     head = f"{kind} key(s) in state_dict: "
-    lines = [f'"{name}" {own[name]}{_near(name, own[name], others, other)}' for name in names[:SHOWN]]
+    lines = [f'"{shown(name)}" {own[name]}{_near(name, own[name], others, other)}' for name in names[:SHOWN]]
     lines[0] += f"   ({len(names)} {among})"
     return head + f"\n\t{' ' * len(head)}".join(lines + _rest(names))
 
@@ -62,7 +63,7 @@ def _names(kind: str, names: Sequence[str], own: Mapping[str, Shape], others: Se
 def _rest(names: Sequence[str]) -> list[str]:
     """One line on those that are not shown: how many there are in which part."""
     rest = Counter(name.rpartition(".")[0].split(".")[0] or name for name in names[SHOWN:])
-    parts = [f"{n} in {part}" for part, n in rest.most_common(4)]
+    parts = [f"{n} in {shown(part)}" for part, n in rest.most_common(4)]
     return [f"and {len(names) - SHOWN} more: {', '.join(parts)}{', ...' if len(rest) > 4 else ''}"] if rest else []
 
 
@@ -70,7 +71,7 @@ def _near(name: str, shape: Shape, others: Sequence[str], shapes: Mapping[str, S
     """The most similar name on the other side, one of the same shape before any other."""
     alike = [other for other in others if shapes[other] == shape][:CANDIDATES]
     found = get_close_matches(name, alike, 1, 0.5) or get_close_matches(name, others[:CANDIDATES], 1, 0.8)
-    return f'   did you mean "{found[0]}"?' if found else ""
+    return f'   did you mean "{shown(found[0])}"?' if found else ""
 
 
 def _remedy(missing: Sequence[str], unexpected: Sequence[str], shapes: Sequence[Any], all_odd: bool) -> str:
@@ -89,7 +90,7 @@ def _remedy(missing: Sequence[str], unexpected: Sequence[str], shapes: Sequence[
 
 def _end(name: str, wanted: set[str]) -> str:
     """The longest end of `name`, from a dot on, that is wanted."""
-    while "." in name:
+    while "." in name and len(name) <= LONGEST:
         name = name.partition(".")[2]
         if name in wanted:
             return name

@@ -108,7 +108,7 @@ class Builder:
         if module == "torch" and last in DTYPES:
             return dtypes.as_dtype(last)
         cause, remedy = next((reason for part, reason in REASONS.items() if part in name), OTHERWISE)
-        return self.source.refuse(f"its pickle asks for {name if name.isprintable() else ascii(name)}: {cause}", remedy)
+        return self.source.refuse(f"its pickle asks for {name}: {cause}", remedy)
 
     def stored(self, pid: tuple[Any, ...]) -> Storage:
         """The storage of an id: ("storage", type, key, location, number of elements), then None in the older format."""
