@@ -326,3 +326,8 @@ def test_misuse_is_told_and_changes_nothing(tmp_path: Any) -> None:
     ta.save(model.state_dict(), tmp_path / "b.safetensors")
     with pytest.raises(ta.errors.FileError, match="holds no adapter"):
         lora.load(model, tmp_path / "b.safetensors")
+
+
+def test_a_network_with_nothing_to_adapt() -> None:
+    with pytest.raises(ta.errors.ArgumentError, match="no Linear or Embedding or Conv or MultiheadAttention of Sequential; there are none"):
+        ta.tune.lora.inject(ta.nn.Sequential(ta.nn.LSTM(3, 4)), "0")

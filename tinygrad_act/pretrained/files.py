@@ -98,7 +98,7 @@ def heads_of(config: Any) -> int:
     return int(width // heads)
 
 
-def read_json(path: Path, kind: type = dict) -> Any:
+def read_json(path: Path, kind: Any = dict) -> Any:
     """What a JSON file says: entries by name, or with `kind` a list of such entries.
 
     Raises:
@@ -110,7 +110,7 @@ def read_json(path: Path, kind: type = dict) -> Any:
         raise FileError("pretrained", str(path), "there is no such file", "give the folder that holds the whole checkpoint") from None
     except (OSError, ValueError, RecursionError) as error:
         raise FileError("pretrained", str(path), f"it cannot be read as JSON ({error})", "get a whole copy") from error
-    if type(found) is not kind or (kind is list and not all(isinstance(part, dict) for part in found)):
+    if not isinstance(found, kind) or not all(isinstance(part, dict) for part in (found if kind is list else ())):
         raise FileError("pretrained", str(path), f"it holds a {type(found).__name__}, not {'entries by name' if kind is dict else 'a list of entries'}",
                         "get a whole copy")
     return found

@@ -36,6 +36,8 @@ def _matching(pattern: Any, names: Iterable[str]) -> list[str]:
 def _nearest(pattern: Any, names: Iterable[str]) -> str:
     text = pattern.pattern if isinstance(pattern, re.Pattern) else pattern
     names = [n for n in dict.fromkeys(names) if n]
+    if not names:
+        return "there are none"
     known = {n.rpartition(".")[2]: n for n in reversed(names)}
     near = difflib.get_close_matches(text, names, 3, 0.5)
     near += [known[n] for n in difflib.get_close_matches(text, known, 3, 0.5) if known[n] not in near]
@@ -62,7 +64,7 @@ def modules(model: Module, patterns: Sequence[Any], where: str, kinds: tuple[typ
             chosen = set(_matching(pattern, (n for n, _ in named)))
             hits = {id(m) for n, m in named if n in chosen}
         if not hits:
-            what = " or ".join(k.__name__ for k in kinds) if kinds != (Module,) else "module"
+            what = " or ".join(k.__name__.removeprefix("_") for k in kinds) if kinds != (Module,) else "module"
             raise ArgumentError(where, _shown(pattern), f"it matches no {what} of {type(model).__name__}",
                                 "" if isinstance(pattern, (type, Module)) else _nearest(pattern, (n for n, _ in named)))
         found |= hits
