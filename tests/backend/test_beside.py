@@ -45,6 +45,26 @@ def test_max_pooling(sizes: Any, kernel: Any, stride: Any, padding: Any, ceil: b
 
 
 @DTYPES
+@pytest.mark.parametrize(("sizes", "kernel", "stride", "padding", "dilation"), [
+    ((20, 30), (3, 3), (1, 1), (1, 1), (1, 1)), ((21, 30), (3, 5), (2, 1), (0, 2), (1, 2)), ((20, 31), (2, 3), (1, 3), (1, 4), (3, 1)),
+    ((600,), (7,), (1,), (3,), (1,)), ((600,), (4,), (3,), (0,), (2,))])
+def test_convolutions_of_each_channel_by_itself(sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, dtype: str) -> None:
+    rng = np.random.default_rng(3)
+    size = tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True))
+    x, w, g, b = (rng.standard_normal(shape).astype(dtype) for shape in ((5, 19, *sizes), (19, 1, *kernel), (5, 19, *size), (19,)))
+    settings: Any = {"stride": stride, "padding": padding, "dilation": dilation, "groups": 19}
+    assert beside.library("depthwise", x.size, x, w) is not None
+    rough: Any = {"rtol": 1e-4, "atol": 1e-4} if dtype == "float32" else {"rtol": 1e-12, "atol": 1e-12}
+    for bias in (None, b):
+        np.testing.assert_allclose(F.convolution(x, w, bias, size=size, **settings),
+                                   Namespace.convolution(F, x, w, bias, size=size, **settings), **rough)
+        np.testing.assert_allclose(F.convolution_input(g, w, bias, size=sizes, **settings),
+                                   Namespace.convolution_input(F, g, w, bias, size=sizes, **settings), **rough)
+    np.testing.assert_allclose(F.convolution_weight(g, x, size=kernel, **settings),
+                               Namespace.convolution_weight(F, g, x, size=kernel, **settings), **rough)
+
+
+@DTYPES
 @pytest.mark.parametrize("there", ["x", "xx", "x1", "xx1", "x1x"])
 def test_blends(there: str, dtype: str) -> None:
     x, rng = numbers(70, 130, dtype=dtype), np.random.default_rng(2)

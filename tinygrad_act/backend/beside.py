@@ -76,6 +76,49 @@ class Beside(Namespace):
 
         self.together(work, list(range(0, len(arrays[0]), step)), size)
 
+    # -------------------------------------------------------------------- convolutions of each channel by itself
+    def convolution(self, x: Any, w: Any, bias: Any = None, *, groups: int, size: Any, **settings: Any) -> Any:
+        functions = library("depthwise", x.size, x, w) if _depthwise(x.shape[1], w.shape, groups) else None
+        if functions is None:
+            return super().convolution(x, w, bias, groups=groups, size=size, **settings)
+        y = np.zeros((*x.shape[:2], *size), x.dtype)
+        if bias is not None:
+            y += bias.reshape(-1, *(1,) * len(size))
+        self._channels(functions.result, x, y, w, **settings)
+        return y
+
+    def convolution_input(self, g: Any, w: Any, bias: Any = None, *, groups: int, size: Any, **settings: Any) -> Any:
+        functions = library("depthwise", g.size, g, w) if _depthwise(g.shape[1], w.shape, groups) else None
+        if functions is None:
+            return super().convolution_input(g, w, bias, groups=groups, size=size, **settings)
+        x = np.zeros((*g.shape[:2], *size), g.dtype)
+        if bias is not None:
+            x += bias.reshape(-1, *(1,) * len(size))
+        self._channels(functions.image, x, g, w, **settings)
+        return x
+
+    def convolution_weight(self, g: Any, x: Any, *, groups: int, size: Any, **settings: Any) -> Any:
+        shape = (g.shape[1], x.shape[1] // groups, *size)
+        functions = library("depthwise", x.size, x, g) if _depthwise(x.shape[1], shape, groups) else None
+        if functions is None:
+            return super().convolution_weight(g, x, groups=groups, size=size, **settings)
+        w = np.empty(shape, x.dtype)
+        self._channels(functions.kernel, x, g, w, **settings)
+        return w
+
+    def _channels(self, function: Any, x: Any, y: Any, w: Any, *, stride: Any, padding: Any, dilation: Any) -> None:
+        """The function on all channels, some at a time."""
+        axes = [(1, *v)[-2:] for v in (x.shape[2:], y.shape[2:], w.shape[2:], stride)]
+        axes += [(0, *padding)[-2:], (1, *dilation)[-2:]]
+        pointers, count = [_at(a) for a in (x, y, w)], x.shape[1]
+        step = max(count // PARTS, 1)
+
+        def work(start: int) -> None:
+            sizes = [start, min(start + step, count), count, len(x), *[n for pair in axes for n in pair]]
+            function(*pointers, (ctypes.c_long * len(sizes))(*sizes))
+
+        self.together(work, list(range(0, count, step)), y.size * math.prod(w.shape[2:]))
+
     def blend(self, y: Any, terms: Sequence[Any], factors: Sequence[tuple[Any, Any]]) -> None:
         held = [a for several in (terms, *factors) for a in several if a is not None]
         functions = library("blend", y.size, y, *held) if _usual(terms) else None
@@ -87,6 +130,11 @@ class Beside(Namespace):
         second = (terms[1], *factors[1]) if len(terms) - numbers > 1 else first
         kind = 2 * (second is not first) + numbers
         functions.blend(*map(_at, (y, *first, *second, *factors[-1])), *map(ctypes.c_long, (kind, *y.shape)))
+
+
+def _depthwise(channels: int, kernel: tuple[int, ...], groups: int) -> bool:
+    """Has each channel a kernel of its own, and one result, in one or two axes?"""
+    return groups == channels == kernel[0] and kernel[1] == 1 and len(kernel) < 5 and math.prod(kernel) <= 256 * channels
 
 
 def _usual(terms: Sequence[Any]) -> bool:
