@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from types import FrameType
 
 __all__ = ["AnomalyError", "ArgumentError", "DTypeError", "DeviceError", "DistributedError", "FetchError", "FileError", "GradcheckError",
@@ -87,6 +88,18 @@ class FileError(TinygradActError, ValueError):
 
     def __init__(self, op: str, got: str, cause: str, remedy: str = "") -> None:
         super().__init__(op, shown(got, 1000), shown(cause, 1000), remedy)
+
+
+def nearest(name: str, names: Iterable[str], otherwise: str = "", most: int = 3) -> str:
+    """The remedy for a name that there is not: the most similar of those that there are, or else `otherwise`.
+
+    >>> nearest("gleu", ["relu", "gelu"], most=1)
+    'did you mean gelu?'
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(dict.fromkeys(names)), most)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
 def shown(text: str, most: int = 200) -> str:

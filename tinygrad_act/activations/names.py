@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-
-from ..errors import ArgumentError
+from ..errors import ArgumentError, nearest
 from .record import Activation, catalogue
 
 
@@ -18,14 +16,15 @@ def named(name: str, op: str) -> Activation:
     >>> [named(name, "example").name for name in ("relu", "hardtanh", "GELU")]
     ['relu', 'hard_tanh', 'gelu']
     """
+    if not isinstance(name, str):
+        raise ArgumentError(op, f"a {type(name).__name__}", "an activation is named by a text")
     if name in catalogue:
         return catalogue[name]
     also = {other: record for record in catalogue.values() for other in (record.torch, record.module) if other}
     found = also.get(name) or {other.lower(): record for other, record in also.items()}.get(name.lower())
     if found is None:
-        near = difflib.get_close_matches(name, [*catalogue, *also], 3)
         raise ArgumentError(op, repr(name), "there is no such activation in the catalogue",
-                            f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(catalogue)}")
+                            nearest(name, [*catalogue, *also], f"choose from {', '.join(catalogue)}"))
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..activations import Activation as Record
 from ..activations import catalogue, shares
+from ..activations.names import named
 from ..errors import ArgumentError
 from ..op import Op
 from ..tensor import Tensor
@@ -130,17 +131,10 @@ for _record in catalogue.values():
 
 
 def Activation(name: str, *args: Any, **params: Any) -> Module:
-    """The module of any activation in the catalogue, by its name there or by its class's: `Activation("gelu")`.
+    """The module of any activation in the catalogue, by its name there, its class's or PyTorch's function's: `Activation("gelu")`.
 
     >>> ta.nn.Activation("leaky_relu", negative_slope=0.2)
     LeakyReLU(negative_slope=0.2)
     """
-    found = modules.get(name) or next((m for m in modules.values() if m.__name__ == name), None)
-    if found is None:
-        import difflib
-
-        near = difflib.get_close_matches(name, modules, 3)
-        raise ArgumentError("nn.Activation", repr(name), "the catalogue has no such activation",
-                            f"did you mean {' or '.join(near)}?" if near else "ta.activations.catalogue has the names")
-    module: Module = found(*args, **params)
+    module: Module = modules[named(name, "nn.Activation").name](*args, **params)
     return module

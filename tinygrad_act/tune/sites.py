@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 from .. import _functions as functions
 from ..activations import Activation as Record
 from ..activations import catalogue
+from ..activations.names import named
 from ..errors import ArgumentError
 from ..nn import Activation, Module, functional
 from ..nn.activation import modules as module_classes
@@ -39,9 +41,13 @@ class Site:
 
 
 def name_of(activation: Any) -> str | None:
-    """The catalogue's name of an activation: of its name, class, module, record or function; None for anything else."""
+    """The catalogue's name of an activation: of its name, class, module, record or function; None for anything else.
+
+    Raises:
+        ArgumentError: a name that the catalogue has not.
+    """
     if isinstance(activation, str):
-        return activation if activation in catalogue else next((n for n, m in module_classes.items() if m.__name__ == activation), None)
+        return named(activation, "swap").name
     if isinstance(activation, Record):
         return activation.name
     kind = activation if isinstance(activation, type) else origin_of(activation) if isinstance(activation, Module) else None
@@ -71,7 +77,7 @@ def find(model: Module, old: Any, where: Any = None) -> list[Site]:
     name = name_of(old)
     if name is None:
         raise ArgumentError("swap", f"{old!r:.60}", "it is no activation of the catalogue", "ta.activations.catalogue has the names")
-    sites: dict[int, Site] = {}
+    sites: dict[int | str, Site] = {}
     known: dict[str, int] = {}
     for path, module in model.named_modules():
         for attribute, value in [*module._modules.items(), *module.__dict__.items()]:
@@ -82,7 +88,7 @@ def find(model: Module, old: Any, where: Any = None) -> list[Site]:
             known[found] = known.get(found, 0) + 1
             if found == name:
                 place = f"{path}.{attribute}" if path else attribute
-                site = sites.setdefault(id(value) if is_module else hash(place), Site(place, value))
+                site = sites.setdefault(id(value) if is_module else place, Site(place, value))
                 site.owners.append((module, attribute))
     chosen = _where(list(sites.values()), where)
     if not chosen:
@@ -136,11 +142,9 @@ STARTS: dict[tuple[str, str], Callable[[Any], Start]] = {
 }
 
 
-def make(new: Any, old_name: str, old: Any, like: Any, settings: dict[str, Any], count: int) -> tuple[Module, str]:
+def make(new: Any, old_name: str, old: Any, like: Any, settings: dict[str, Any]) -> tuple[Module, str]:
     """A module of the activation `new` to stand for `old`, starting as it where the table knows how; and a note on that."""
     if isinstance(new, Module):
-        import copy
-
         return copy.deepcopy(new), ""
     name = name_of(new)
     if name is None:

@@ -105,7 +105,7 @@ def _prepared(model: Module, old: Any, new: Any, where: Any, settings: dict[str,
         owner = site.owners[0][0]
         like = next(owner.parameters(), None)
         like = next(model.parameters(), None) if like is None else like
-        site.new, note = make(new, name, site.old, like, settings, len(sites))
+        site.new, note = make(new, name, site.old, like, settings)
         site.new.train(site.old.training if isinstance(site.old, Module) else model.training)
         if isinstance(site.old, Module):
             site.new.__dict__.update({k: site.old.__dict__[k] for k in HOOKS})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, nearest
 from ...ops.random import fork_rng, manual_seed
 from ..bar import bar
 from ..present import Page, Table
@@ -55,9 +54,8 @@ class Experiment:
         given = {**dict(zip(names, args, strict=False)), **settings}
         for name in given:
             if name not in self.settings:
-                near = difflib.get_close_matches(name, names, 1)
                 raise ArgumentError(f"lab.{self.name}", f"{name}=", "there is no such setting",
-                                    f"did you mean {near[0]}?" if near else f"its settings are {', '.join(names)}")
+                                    nearest(name, names, f"its settings are {', '.join(names)}", most=1))
         given = {**self.settings, **given}
         check(f"lab.{self.name}", given, self.settings)
         began = time.perf_counter()
@@ -108,9 +106,8 @@ def run(name: str, **settings: Any) -> Result:
     'gelu_forms'
     """
     if name not in experiments:
-        near = difflib.get_close_matches(str(name), experiments, 1)
         raise ArgumentError("lab.run", repr(name), "there is no such experiment",
-                            f"did you mean {near[0]}?" if near else f"choose from {', '.join(experiments)}")
+                            nearest(str(name), experiments, f"choose from {', '.join(experiments)}", most=1))
     return experiments[name](**settings)
 
 
