@@ -105,6 +105,28 @@ def test_kinds_differ_in_shape_as_well_as_colour() -> None:
         assert set(theme.fills) == set(SHAPES)
 
 
+def test_a_large_graph_of_many_long_links_is_folded_until_they_can_be_followed() -> None:
+    ta.manual_seed(0)
+    made = [ta.ones(3, requires_grad=True)]
+    for i in range(1500):
+        y = (made[-1].tanh(), made[-1].sin(), made[-1] * 0.9)[i * 7919 % 3]
+        made.append(y + made[i * 104729 % len(made)] if i % 5 == 0 else y)
+    picture = draw(made[-1].sum())
+    assert len(names(picture)) <= 12 and len(edges(picture)) < 60 and "folded to" in picture.notes[0]
+
+
+def test_what_came_of_an_input_without_a_record_is_an_input() -> None:
+    """A batch wants no gradient, so its permutation and its slices are no nodes; they are drawn as what they are all the same."""
+    def steps(x: ta.Tensor, w: ta.Tensor) -> ta.Tensor:
+        h = ta.zeros(2, 4)
+        for t in range(2):
+            h = (x[:, t] + h) @ w
+        return h
+    found = names(draw(nn.LSTM(3, 4, batch_first=True), ta.ones(2, 5, 3)))
+    assert "from input" in found and "h0" in found and "constant" not in found
+    assert sorted(names(draw(steps, ta.ones(2, 2, 4), ta.eye(4).requires_grad_()))) == ["add", "from x", "from x", "mm", "mm", "result", "w"]
+
+
 def test_constants_are_named_by_what_they_are_for_and_show_what_is_in_them() -> None:
     x = ta.tensor([1.0, 2.0, 3.0], requires_grad=True)
     with Tape() as tape:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -85,6 +86,7 @@ class Tape(Watcher):
         self.calls: dict[str, int] = {}
         self.handles: list[Any] = []
         self.given: list[Tensor] = []            # what the model was called with
+        self.came: dict[int, tuple[Any, Tensor]] = {}      # id of a Tensor without a graph -> (weak reference, the one given that it came of)
         self.flow = Flow()                       # where the graph was cut: study.why reads it
         self._last = 0.0
 
@@ -131,8 +133,21 @@ class Tape(Watcher):
         if several and outs and outs[0].node.op is PICK:           # the op itself, behind the picks
             self.results[outs[0].node.edges[0]] = Result(outs[0].shape, str(outs[0].dtype), line, constants,
                                                          tuple(map(self._kept, output)), module, call, now - self._last, *rest)
+        if self.given and (source := next((s for s in map(self.source, inputs) if s is not None), None)) is not None:
+            for out in output if several else (output,):
+                if isinstance(out, Tensor) and out.node is None:
+                    self.came[id(out)] = weakref.ref(out), source
         self.flow.see(op, inputs, output if several else (output,), line)
         self._last = time.perf_counter()
+
+    def source(self, x: Any) -> Tensor | None:
+        """What the model was called with, if x is that or came of it by ops that were not recorded (a slice, a permutation)."""
+        if not isinstance(x, Tensor) or x.node is not None:
+            return None
+        found = self.came.get(id(x))
+        if found is not None and found[0]() is x:
+            return found[1]
+        return x if any(x is t for t in self.given) else None
 
     def _kept(self, out: Tensor) -> Any:
         """A copy of the result, which may be changed in place later."""

@@ -149,7 +149,7 @@ def compose(outputs: dict[str, Tensor], names: Any, tape: Tape | None, show: set
     nodes = reachable([t.node for t in drawn.values()])
     results, gradients, notes = known(drawn, nodes, tape, show, backward)
     kinds = {name or type(m).__name__: type(m).__name__ for name, m in modules_of(tape)}
-    scene = scene_of(drawn, nodes, results, named(names), tape.given if tape else (), kinds)
+    scene = scene_of(drawn, nodes, results, named(names), tape, kinds)
     if "values" in show and not any_kept(results):
         notes.append("values of results are not known: draw what was made under a Tape(values=True)")
     if backward:

@@ -9,7 +9,7 @@ from typing import Any
 from ...activations import catalogue
 from ...graph import PICK, Node
 from ...tensor import Tensor
-from ..tape import Result
+from ..tape import Result, Tape
 
 Frame = tuple[str, Any]                          # a box around items: ("layers.0", 2) is its third call
 Place = tuple[Frame, ...]                        # the boxes around an item, outermost first
@@ -67,16 +67,16 @@ def key(x: Any) -> str:
 
 
 def scene_of(outputs: Mapping[str, Tensor], nodes: Sequence[Node], results: Mapping[Node, Result],
-             names: Mapping[int, tuple[str, str]], given: Sequence[Tensor], kinds: Mapping[str, str]) -> Scene:
+             names: Mapping[int, tuple[str, str]], tape: Tape | None, kinds: Mapping[str, str]) -> Scene:
     """The scene of the graph behind `outputs`: `nodes`, last first, as `graph.reachable` gives them.
 
-    `names` has the name and kind of leaves by id, `kinds` the classes of modules by name; `given` is what the model
+    `names` has the name and kind of leaves by id, `kinds` the classes of modules by name; the tape knows what the model
     was called with.
     """
     scene = Scene(results=results)
     for node in reversed(nodes):
         if node.op is not PICK:
-            add_node(scene, node, names, given, kinds)
+            add_node(scene, node, names, tape, kinds)
     for name, t in outputs.items():
         item = Item(f"r{id(t)}{name}", "result", ("result", t.shape), name=name, leaf=t)
         scene.items[item.key] = item
@@ -85,7 +85,7 @@ def scene_of(outputs: Mapping[str, Tensor], nodes: Sequence[Node], results: Mapp
     return scene
 
 
-def add_node(scene: Scene, node: Node, names: Mapping[int, tuple[str, str]], given: Sequence[Tensor],
+def add_node(scene: Scene, node: Node, names: Mapping[int, tuple[str, str]], tape: Tape | None,
              kinds: Mapping[str, str]) -> None:
     """An op, and the leaves that go into it."""
     result = scene.results.get(node)
@@ -106,25 +106,28 @@ def add_node(scene: Scene, node: Node, names: Mapping[int, tuple[str, str]], giv
             continue
         slot = slot_name(node, i)
         if isinstance(edge, Tensor):
-            add_leaf(scene, edge, names, given, slot, bool(result and result.rule is not None))
+            add_leaf(scene, edge, names, tape, slot, bool(result and result.rule is not None))
             into.append(Link(key(edge), item.key, tuple(edge.shape), str(edge.dtype), slot, i, edge))
         else:
             made = scene.results.get(edge)
             into.append(Link(key(edge), item.key, made.shape if made else None, made.dtype if made else "", slot, i, edge))
 
 
-def add_leaf(scene: Scene, leaf: Tensor, names: Mapping[int, tuple[str, str]], given: Sequence[Tensor], slot: str,
+def add_leaf(scene: Scene, leaf: Tensor, names: Mapping[int, tuple[str, str]], tape: Tape | None, slot: str,
              in_rule: bool) -> None:
-    """A tensor that no op made: a parameter, an input (what the model was called with, if that is known) or a constant."""
+    """A tensor that no op made: a parameter, an input (what the model was called with, or came of it) or a constant."""
     if key(leaf) in scene.items:
         return
     name, kind = names.get(id(leaf), ("", ""))
-    if any(leaf is x for x in given):
+    source = tape.source(leaf) if tape else None
+    if source is leaf:
         kind = "input"
+    elif not kind and source is not None and source.dtype == leaf.dtype:
+        name, kind = f"from {names.get(id(source), ('input',))[0]}", "input"
     elif not kind and leaf.requires_grad:
         kind = "parameter" if name else "input"
     elif not kind:
-        kind = "constant" if given or in_rule or not leaf.ndim else "input"
+        kind = "constant" if (tape and tape.given) or in_rule or not leaf.ndim else "input"
     if not name:
         name = slot if kind == "constant" and len(slot) > 1 and "[" not in slot else kind
     scene.items[key(leaf)] = Item(key(leaf), kind, ("leaf", kind, tuple(leaf.shape), str(leaf.dtype)), leaf=leaf, name=name)

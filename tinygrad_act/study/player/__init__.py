@@ -85,7 +85,7 @@ def player(loss: Any, *inputs: Any, path: str | os.PathLike[str] | None = None, 
     result = next((name for name, x in words.items() if x is t), "loss" if t.numel() == 1 else "result")
     passes = Passes(t, tape, gradient)
     kinds = {name or type(m).__name__: type(m).__name__ for name, m in modules_of(tape)}
-    scene = scene_of({result: t}, passes.nodes[::-1], passes.results, ids, tape.given if tape else (), kinds)
+    scene = scene_of({result: t}, passes.nodes[::-1], passes.results, ids, tape, kinds)
     fold_scene(scene, [fold] if isinstance(fold, str) else list(fold), depth, False, limit, kinds)
     svg, at, links = svg_of(scene, Roomy(scene, set(), False), direction)
     describer = Describer(scene, passes, Labels(passes.nodes, words, tape), at, Store())
