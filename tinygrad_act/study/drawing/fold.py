@@ -15,6 +15,8 @@ from ...errors import ArgumentError
 from .repeats import roll_up
 from .scene import Item, Link, Place, Scene, class_in, common
 
+LINKS = 3                                        # between stretches of time, for each of them
+FEWEST = 8                                       # stretches, however many links
 LEAST = 3                                        # as many blocks in a row are drawn once
 
 
@@ -92,9 +94,11 @@ def structure(members: Iterable[Item]) -> tuple[object, ...]:
 
 
 def bundle(scene: Scene, limit: int) -> None:
-    """Fold stretches of time to one node each, and then leaves that the same nodes read."""
+    """Fold stretches of time to one node each, so few that the links between them can be followed; then leaves that the same nodes read."""
     ops = [item for item in scene.items.values() if item.leaf is None]
     stretches = max(1, limit // 6)                # they have leaves and many links, too
+    while stretches > FEWEST and crossings(scene, ops, -(-len(ops) // stretches)) > LINKS * stretches:
+        stretches = max(FEWEST, stretches * 2 // 3)
     size = -(-len(ops) // stretches)
     replaced: dict[str, str] = {}
     for start in range(0, len(ops), size):
@@ -106,6 +110,13 @@ def bundle(scene: Scene, limit: int) -> None:
     results = [item for item in scene.items.values() if item.kind == "result"]
     if len(results) > max(1, limit // 3):
         contract(scene, gather(scene, results, f"{len(results):,} results", ()))
+
+
+def crossings(scene: Scene, ops: Sequence[Item], size: int) -> int:
+    """How many stretches of that size lead to how many others."""
+    place = {item.key: i // size for i, item in enumerate(ops)}
+    return len({(place[link.source], place[link.target]) for link in scene.links() if link.source in place and link.target in place
+                and place[link.source] != place[link.target]})
 
 
 def bundle_leaves(scene: Scene, limit: int) -> None:
