@@ -17,9 +17,10 @@ from .. import nn
 from ..errors import ArgumentError
 from ..nn.functional import linear
 from ..nn.parameter import Parameter
+from ..nn.rest import at_rest
 from ..tensor import Tensor
 from .bert import Embeddings, attend, mask_of, start
-from .files import ACTIVATIONS, Config, filled, heads_of, read_json, read_state, using
+from .files import ACTIVATIONS, Config, filled, heads_of, read_json, read_state
 from .smiles import SmilesTokenizer
 from .sources import fetched
 from .tokenizer import Tokenizer
@@ -208,7 +209,7 @@ class AlbertForMaskedLM(nn.Module):
         if self.tokenizer is None or self.tokenizer.mask is None:
             raise ArgumentError("fill", "texts", "there is no tokenizer that knows of masks", "pass tokenizer= when you make it")
         ids, mask, _ = self.tokenizer(texts, max_length=self.config.max_position_embeddings, device=next(self.parameters()).device)
-        with using(self):
+        with at_rest(self):
             best = self(ids, mask).argmax(-1)
         return [self.tokenizer.decode(row) for row in ops.where(ids == self.tokenizer.mask, best, ids)]
 

@@ -10,8 +10,9 @@ from typing import Any, Self
 from .. import _functions as ops
 from .. import nn
 from ..errors import ArgumentError, ShapeError
+from ..nn.rest import at_rest
 from ..tensor import Tensor
-from .files import filled, read_state, shape_of, using
+from .files import filled, read_state, shape_of
 from .sources import fetched
 
 
@@ -61,7 +62,7 @@ class DigitCNN(nn.Module):
 
     def predict(self, images: Tensor, batch_size: int = 500) -> Tensor:
         """The digit in each image; images as `prepare` takes them."""
-        with using(self):
+        with at_rest(self):
             found = [self(self.prepare(images[i:i + batch_size])).argmax(-1) for i in range(0, len(images), batch_size)]
         return ops.cat(found) if found else ops.empty((0,), dtype="int64")
 

@@ -14,8 +14,9 @@ from .. import _functions as ops
 from .. import dtypes, nn
 from ..errors import ArgumentError, ShapeError
 from ..nn.functional import conv2d, interpolate, pad
+from ..nn.rest import at_rest
 from ..tensor import Tensor
-from .files import filled, read_json, read_state, shape_of, using
+from .files import filled, read_json, read_state, shape_of
 from .sources import fetched
 
 STEM, HEAD = 32, 1280                                    # channels of the first and of the last convolution, in all variants
@@ -158,7 +159,7 @@ class EfficientNetLite(nn.Module):
 
     def name(self, picture: Tensor, top: int = 5) -> list[tuple[str, float]]:
         """The likeliest classes of a picture (as `prepare` takes it), and how likely each is."""
-        with using(self):
+        with at_rest(self):
             found = self(self.prepare(picture)).softmax(-1)[0].topk(top)
         names = self.names or [str(i) for i in range(self._fc.out_features)]
         return [(names[i], p) for i, p in zip(found.indices.tolist(), found.values.tolist(), strict=True)]

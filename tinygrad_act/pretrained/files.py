@@ -6,13 +6,11 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from ..errors import ArgumentError, FileError, MissingKeyError
-from ..grad_mode import no_grad
 from ..interop.filling import INNER
 from ..interop.formats import load
 from ..interop.naming import rename
@@ -168,16 +166,3 @@ def shape_of(state: Mapping[str, Any], name: str, model: str) -> tuple[int, ...]
         raise MissingKeyError(model, f"a state without {name!r}", "it is of another network",
                               f"it has {', '.join(list(state)[:3])} ..." if state else "it is empty")
     return tuple(state[name].shape)
-
-
-@contextmanager
-def using(model: Module) -> Iterator[None]:
-    """Evaluation mode and no gradients for a while; afterwards each part is in the mode in which it was."""
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
-    try:
-        with no_grad():
-            yield
-    finally:
-        for part, mode in modes:
-            part.training = mode

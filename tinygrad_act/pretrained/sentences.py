@@ -14,9 +14,10 @@ from .. import _functions as ops
 from .. import dtypes
 from ..errors import ArgumentError, FileError
 from ..nn.functional import normalize
+from ..nn.rest import at_rest
 from ..tensor import Tensor
 from .bert import Bert, BertConfig
-from .files import read_json, read_state, using
+from .files import read_json, read_state
 from .sources import fetched
 from .tokenizer import Tokenizer, Tokens
 from .wordpiece import WordPiece
@@ -112,7 +113,7 @@ class SentenceEncoder(Bert):
         rows = [self.tokenizer.encode(text, max_length=self.max_length) for text in texts]
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
         found = []
-        with using(self):
+        with at_rest(self):
             for i in range(0, len(order), batch_size):
                 some = [rows[j] for j in order[i:i + batch_size]]
                 ids, mask, _ = self.tokenizer.batch(some, device=like.device)

@@ -10,8 +10,9 @@ from .. import _functions as ops
 from .. import nn
 from ..errors import ShapeError
 from ..nn.functional import pad
+from ..nn.rest import at_rest
 from ..tensor import Tensor
-from .files import filled, read_state, using
+from .files import filled, read_state
 from .sources import fetched
 
 RATE = 16_000                                            # samples a second
@@ -75,7 +76,7 @@ class SileroVAD(nn.Module):
                              "take one channel: wave.mean(0)")
         chunks = pad(wave, (CONTEXT, -len(wave) % CHUNK)).unfold(0, CONTEXT + CHUNK, CHUNK)
         found, state = [], None
-        with using(self):
+        with at_rest(self):
             for i in range(0, len(chunks), BLOCK):
                 for row in self.features(chunks[i:i + BLOCK]).split(1):
                     p, state = self.step(row, state)

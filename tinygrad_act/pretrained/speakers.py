@@ -12,8 +12,9 @@ from .. import _functions as ops
 from .. import dtypes, nn
 from ..errors import ArgumentError, ShapeError
 from ..nn.functional import pad
+from ..nn.rest import at_rest
 from ..tensor import Tensor
-from .files import filled, read_state, shape_of, using
+from .files import filled, read_state, shape_of
 from .sources import fetched
 
 RATE = 16_000                                            # samples a second
@@ -117,7 +118,7 @@ class SpeakerEncoder(nn.Module):
 
         The package Resemblyzer raises quiet speech first (`louder`) and cuts long silences out.
         """
-        with using(self):
+        with at_rest(self):
             return unit(self(self.partials(wave, rate, min_coverage)).mean(0))
 
     def embed_speaker(self, waves: Sequence[Tensor], rate: float = 1.3, min_coverage: float = 0.75) -> Tensor:

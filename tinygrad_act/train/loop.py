@@ -15,7 +15,7 @@ from .. import dtypes
 from ..amp import GradScaler, autocast
 from ..backend import Device
 from ..errors import ArgumentError, TrainingError
-from ..grad_mode import no_grad
+from ..nn.rest import at_rest
 from ..nn.utils import clip_grad_norm_
 from ..tensor import Tensor
 from .callback import Callback
@@ -272,16 +272,10 @@ def evaluate(model: Any, data: Iterable[Any], loss: Callable[[Any, Any], Tensor]
     {'accuracy': 0.5}
     """
     averages = Averages(metrics_of(metrics))
-    modes = [(m, m.training) for m in model.modules()]
-    model.eval()
-    try:
-        with no_grad():
-            for batch in data:
-                output, target = forward(model, to_device(batch, device))
-                averages.add(None if loss is None else loss(output, target), output, target)
-    finally:
-        for module, training in modes:
-            module.training = training
+    with at_rest(model):
+        for batch in data:
+            output, target = forward(model, to_device(batch, device))
+            averages.add(None if loss is None else loss(output, target), output, target)
     return averages.means()
 
 

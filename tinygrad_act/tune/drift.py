@@ -11,9 +11,9 @@ from typing import Any
 from .. import _functions as ops
 from .. import dtypes
 from ..errors import ArgumentError, user_line
-from ..grad_mode import no_grad
 from ..graph import Watcher, watchers
 from ..nn import Module
+from ..nn.rest import at_rest
 from ..ops.random import fork_rng
 from ..tensor import Tensor
 from .sites import Site
@@ -86,19 +86,6 @@ def tensors(x: Any, name: str = "output") -> dict[str, Tensor]:
     return {n: t for key, part in parts for n, t in tensors(part, f"{name}[{key!r}]").items()}
 
 
-@contextmanager
-def at_rest(model: Module) -> Iterator[None]:
-    """In evaluation mode, without recording, and with the random numbers as they were afterwards."""
-    modes = [(m, m.training) for m in model.modules()]
-    model.eval()
-    try:
-        with no_grad(), fork_rng():
-            yield
-    finally:
-        for m, training in modes:
-            m.training = training
-
-
 Calls = dict[str, list[tuple[Tensor, Tensor]]]
 
 
@@ -146,12 +133,12 @@ def measure(model: Module, sample: Any, sites: list[Site], change: Callable[[], 
     """Run the model on the sample, change it, run it again, and compare. Of the ops named `op`, what is left is noted."""
     before: Calls = {}
     after: Calls = {}
-    with at_rest(model), listening(sites, before, "old"):
+    with at_rest(model), fork_rng(), listening(sites, before, "old"):
         first = tensors(run(model, sample))
     change()
     uses = Uses({op})
     new_ops = {getattr(getattr(s.new, "record", None), "name", "") for s in sites}
-    with at_rest(model):
+    with at_rest(model), fork_rng():
         with listening(sites, after, "new"):
             watchers.append(uses)
             try:
