@@ -35,14 +35,14 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--epochs", type=int, default=EPOCHS)
 parser.add_argument("--seed", type=int, default=SEED)
 parser.add_argument("--out", type=Path, default=OUT)
-parser.add_argument("--short", action="store_true", help="64 sentences")
+parser.add_argument("--short", action="store_true", help="one epoch of 64 sentences")
 settings = parser.parse_args()
 settings.out.mkdir(parents=True, exist_ok=True)
 ta.manual_seed(settings.seed)
 
 # ---- data: sentences, and how many of twenty people like the film, as far as their mean rating tells ----------------------
 train, test = (ta.datasets.FilmSnippets(train=part) for part in (True, False))
-n, unseen = (64, 32) if settings.short else (EXAMPLES, UNSEEN)
+n, unseen, epochs = (64, 32, 1) if settings.short else (EXAMPLES, UNSEEN, settings.epochs)
 texts, shares = train.data[:n], (train.ratings[:n] / 2).sigmoid()                            # n strings, (n,) from 0 to 1
 test_texts, test_shares = test.data[:unseen], (test.ratings[:unseen] / 2).sigmoid()
 
@@ -80,9 +80,9 @@ injected = tune.lora.inject(model, *ADAPTED, rank=RANK, also=["head"])
 print(injected)
 batches = DataLoader(list(zip(texts, shares, strict=True)), BATCH, shuffle=True)
 optimizer = optim.AdamW(tune.parameter_groups(model, lr=LEARNING_RATE))
-steps = settings.epochs * len(batches)
+steps = epochs * len(batches)
 schedule = tune.warmup_cosine(optimizer, steps // 10, steps)
-history = ta.train.fit(model, batches, loss, optimizer, epochs=settings.epochs, scheduler=schedule, scheduler_every="step", clip_norm=1.0,
+history = ta.train.fit(model, batches, loss, optimizer, epochs=epochs, scheduler=schedule, scheduler_every="step", clip_norm=1.0,
                        log_every=1)
 after = share_right(verdicts(model, test_texts))
 
