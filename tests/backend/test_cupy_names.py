@@ -26,8 +26,9 @@ def dotted(node: ast.AST) -> list[str]:
 
 def asked() -> set[tuple[str, ...]]:
     names = {(name,) for name in ELEMENTWISE.values()}
-    for file in ("namespace.py", "scan.py", "indexing.py", "contract.py", "cupy.py"):
-        for node in ast.walk(ast.parse((FOLDER / file).read_text())):
+    used = [FOLDER / name for name in ("namespace.py", "indexing.py", "cupy.py", "capture.py", "kernels/rows.py")]
+    for file in (*used, *(FOLDER.parent / "numerics").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
             match dotted(node):
                 case ["self", "xp", first, *rest]:
                     names.add((first, *rest))
