@@ -9,7 +9,7 @@ import pytest
 import tinygrad_act as ta
 from tests.pretrained import same
 from tinygrad_act.errors import ArgumentError, FetchError, ShapeError
-from tinygrad_act.pretrained import DigitCNN, mnist_cnn
+from tinygrad_act.pretrained import DigitCNN, EfficientNetLite, SpeakerEncoder, mnist_cnn
 
 
 def run(theirs: Any, x: Any) -> Any:
@@ -30,6 +30,18 @@ def test_misuse_is_told() -> None:
         DigitCNN()(ta.zeros(1, 1, 8, 8))
     with pytest.raises(ArgumentError, match="another network"):
         DigitCNN.from_state({"a.weight": ta.zeros(1)})
+
+
+@pytest.mark.parametrize("wide", [ta.zeros(1, 1).expand(1 << 40, 64), ta.zeros(0, 4), ta.zeros(4), ta.zeros(1 << 12).unfold(0, 1 << 11, 1)],
+                         ids=["one number", "none", "one axis", "windows"])
+def test_sizes_are_not_taken_from_what_has_no_numbers_for_them(wide: ta.Tensor) -> None:
+    conv = {"features.0.weight": ta.zeros(2, 1, 3, 3)}
+    for state in ({**conv, "classifier.0.weight": wide, "classifier.2.weight": ta.zeros(3, 4)}, {**conv, "classifier.0.weight": ta.zeros(3, 4), "classifier.2.weight": wide}):
+        with pytest.raises(ShapeError, match=r"classifier\.\d\.weight of shape"):
+            DigitCNN.from_state(state)
+    for load, name in ((EfficientNetLite.from_state, "_conv_head.weight"), (SpeakerEncoder.from_state, "lstm.weight_ih_l0")):
+        with pytest.raises(ShapeError, match=name):
+            load({name: wide})                           # type: ignore[operator]
 
 
 def test_random_weights_give_pytorchs_numbers_and_gradients() -> None:

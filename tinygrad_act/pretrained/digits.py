@@ -73,17 +73,16 @@ class DigitCNN(nn.Module):
         Raises:
             ShapeError, MissingKeyError, ArgumentError: they are of another network.
         """
-        places = [name for name in state if re.fullmatch(r"features\.\d+\.weight", name)]
-        convs = [shape_of(state, name, "DigitCNN") for name in places]
-        convs = [shape for shape in convs if len(shape) == 4]
+        places = [name for name, value in state.items() if re.fullmatch(r"features\.\d+\.weight", name) and value.ndim == 4]
+        convs = [shape_of(state, name, "DigitCNN", 4) for name in places]
         dense = sorted(name for name in state if re.fullmatch(r"classifier\.\d+\.weight", name))
         if not convs or len(dense) != 2:
             raise ArgumentError("DigitCNN", f"a state of {', '.join(list(state)[:3])} ...", "it is of another network: this one has "
                                 "features.N, which are convolutions, and two dense layers in classifier.N")
-        hidden, features = shape_of(state, dense[0], "DigitCNN")
+        hidden, features = shape_of(state, dense[0], "DigitCNN", 2)
         side = math.isqrt(features // convs[-1][0])
         drops = {"dropout": 0.3} if not dense[0].startswith("classifier.0.") else {}
-        return filled(cls([shape[0] for shape in convs], hidden, shape_of(state, dense[1], "DigitCNN")[0], convs[0][1],
+        return filled(cls([shape[0] for shape in convs], hidden, shape_of(state, dense[1], "DigitCNN", 2)[0], convs[0][1],
                           side << len(convs), any(name.endswith("running_mean") for name in state), **{**drops, **settings}), state)
 
     @classmethod

@@ -172,12 +172,12 @@ class EfficientNetLite(nn.Module):
         Raises:
             ShapeError, MissingKeyError, ArgumentError: they are of another network.
         """
-        blocks = {int(name.split(".")[1]) for name in state if name.startswith("_blocks.")}
-        last = shape_of(state, "_conv_head.weight", "EfficientNetLite")[1]
+        blocks = {name.split(".")[1] for name in state if name.startswith("_blocks.")}
+        last = shape_of(state, "_conv_head.weight", "EfficientNetLite", 4)[1]
         for name, variant in VARIANTS.items():
             found = stages(variant)
             if sum(s.repeats for s in found) == len(blocks) and found[-1].channels == last:
-                return filled(cls(name, shape_of(state, "_fc.weight", "EfficientNetLite")[0], **settings), state)
+                return filled(cls(name, shape_of(state, "_fc.weight", "EfficientNetLite", 2)[0], **settings), state)
         raise ArgumentError("EfficientNetLite", f"a state of {len(blocks)} blocks, {last} channels at the end",
                             f"that is none of {', '.join(VARIANTS)}")
 

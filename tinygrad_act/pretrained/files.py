@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from ..errors import ArgumentError, FileError, MissingKeyError
+from ..errors import ArgumentError, FileError, MissingKeyError, ShapeError
 from ..interop.filling import INNER
 from ..interop.formats import load
 from ..interop.naming import rename
@@ -57,7 +58,7 @@ class Config:
         Raises:
             ArgumentError: it is.
         """
-        given = sum(t.numel() for t in state.values() if isinstance(t, Tensor))
+        given = sum(held(t) for t in state.values() if isinstance(t, Tensor))
         if self.numbers() > 10_000_000 + 2 * given:
             raise ArgumentError(type(self).__name__, f"sizes of {self.numbers()} numbers", f"the weights are {given}", "get both of one network")
         return self
@@ -156,13 +157,26 @@ def filled(model: M, state: Mapping[str, Any], *, rules: Sequence[tuple[str, str
     return model
 
 
-def shape_of(state: Mapping[str, Any], name: str, model: str) -> tuple[int, ...]:
+def shape_of(state: Mapping[str, Any], name: str, model: str, axes: int) -> tuple[int, ...]:
     """The shape of a tensor that the state must have, for sizes that are read off the weights.
 
     Raises:
         MissingKeyError: it has none of that name.
+        ShapeError: it has another number of axes, or no numbers of its own for all that its shape says: a network of such
+            sizes would be far more than the file.
     """
     if name not in state:
         raise MissingKeyError(model, f"a state without {name!r}", "it is of another network",
                               f"it has {', '.join(list(state)[:3])} ..." if state else "it is empty")
-    return tuple(state[name].shape)
+    shape = tuple(state[name].shape)
+    if len(shape) != axes or not 0 < math.prod(shape) <= held(state[name]):
+        raise ShapeError(model, f"{name} of shape {shape}", f"it is to have {axes} axes, and as many numbers as its shape says",
+                         "it is of another network")
+    return shape
+
+
+def held(value: Any) -> int:
+    """How many numbers of its own a tensor can have: one that is spread over its shape has fewer than the shape says."""
+    if not isinstance(value, Tensor):
+        return math.prod(value.shape)
+    return min(value.numel(), 1 + sum((n - 1) * stride for n, stride in zip(value.shape, value.stride(), strict=True)))

@@ -134,9 +134,9 @@ class SpeakerEncoder(nn.Module):
         Raises:
             ShapeError, MissingKeyError: they are of another network.
         """
-        gates, bands = shape_of(state, "lstm.weight_ih_l0", "SpeakerEncoder")
+        gates, bands = shape_of(state, "lstm.weight_ih_l0", "SpeakerEncoder", 2)
         layers = sum(name.startswith("lstm.weight_ih_l") for name in state)
-        return filled(cls(bands, gates // 4, layers, shape_of(state, "linear.weight", "SpeakerEncoder")[0]), state, unused=UNUSED)
+        return filled(cls(bands, gates // 4, layers, shape_of(state, "linear.weight", "SpeakerEncoder", 2)[0]), state, unused=UNUSED)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
