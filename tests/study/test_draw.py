@@ -426,6 +426,7 @@ def test_a_program_that_fails_leaves_the_dot_text_and_its_own_words(tmp_path: Pa
     (lambda x: draw(x.exp(), limit=2), ArgumentError, "limit"),
     (lambda x: draw(x.exp(), depth=-1), ArgumentError, "depth"),
     (lambda x: draw(x.exp(), x), ArgumentError, "model"),
+    (lambda x: draw(x.exp(), names="x"), ArgumentError, "mapping"),
     (lambda x: draw(3), ArgumentError, "neither a tensor nor a model"),
 ])
 def test_misuse_is_told(problem: Any, kind: type[Exception], said: str) -> None:

@@ -347,6 +347,13 @@ def test_misuse_is_told() -> None:
         stepper.run(until=ta.ones(1))
     with pytest.raises(ArgumentError, match="none of the things"):
         stepper.run(until=1.5)
+    for count in (-1, 1.5):
+        with pytest.raises(ArgumentError, match="whole number"):
+            stepper.step(count)  # type: ignore[arg-type]
+        with pytest.raises(ArgumentError, match="whole number"):
+            stepper.back(count)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="mapping"):
+        Stepper((x * 2).sum(), names="x")
     loss = (x * x).sum()
     loss.backward()
     with pytest.raises(GraphError, match="freed"):

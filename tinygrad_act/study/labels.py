@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..errors import ArgumentError
 from ..graph import PICK, Node
 from ..tensor import Tensor
 from .tape import Tape
@@ -17,6 +18,9 @@ def pairs_of(names: Any) -> dict[str, Tensor]:
         return {}
     if hasattr(names, "named_parameters"):
         return {**dict(names.named_buffers()), **dict(names.named_parameters())}
+    if not isinstance(names, Mapping):
+        raise ArgumentError("study", f"a {type(names).__name__} for names", "names are those of a module, or a mapping",
+                            "pass the module, or {\"w\": w}")
     return dict(names)
 
 

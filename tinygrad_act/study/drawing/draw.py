@@ -14,6 +14,7 @@ from ...graph import Node, reachable
 from ...ops.random import fork_rng
 from ...tensor import Tensor
 from ..facts import Gradients, any_kept, chosen, sweep
+from ..labels import pairs_of
 from ..tape import Tape
 from ..values import norm
 from .dot import SMALL, Wording, dot_text
@@ -63,6 +64,7 @@ def draw(what: Any, *inputs: Any, path: str | os.PathLike[str] | None = None, ba
     'tiny.dot'
     """
     wanted, look = chosen(show), theme_of(theme)
+    pairs_of(names)                               # refuses what has no names
     if direction not in ("down", "right"):
         raise ArgumentError("draw", f"direction={direction!r}", "a graph is drawn down or right", "pass one of these")
     if limit < 8:

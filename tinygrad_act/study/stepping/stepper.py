@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...backend import namespaces
+from ...errors import ArgumentError
 from ...grad_mode import mode
 from ...graph import Node, accumulate, make_seeds, reachable, walk, watchers
 from ...tensor import Tensor, wrap
@@ -150,7 +151,7 @@ class Stepper(Shown):
 
     def step(self, count: int = 1) -> Stop | None:
         """Go on by one node (or `count`); None at the end, when the leaves have their gradients."""
-        for _ in range(count):
+        for _ in range(_count(count)):
             if self.position == len(self.stops) and not self._advance():
                 self._finish()
                 return None
@@ -162,7 +163,7 @@ class Stepper(Shown):
 
         From the end this also gives the leaves the `.grad` they had.
         """
-        for _ in range(count):
+        for _ in range(_count(count)):
             if self.finished:
                 self._undo()
             elif self.position:
@@ -274,3 +275,8 @@ class Stepper(Shown):
         return page
 
 
+def _count(count: Any) -> int:
+    """How many stops to go."""
+    if not isinstance(count, int) or count < 0:
+        raise ArgumentError("Stepper", f"count={count!r}", "it goes a whole number of stops", "step() goes on, back() returns")
+    return count
