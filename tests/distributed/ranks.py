@@ -104,6 +104,13 @@ def gathered() -> None:
         need(ta.allclose(a.grad, b.grad, rtol=1e-12, atol=1e-14), a.grad, b.grad)
 
 
+def halves() -> None:
+    """The mean of gradients in float16 whose sum is beyond its range."""
+    model = DistributedDataParallel(nn.Linear(1, 1, bias=False).half())
+    model(ta.full((1, 1), 60_000.0, dtype=ta.float16)).sum().backward()
+    need(model.module.weight.grad.item() == 60_000.0, model.module.weight.grad)
+
+
 class Branches(nn.Module):
     """One branch for even processes, one for odd ones, one for none."""
 
@@ -176,4 +183,4 @@ def misuse() -> None:
 
 if __name__ == "__main__":
     dist.init_process_group("mpi")
-    {f.__name__: f for f in (same_as_whole, fitted, gathered, unused, messages, misuse)}[sys.argv[1]]()
+    {f.__name__: f for f in (same_as_whole, fitted, gathered, halves, unused, messages, misuse)}[sys.argv[1]]()

@@ -28,7 +28,7 @@ def mpiexec() -> str:
 
 
 @pytest.mark.parametrize(("name", "count"), [
-    ("same_as_whole", 2), ("same_as_whole", 3), ("fitted", 2), ("gathered", 2), ("unused", 3), ("messages", 2), ("misuse", 1)])
+    ("same_as_whole", 2), ("same_as_whole", 3), ("fitted", 2), ("gathered", 2), ("halves", 2), ("unused", 3), ("messages", 2), ("misuse", 1)])
 def test_processes_together(name: str, count: int) -> None:
     done = subprocess.run([mpiexec(), "-n", str(count), sys.executable, "-m", "mpi4py", str(RANKS), name], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -58,6 +58,7 @@ class Wire:
         out[...] = given + 1 if op == "sum" else given
 
     def broadcast(self, array: Any, root: int) -> None:
+        assert str(array.dtype) == "uint8"                                       # CuPy's takes no bools
         array[...] = root
 
     def barrier(self) -> None:
@@ -80,7 +81,7 @@ def test_nccl_is_asked_as_cupy_wants_it(monkeypatch: pytest.MonkeyPatch) -> None
     link = links.NCCL(1, 2)
     assert asked == {"size": 2, "rank": 1, "backend": "nccl", "host": "127.0.0.1", "port": 4000}
     array = ta.tensor([[1.0, 2.0]]).array
-    assert link.reduce(array, "sum").tolist() == [[2.0, 3.0]] and link.send(array, 1).tolist() == [[1.0, 1.0]]
+    assert link.reduce(array, "sum").tolist() == [[2.0, 3.0]] and link.send(ta.tensor([[False, False]]).array, 1).tolist() == [[True, True]]
     assert array.tolist() == [[1.0, 2.0]]
 
 

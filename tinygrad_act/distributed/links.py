@@ -80,7 +80,7 @@ class NCCL:
     def send(self, array: Any, src: int) -> Any:
         """What process `src` gave, a new array."""
         sent = _flat(array)
-        self.link.broadcast(sent, root=src)
+        self.link.broadcast(sent.view("uint8"), root=src)                         # bytes, as by MPI: CuPy's NCCL takes no bools
         return sent.reshape(array.shape)
 
     def wait(self) -> None:

@@ -98,16 +98,20 @@ class DistributedDataParallel(Module):
 
     @no_grad()
     def _average(self) -> None:
-        """One message for each element type: the gradients end to end, then for each a 1 if this process has it."""
+        """One message for each element type: the gradients end to end, then for each a 1 if this process has it.
+
+        They are divided before they are added up, as the sum of halves may be more than a half can be.
+        """
+        size = distributed.get_world_size()
         for dtype in dict.fromkeys(p.dtype for p in self.learned):
             same = [p for p in self.learned if p.dtype == dtype]
             F = namespaces[type(same[0].array)]
             own = [F.zeros_like(p.array) if p.grad is None else p.grad.array for p in same]
             has = F.stack([F.full((), float(p.grad is not None), p.array) for p in same], 0)
-            message = wrap(F.cat([*(g.reshape(-1) for g in own), F.cast(has, dtype)], 0))
+            message = wrap(F.cat([*(g.reshape(-1) for g in own), F.cast(has, dtype)], 0) / size)
             distributed.all_reduce(message, distributed.ReduceOp.SUM)
-            mean, start = message.array / distributed.get_world_size(), 0
-            used = message.array[-len(same):].tolist() if self.find_unused_parameters else [1.0] * len(same)
+            mean, start = message.array, 0
+            used = mean[-len(same):].tolist() if self.find_unused_parameters else [1.0] * len(same)
             for p, count in zip(same, used, strict=True):
                 part = wrap(mean[start:start + p.array.size].reshape(p.shape))
                 start += p.array.size
