@@ -12,7 +12,7 @@ import pytest
 
 import tinygrad_act as ta
 from tinygrad_act import interop, nn
-from tinygrad_act.errors import ArgumentError, ShapeError
+from tinygrad_act.errors import ArgumentError, FileError, ShapeError
 
 
 def net() -> nn.Module:
@@ -98,6 +98,18 @@ def test_what_holds_no_state_dict(given: Any, says: str) -> None:
         interop.load_pretrained(net(), given)
     with pytest.raises(ArgumentError, match="no network"):
         interop.load_pretrained({}, net())                 # type: ignore[arg-type]
+
+
+def test_from_a_folder(tmp_path: Path) -> None:
+    source, model = nn.Linear(2, 2), nn.Linear(2, 2)
+    with pytest.raises(FileError, match="no file of weights"):
+        interop.load_pretrained(model, tmp_path)
+    interop.save_torch({"state_dict": source.state_dict()}, tmp_path / "pytorch_model.bin")
+    assert interop.load_pretrained(model, tmp_path).complete and model.weight.tolist() == source.weight.tolist()
+    pytest.importorskip("safetensors")
+    ta.save(nn.Linear(2, 2).state_dict(), tmp_path / "model.safetensors")                 # is the one that is taken
+    interop.load_pretrained(model, tmp_path)
+    assert model.weight.tolist() == interop.SafeFile(tmp_path)["weight"].tolist() != source.weight.tolist()
 
 
 def test_from_an_open_file() -> None:

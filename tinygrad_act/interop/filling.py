@@ -16,6 +16,7 @@ from ..nn.state import may_be_missing, named_state
 from ..nn.state_difference import IncompatibleKeys, difference
 from ..tensor import Tensor
 from .formats import load
+from .index import weights_in
 from .naming import Plan, plan, transformed
 from .safetensors import SafeFile
 
@@ -68,7 +69,7 @@ def load_pretrained(model: Module, path_or_state: Any, *, map: Any = None, prefi
 
     Args:
         model: the network, changed in place.
-        path_or_state: a file that `ta.load` reads, a folder with model.safetensors, or a mapping of names to tensors.
+        path_or_state: a file that `ta.load` reads, a folder with model.safetensors or pytorch_model.bin, or a mapping of names to tensors.
         map: rules for names, as for `rename`, applied after `prefix`.
         prefix: what the wanted names in the file begin with, to be taken off; names without it are not used.
         strict: raise an error if anything of the network would be left as it is, or anything in the file unused.
@@ -87,7 +88,7 @@ def load_pretrained(model: Module, path_or_state: Any, *, map: Any = None, prefi
     """
     if not isinstance(model, Module):
         raise ArgumentError("load_pretrained", type(model).__name__, "that is no network", "give the model first, then the file")
-    state, source = _state(path_or_state)
+    state, source = state_in(path_or_state)
     report = Filled(type(model).__name__, source, unused=[name for name in state if not name.startswith(prefix)])
     stripped = {name.removeprefix(prefix): name for name in state if name.startswith(prefix)}
     entries = {new: (stripped[old], steps) for new, (old, steps) in plan(stripped, map).items()}
@@ -125,14 +126,19 @@ def _fit(targets: Mapping[str, Tensor], state: Mapping[str, Any], entries: Plan,
     return values
 
 
-def _state(given: Any) -> tuple[Mapping[str, Any], str]:
-    """The state_dict that a file or a mapping holds, and what to call it. A file is left where it is and read as it is copied."""
+def state_in(given: Any) -> tuple[Mapping[str, Any], str]:
+    """The state_dict that a file, a folder or a mapping holds, and what to call it. A file is left where it is and read as it is copied.
+
+    Raises:
+        FileError: the file cannot be read.
+        ArgumentError: there is no state_dict in it.
+    """
     if isinstance(given, Mapping):
         state, source = given, "a state_dict"
     elif isinstance(given, (str, os.PathLike)) or hasattr(given, "read"):
-        folder = isinstance(given, (str, os.PathLike)) and Path(given).is_dir()
-        state = SafeFile(given, "cpu", mmap=True) if folder else load(given, "cpu", mmap=True)
-        source = str(given) if isinstance(given, (str, os.PathLike)) else type(given).__name__
+        path = isinstance(given, (str, os.PathLike))
+        source = str(given) if path else type(given).__name__
+        state = load(weights_in(Path(given)) if path and Path(given).is_dir() else given, "cpu", mmap=True)
     else:
         raise ArgumentError("load_pretrained", type(given).__name__, "that is neither a file nor a state_dict",
                             "give its state_dict()" if isinstance(given, Module) else "give a path, an open file or a mapping of names to tensors")

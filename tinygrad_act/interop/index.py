@@ -1,16 +1,31 @@
-"""The index of a model whose tensors are in several files: which is in which."""
+"""Models that are folders: which file has the weights, and the index of those in several files."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import FileError
 
 INDEX = ".index.json"
-LIMIT = 1 << 28                                          # bytes
+LIMIT = 1 << 26                                          # bytes, several times the index of any model
+SAFE = "model.safetensors", f"model.safetensors{INDEX}"
+WEIGHTS = *SAFE, "pytorch_model.bin", f"pytorch_model.bin{INDEX}"
+
+
+def weights_in(folder: Path, names: Sequence[str] = WEIGHTS) -> Path:
+    """The file of weights in a model's folder, under the names that it has there.
+
+    Raises:
+        FileError: there is none.
+    """
+    found = next((folder / name for name in names if (folder / name).is_file()), None)
+    if found is None:
+        raise FileError("load", str(folder), f"the folder has no file of weights: {', '.join(names)}", "give the path of the file itself")
+    return found
 
 
 def read_index(path: Path) -> dict[str, str]:

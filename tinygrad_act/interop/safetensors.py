@@ -19,7 +19,7 @@ from .. import backend, dtypes
 from ..errors import ArgumentError, FileError, MissingPackageError
 from ..files import aside
 from ..tensor import Tensor, wrap
-from .index import INDEX, read_index
+from .index import INDEX, SAFE, read_index, weights_in
 from .nesting import rebuilt, structure
 from .placing import Place, placing
 from .source import Source, is_shape, opened
@@ -160,7 +160,7 @@ class SafeFile(Mapping[str, Tensor]):
         self._mapped: dict[Path, Source] = {}
         self.metadata: dict[str, str] = {}
         if path.is_dir():
-            path = next((path / name for name in (f"model.safetensors{INDEX}", "model.safetensors") if (path / name).is_file()), path)
+            path = weights_in(path, SAFE)
         if not path.name.endswith(INDEX):
             self._add(path)
             return

@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from ..errors import ArgumentError, FileError, MissingKeyError, ShapeError
-from ..interop.filling import INNER
-from ..interop.formats import load
+from ..interop.filling import state_in
 from ..interop.naming import rename
 from ..nn import Module
 from ..tensor import Tensor
 
 M = TypeVar("M", bound=Module)
 
-WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 # What the configurations of published checkpoints call activations that the catalogue has under other names.
 ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh", "gelu_python": "gelu",
                "swish": "silu"}
@@ -122,21 +120,9 @@ def read_state(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises:
         FileError: there is none, or it is damaged or hostile.
+        ArgumentError: it holds something else than named tensors.
     """
-    path = Path(path)
-    if path.is_dir():
-        found = [path / name for name in WEIGHT_FILES if (path / name).is_file()]
-        if not found:
-            raise FileError("pretrained", str(path), f"the folder has no file of weights: {', '.join(WEIGHT_FILES)}",
-                            "give the path of the file itself")
-        path = found[0]
-    state = load(path, mmap=True)
-    for name in INNER:
-        if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
-            state = state[name]
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise FileError("pretrained", str(path), "it holds something else than named tensors", "save the network's state_dict()")
-    return dict(state)
+    return dict(state_in(path)[0])
 
 
 def filled(model: M, state: Mapping[str, Any], *, rules: Sequence[tuple[str, str]] = (), unused: Sequence[str] = ()) -> M:
