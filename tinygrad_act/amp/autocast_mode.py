@@ -51,7 +51,6 @@ class Caster(Watcher):
             return op
         return Cast(op) if state.depth and self.casts(op.name) else op
 
-
     def casts(self, name: str) -> bool:
         return any(name in TABLES[kind] for kind in state.dtypes)
 
@@ -276,5 +275,3 @@ def custom_bwd(bwd: Any = None, *, device_type: str) -> Any:
         with as_in(ctx._autocast):
             return bwd(ctx, *args, **kwargs)
     return backward
-
-

@@ -211,5 +211,3 @@ class GradScaler:
         if self._scale is not None:
             device, self._scale = self._scale.device, None
             self._start(device)
-
-

@@ -85,6 +85,17 @@ class Row:
     calls: int = 0
 
 
+def columns(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """The rows of a table as lines, in columns as wide as need be: the first `left` to the left, the others to the right.
+
+    >>> columns([["name", "size"], ["weight", "6"]])
+    ['name    size', 'weight     6']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip()
+            for row in rows]
+
+
 class Summary(list[Row]):
     """The rows, parents before children; `str` is the table. Totals: `parameters`, `trainable`, `kept`, `multiply_adds`."""
 
@@ -105,9 +116,7 @@ class Summary(list[Row]):
             times = f" ×{row.calls}" if row.calls > 1 else "" if row.calls else " (not used)"
             table.append(["  " * row.depth + label + times, _shapes(row.inputs), _shapes(row.outputs), f"{row.parameters:,}",
                           _bytes(row.kept), _count(row.multiply_adds)])
-        widths = [max(len(line[i]) for line in table) for i in range(len(heads))]
-        lines = ["  ".join(cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))).rstrip()
-                 for line in table]
+        lines = columns(table, left=3)
         lines.insert(1, "-" * max(map(len, lines)))
         return "\n".join([*lines, lines[1], (
             f"{self.parameters:,} parameters ({self.trainable:,} trainable), {_bytes(self.weight_bytes)}; kept for backward "

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 from ..files import write_aside
+from ..nn.summarise import columns
 from ..study.figures import figure_class, save_figure
 
 
@@ -42,8 +43,7 @@ class History(list[dict[str, Any]]):
     def __str__(self) -> str:
         names = self.names()
         lines = [names, *([_text(row.get(n)) for n in names] for row in self)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(names))]
-        return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines)
+        return "\n".join(columns(lines, left=0))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the rows as JSON."""

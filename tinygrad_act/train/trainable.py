@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..nn import Module
+from ..nn.summarise import columns
 
 
 @dataclass
@@ -21,7 +22,7 @@ class Row:
 class TrainableSummary(list[Row]):
     """The parts, and the totals `parameters`, `trainable` and `share`. `str` is a table; the package rich prints it coloured."""
 
-    parameters, trainable, weight_bytes = 0, 0, 0
+    parameters, trainable, gradient_bytes = 0, 0, 0
 
     @property
     def share(self) -> float:
@@ -31,7 +32,7 @@ class TrainableSummary(list[Row]):
     @property
     def total(self) -> str:
         """The line below the table."""
-        return f"{self.trainable:,} of {self.parameters:,} numbers learn ({self.share:.2%}); gradients take {self.weight_bytes / 1e6:.3g} MB"
+        return f"{self.trainable:,} of {self.parameters:,} numbers learn ({self.share:.2%}); gradients take {self.gradient_bytes / 1e6:.3g} MB"
 
     def _cells(self) -> list[tuple[str, str, str, str, str]]:
         return [(row.name or "(itself)", row.kind, f"{row.parameters:,}", f"{row.trainable:,}",
@@ -39,8 +40,7 @@ class TrainableSummary(list[Row]):
 
     def __str__(self) -> str:
         rows = [("part", "kind", "numbers", "learning", ""), *self._cells()]
-        widths = [max(len(row[i]) for row in rows) for i in range(5)]
-        lines = ["  ".join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
+        lines = columns(rows, left=2)
         rule = "-" * max(len(self.total), *map(len, lines))
         return "\n".join([lines[0], rule, *lines[1:], rule, self.total])
 
@@ -79,6 +79,6 @@ def trainable_summary(model: Module, depth: int = 1) -> TrainableSummary:
         row.trainable += p.numel() * p.requires_grad
         out.parameters += p.numel()
         out.trainable += p.numel() * p.requires_grad
-        out.weight_bytes += p.array.nbytes * p.requires_grad
+        out.gradient_bytes += p.array.nbytes * p.requires_grad
     out.extend(rows.values())
     return out

@@ -14,6 +14,7 @@ from ..errors import ArgumentError, user_line
 from ..graph import Watcher, watchers
 from ..nn import Module
 from ..nn.rest import at_rest
+from ..nn.summarise import columns
 from ..ops.random import fork_rng
 from ..tensor import Tensor
 from .sites import Site
@@ -47,10 +48,7 @@ class Drift:
         rows = [("", "max |difference|", "relative", "cosine", "of its own"),
                 *((r.name, f"{r.max_abs:.3g}", f"{r.relative:.3g}", f"{r.cosine:.6f}", "") for r in self.outputs),
                 *((r.name, f"{r.max_abs:.3g}", f"{r.relative:.3g}", f"{r.cosine:.6f}", f"{r.own:.3g}") for r in self.layers)]
-        widths = [max(len(row[i]) for row in rows) for i in range(5)]
-        lines = ["  ".join(c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
-        lines += [f"not reached: {count} calls at {line}" for line, count in self.left.items()]
-        return "\n".join(lines)
+        return "\n".join([*columns(rows), *(f"not reached: {count} calls at {line}" for line, count in self.left.items())])
 
 
 def compare(name: str, before: Tensor, after: Tensor) -> Row:

@@ -74,5 +74,3 @@ def graft(module: Module, kind: type[Graft]) -> Any:
 def ungraft(module: Module, kind: type[Graft]) -> None:
     """Take it off again."""
     module.__class__ = _class(origin_of(module), tuple(g for g in grafts_of(module) if g is not kind))
-
-

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import ArgumentError
 from ..nn import Module, Parameter
 from ..nn.activation import ActivationModule
+from ..nn.summarise import columns
 from . import select
 
 KINDS = ("bias", "norm", "activation", "embedding")
@@ -20,8 +21,7 @@ class Groups(list[dict[str, Any]]):
         rows = [("group", "parameters", "numbers", "lr", "weight decay")]
         rows += [(g["name"], str(len(g["params"])), f"{sum(p.numel() for p in g['params']):,}", f"{g['lr']:.3g}", f"{g['weight_decay']:g}")
                  for g in self]
-        widths = [max(len(row[i]) for row in rows) for i in range(5)]
-        return "\n".join("  ".join(c.ljust(w) if not i else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))) for row in rows)
+        return "\n".join(columns(rows))
 
 
 def parameter_groups(model: Module, lr: float, weight_decay: float = 0.01, layer_decay: float = 1.0,

@@ -24,7 +24,7 @@ def names_of(tensor_or_module: Any, model: Module) -> list[str]:
     return [name for name, value in named if value is tensor_or_module]
 
 
-def _matching(pattern: Any, names: Iterable[str]) -> list[str]:
+def matching(pattern: Any, names: Iterable[str]) -> list[str]:
     """Those that a glob or a compiled regular expression matches; a glob may also name the end of a dotted name."""
     names = list(names)
     if isinstance(pattern, re.Pattern):
@@ -61,7 +61,7 @@ def modules(model: Module, patterns: Sequence[Any], where: str, kinds: tuple[typ
         elif isinstance(pattern, Module):
             hits = {id(m) for _, m in named if m is pattern}
         else:
-            chosen = set(_matching(pattern, (n for n, _ in named)))
+            chosen = set(matching(pattern, (n for n, _ in named)))
             hits = {id(m) for n, m in named if n in chosen}
         if not hits:
             what = " or ".join(k.__name__.removeprefix("_") for k in kinds) if kinds != (Module,) else "module"
@@ -95,7 +95,7 @@ def parameters(model: Module, patterns: Sequence[Any], where: str) -> dict[str, 
         elif isinstance(pattern, (type, Module)):
             named = list(modules(model, [pattern], where))
         else:
-            named = _matching(pattern, [*every, *owned])
+            named = matching(pattern, [*every, *owned])
         hits = [n for name in named for n in owned.get(name, [name])]
         if not hits and not any(name in owned and any(True for _ in model.get_submodule(name).buffers()) for name in named):
             raise ArgumentError(where, _shown(pattern), f"it matches no parameter of {type(model).__name__}",

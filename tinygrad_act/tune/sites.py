@@ -102,7 +102,7 @@ def _where(sites: list[Site], where: Any) -> list[Site]:
     if where is None:
         return sites
     patterns = where if isinstance(where, (list, tuple)) else [where]
-    matching = {n for p in patterns for n in select._matching(p, [s.name for s in sites])}
+    matching = {n for p in patterns for n in select.matching(p, [s.name for s in sites])}
     return [s for s in sites if s.name in matching]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import ArgumentError
 from ...nn import Module
+from ...train.trainable import trainable_summary
 from .. import select
 from ..freezing import freeze, wake
 from ..graft import graft, grafts_of, ungraft
@@ -22,12 +23,12 @@ class Injected(list[str]):
     def __init__(self, names: Iterable[str], adapter: str, config: Config, model: Module) -> None:
         super().__init__(names)
         self.adapter, self.config = adapter, config
-        self.parameters = sum(p.numel() for p in model.parameters())
-        self.trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        summary = trainable_summary(model)
+        self.parameters, self.trainable, self.share = summary.parameters, summary.trainable, summary.share
 
     def __str__(self) -> str:
         return (f"LoRA {self.adapter!r} of rank {self.config.rank} in {len(self)} layers; {self.trainable:,} of {self.parameters:,} numbers "
-                f"learn ({self.trainable / max(1, self.parameters):.2%})")
+                f"learn ({self.share:.2%})")
 
 
 def inject(model: Module, *patterns: Any, rank: int = 8, alpha: float | None = None, dropout: float = 0.0, rslora: bool = False,
