@@ -13,7 +13,7 @@ from types import FrameType
 
 __all__ = ["AnomalyError", "ArgumentError", "DTypeError", "DeviceError", "DistributedError", "FetchError", "FileError", "GradcheckError",
            "GraphError", "IndexingError", "InplaceError", "MissingKeyError", "MissingPackageError", "ModuleError", "ShapeError", "TinygradActError",
-           "TrainingError", "user_line"]
+           "TrainingError", "nearest", "shown", "user_line"]
 
 PACKAGE = os.path.dirname(__file__)                      # noqa: PTH120   (pathlib would cost every import 5 ms)
 
