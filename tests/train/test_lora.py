@@ -331,3 +331,17 @@ def test_misuse_is_told_and_changes_nothing(tmp_path: Any) -> None:
 def test_a_network_with_nothing_to_adapt() -> None:
     with pytest.raises(ta.errors.ArgumentError, match="no Linear or Embedding or Conv or MultiheadAttention of Sequential; there are none"):
         ta.tune.lora.inject(ta.nn.Sequential(ta.nn.LSTM(3, 4)), "0")
+
+
+@pytest.mark.parametrize("change", [{"rank": -1}, {"rank": True}, {"alpha": "x"}, {"alpha": float("nan")}, {"dropout": 7.0}, {"dropout": None}, {"slices": []}, {"slices": ["x"]}, {"more": 1}], ids=str)
+def test_a_file_with_damaged_settings_is_refused(tmp_path: Any, change: dict[str, Any]) -> None:
+    pytest.importorskip("safetensors")
+    model, path = ta.nn.Sequential(ta.nn.Linear(4, 4)), tmp_path / "adapter.safetensors"
+    ta.tune.lora.inject(model, rank=2)
+    ta.tune.lora.save(model, path)
+    saved = ta.load(path)
+    ta.save({**saved, "layers": {"0": {**saved["layers"]["0"], **change}}}, path)
+    fresh = ta.nn.Sequential(ta.nn.Linear(4, 4))
+    with pytest.raises(ta.errors.FileError, match="settings are damaged"):
+        ta.tune.lora.load(fresh, path)
+    assert type(fresh[0]) is ta.nn.Linear

@@ -59,6 +59,8 @@ def test_attributes_and_modules_are_replaced_and_put_back(given: Any) -> None:
 def test_where_chooses_and_what_is_not_there_is_told() -> None:
     model = encoder()
     assert tune.swap(model, nn.GELU, "silu", where="layers.1.*").names == ["layers.1.activation"]
+    with pytest.raises(ta.errors.ArgumentError, match=r"no place of silu; its places are layers\.1\.activation"):
+        tune.swap(model, "silu", "gelu", where="layers.0*")
     with pytest.raises(ta.errors.ArgumentError, match=r"there are: gelu \(1 times\), silu \(1 times\)"):
         tune.swap(model, "relu", "silu")
     for old, new in (("rleu", "silu"), ("gelu", "sliu"), ("gelu", 3)):

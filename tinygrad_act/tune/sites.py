@@ -91,6 +91,8 @@ def find(model: Module, old: Any, where: Any = None) -> list[Site]:
                 site = sites.setdefault(id(value) if is_module else place, Site(place, value))
                 site.owners.append((module, attribute))
     chosen = _where(list(sites.values()), where)
+    if sites and not chosen:
+        raise ArgumentError("swap", f"where={where!r}", f"it matches no place of {name}", f"its places are {', '.join(s.name for s in sites.values())}")
     if not chosen:
         there = ", ".join(f"{n} ({count} times)" for n, count in known.items()) or "none"
         raise ArgumentError("swap", f"{name!r} in a {type(model).__name__}", f"no module or attribute of it is that; there are: {there}",

@@ -12,7 +12,7 @@ from ...train.trainable import trainable_summary
 from .. import select
 from ..freezing import freeze, wake
 from ..graft import graft, grafts_of, ungraft
-from .kinds import KINDS, SLICES, Config, LoRA, kind_of
+from .kinds import KINDS, Config, LoRA, kind_of
 
 NOTE = "_lora"                     # where a model's root keeps what inject found, for remove and save
 
@@ -58,7 +58,7 @@ def inject(model: Module, *patterns: Any, rank: int = 8, alpha: float | None = N
     >>> [name for name, p in model.named_parameters() if p.requires_grad]
     ['0.lora_A.default', '0.lora_B.default', '2.weight', '2.bias']
     """
-    config = _config(rank, alpha, dropout, rslora, slices)
+    config = Config(rank, rank if alpha is None else alpha, dropout, rslora, tuple(slices))
     if not adapter.isidentifier():
         raise ArgumentError("lora.inject", f"adapter={adapter!r}", "a name is made of letters, digits and _")
     layers = select.modules(model, patterns or ("*",), "lora.inject", tuple(KINDS))
@@ -73,16 +73,6 @@ def inject(model: Module, *patterns: Any, rank: int = 8, alpha: float | None = N
     note["also"][adapter] = list(free)
     use(model, adapter)
     return Injected(layers, adapter, config, model)
-
-
-def _config(rank: int, alpha: float | None, dropout: float, rslora: bool, slices: Sequence[str]) -> Config:
-    if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
-        raise ArgumentError("lora.inject", f"rank={rank!r}", "it is a whole number from 1 up")
-    if not 0 <= dropout < 1:
-        raise ArgumentError("lora.inject", f"dropout={dropout}", "it is a probability below 1")
-    if not slices or not set(slices) <= set(SLICES):
-        raise ArgumentError("lora.inject", f"slices={slices!r}", "they are of q, k and v")
-    return Config(rank, float(rank if alpha is None else alpha), float(dropout), bool(rslora), tuple(s for s in SLICES if s in slices))
 
 
 def begin(model: Module, norms: str = "eval") -> dict[str, Any]:

@@ -21,16 +21,35 @@ from ...ops.pad import pad
 from ...tensor import Tensor
 from ..graft import Graft
 
+SLICES = ("q", "k", "v")                                 # attention's projections of its inputs
+
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of one adapter in one layer. `slices` are those of attention's projections that have it."""
+    """The settings of one adapter in one layer. `slices` are those of attention's projections that have it.
+
+    Raises:
+        ArgumentError: one is out of its range.
+    """
 
     rank: int = 8
     alpha: float = 8.0
     dropout: float = 0.0
     rslora: bool = False
     slices: tuple[str, ...] = ("q", "v")
+
+    def __post_init__(self) -> None:
+        if isinstance(self.rank, bool) or not isinstance(self.rank, int) or self.rank < 1:
+            raise ArgumentError("lora", f"rank={self.rank!r}", "it is a whole number from 1 up")
+        for name, value in (("alpha", self.alpha), ("dropout", self.dropout)):
+            if not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise ArgumentError("lora", f"{name}={value!r}", "it is a number")
+        if not 0 <= self.dropout < 1:
+            raise ArgumentError("lora", f"dropout={self.dropout}", "it is a probability below 1")
+        if not self.slices or not set(self.slices) <= set(SLICES):
+            raise ArgumentError("lora", f"slices={self.slices!r}", "they are of q, k and v")
+        object.__setattr__(self, "slices", tuple(s for s in SLICES if s in self.slices))
+        object.__setattr__(self, "rslora", bool(self.rslora))
 
     @property
     def scale(self) -> float:
@@ -201,9 +220,6 @@ class ConvLoRA(LoRA):
         up = B.reshape(self.groups, -1, config.rank)
         down = A.reshape(self.groups, config.rank, -1)
         return (up @ down).reshape(self.weight.shape) * config.scale  # type: ignore[no-any-return]
-
-
-SLICES = ("q", "k", "v")
 
 
 class AttentionLoRA(LoRA):
