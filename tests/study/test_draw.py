@@ -446,3 +446,9 @@ def test_changes_in_place_draw_as_the_ops_they_are() -> None:
     y[0] = 5.0
     y.add_(1)
     assert {"mul", "add"} <= set(names(draw(y.sum())))
+
+
+def test_a_parameter_is_drawn_as_one_without_its_model() -> None:
+    layer = nn.Linear(2, 1)
+    text = to_dot(layer(ta.randn(3, 2)).sum())
+    assert text.count("cylinder") == 2 and "weight" in text and "bias" in text

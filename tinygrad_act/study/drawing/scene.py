@@ -125,12 +125,18 @@ def add_leaf(scene: Scene, leaf: Tensor, names: Mapping[int, tuple[str, str]], t
     elif not kind and source is not None and source.dtype == leaf.dtype:
         name, kind = f"from {names.get(id(source), ('input',))[0]}", "input"
     elif not kind and leaf.requires_grad:
-        kind = "parameter" if name else "input"
+        kind = "parameter" if name or _is_parameter(leaf) else "input"
     elif not kind:
         kind = "constant" if (tape and tape.given) or in_rule or not leaf.ndim else "input"
     if not name:
-        name = slot if kind == "constant" and len(slot) > 1 and "[" not in slot else kind
+        name = slot if kind != "input" and len(slot) > 1 and "[" not in slot else kind
     scene.items[key(leaf)] = Item(key(leaf), kind, ("leaf", kind, tuple(leaf.shape), str(leaf.dtype)), leaf=leaf, name=name)
+
+
+def _is_parameter(leaf: Tensor) -> bool:
+    from ...nn.parameter import Parameter                # where there is one, nn has been imported already
+
+    return isinstance(leaf, Parameter)
 
 
 def slot_name(node: Node, i: int) -> str:
