@@ -23,7 +23,7 @@ from tinygrad_act.utils.data import DataLoader, TensorDataset
 # ---- settings ------------------------------------------------------------------------------------------------
 SEED = 0
 EXAMPLES, UNSEEN = 2_000, 1_500
-EPOCHS = 2
+EPOCHS = 3
 BATCH = 16
 RANK = 8
 ADAPTED = ("query", "key", "value", "*.dense")   # all that is linear in the encoder
