@@ -41,7 +41,8 @@ def test_gelus_are_told_apart() -> None:
         name_of("rleu")
 
 
-@pytest.mark.parametrize("given", ["relu", F.relu, ta.relu, ta.Tensor.relu, nn.ReLU(), nn.ReLU], ids=str)
+@pytest.mark.parametrize("given", ["relu", F.relu, ta.relu, ta.Tensor.relu, nn.ReLU(), nn.ReLU],
+                         ids=["name", "functional", "free", "method", "module", "class"])
 def test_attributes_and_modules_are_replaced_and_put_back(given: Any) -> None:
     model = encoder(given() if isinstance(given, type) else given)
     x, before = ta.randn(2, 3, 8), copy.deepcopy(model)

@@ -50,7 +50,8 @@ def free(model: Any) -> set[str]:
     ("embed", {"embed.weight"}), ("layers.0", None), ("layers.?.norm1.*", {f"layers.{i}.norm1.{n}" for i in range(3) for n in ("weight", "bias")}),
     ("linear1", {f"layers.{i}.linear1.{n}" for i in range(3) for n in ("weight", "bias")}), ("head.bias", {"head.bias"}),
     (re.compile(r"layers\.[01]\.linear2\.bias$"), {"layers.0.linear2.bias", "layers.1.linear2.bias"}),
-    (ta.nn.Embedding, {"embed.weight"}), ("head.weight", {"embed.weight"}), ("*", "all")], ids=str)
+    (ta.nn.Embedding, {"embed.weight"}), ("head.weight", {"embed.weight"}), ("*", "all")],
+    ids=lambda value: "names" if isinstance(value, set) else str(value))
 def test_freeze_takes_globs_regular_expressions_and_kinds(pattern: Any, expected: Any) -> None:
     model = Net()
     every = free(model)
