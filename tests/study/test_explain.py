@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections.abc import Callable
@@ -10,10 +11,10 @@ from typing import Any
 import pytest
 
 import tinygrad_act as ta
-from tinygrad_act import nn
+from tinygrad_act import nn, study
 from tinygrad_act.errors import ArgumentError, GraphError, IndexingError
 from tinygrad_act.study import Tape, explain, paths
-from tinygrad_act.study.values import count_text, host
+from tinygrad_act.study.values import count_text, host, number
 
 Made = tuple[ta.Tensor, ta.Tensor]
 
@@ -221,7 +222,40 @@ def test_the_latex_is_latex(make: Callable[[], Made]) -> None:
         for f in (step.formula, step.local, *[line.local for line in step.lines[:2]]):
             if f is not None and r"\texttt" not in f.latex:
                 known = f.latex.replace(r"\le ", r"\leq ").replace(r"\ge ", r"\geq ").replace(r"\lvert", "|").replace(r"\rvert", "|")
-                parser.parse(f"${known}$")           # matplotlib knows no \le
+                known = known.replace(r"\begin{aligned}", "").replace(r"\end{aligned}", "").replace("&", "")
+                for line in known.split(r"\\"):
+                    parser.parse(f"${line}$")        # matplotlib knows no \le, and one line
+
+
+@pytest.mark.parametrize("name", ["gelu", "silu", "mish", "gelu_tanh", "softplus"])
+def test_a_long_rule_is_printed_line_by_line_and_its_numbers_lead_to_the_derivative(name: str) -> None:
+    pytest.importorskip("rich")
+    for at, start in enumerate((-1.25, 0.5)):
+        x = ta.tensor([-1.25, 0.5], dtype=ta.float64, requires_grad=True)
+        found = explain(ta.activations.catalogue[name](x).sum(), x, at=at, names={"x": x})
+        long = found.steps[-1].long
+        assert long is not None and long.closed is not None and long.closed.text.startswith("in closed form: ")
+        names = [line for line, _ in long.lines]
+        assert names[-1] == "" and names[:-1] == sorted(set(names[:-1])) and not {"e", "g", "x"} & set(names)
+        assert long.values({"x": start})[-1] == pytest.approx(found.value, rel=1e-14)
+        rows = long.table(["[0]"], [{"x": start}]).rows
+        assert rows[-2][-1] == number(found.value)
+        for width in (80, 120):
+            text = found.text(width)
+            assert all(len(line) <= width for line in text.splitlines()) and f"{name}'(x)" in text
+        for text in (found.markdown(), found.html()):
+            assert html.escape(rows[0][1].text) in text or rows[0][1].text in text
+        assert rows[0][1].latex in found.latex()
+
+
+def test_a_long_wrong_rule_is_shown_as_it_is() -> None:
+    def wrong(F: Any, g: Any, x: Any) -> Any:
+        a = F.exp(-F.abs(x)) + F.tanh(x) * F.sin(x)
+        return g * g * a / (1 + a * a)
+
+    x = ta.tensor(0.5, requires_grad=True)
+    step = explain(study.using("gelu", wrong)(x), x, names={"x": x}).steps[-1]
+    assert step.rule.text == "a = exp(-abs(x)) + tanh(x) * sin(x)\ngelu'(x) = g * g * a / (1 + a * a)"
 
 
 def test_large_tensors_are_told_in_figures() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+import string
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from .expression import Symbol, names, symbol, trace
+from .expression import Symbol, names, symbol, trace, unique
 
 # op: (how tightly it binds, text, LaTeX); an operand that binds less tightly is put in parentheses.
 INFIX: dict[str, tuple[float, str, str]] = {
@@ -28,6 +30,7 @@ LATEX = {"exp": "e^{{{0}}}", "sqrt": r"\sqrt{{{0}}}", "abs": r"\lvert {0} \rvert
 BRACED = {"div", "exp", "sqrt"}                      # LaTeX's braces do what parentheses would
 LEFT = {"sub", "div", "floor_divide", "remainder", "lshift", "rshift"}          # a - (b - c) needs its parentheses
 GREEK = {"alpha", "beta", "gamma", "delta", "lambda", "mu", "sigma", "theta", "tau"}
+SHORT, WIDE = 6, 50                  # what so few characters say needs no name; a line of more is parted
 
 
 def infix(expression: Symbol, latex: bool = False) -> str:
@@ -48,6 +51,8 @@ def _write(s: Symbol, latex: bool) -> tuple[str, float]:
     strength, text, tex = INFIX[s.op]
     if latex and s.op in BRACED:
         return tex.format(*[text for text, _ in parts]), ATOM
+    if s.op == "mul" and parts[1][0][0] in "-0123456789":                 # a thin space between numbers would read as one
+        tex = r"{0} \cdot {1}"
     below = [strength + (s.op in LEFT and k > 0) + (s.op in ("pow", "where") and k == 0) for k in range(len(parts))]
     return (tex if latex else text).format(*[_within(p, b) for p, b in zip(parts, below, strict=True)]), strength
 
@@ -62,6 +67,43 @@ def _atom(s: Symbol, latex: bool) -> tuple[str, float]:
         return number, ATOM if not number.startswith("-") else INFIX["neg"][0]
     name = str(s.value)
     return (f"\\{name}" if latex and name in GREEK else rf"\mathit{{{name}}}".replace("_", r"\_") if latex and len(name) > 1 else name), ATOM
+
+
+def named_lines(expression: Symbol, taken: Collection[str] = ()) -> list[tuple[str, Symbol]]:
+    """The expression in short lines: what is used more than once, and parts of what is long, get the names a, b, c ...
+
+    Each line reads inputs and the names of lines before it; the last has no name. `taken` are names not to be used.
+
+    >>> x = Symbol.input("x", "float64")
+    >>> [(name, infix(line)) for name, line in named_lines((1 + x * x) / (1 - (1 + x * x)))]
+    [('a', '1 + x * x'), ('', 'a / (1 - a)')]
+    """
+    order, canonical = unique([expression])
+    uses = Counter(id(a) for s in order for a in s.args)
+    fresh = _letters({s.value for s in order if s.op in ("input", "parameter")} | set(taken))
+    lines: list[tuple[str, Symbol]] = []
+    said: dict[int, Symbol] = {}                 # each as the lines have it
+
+    def call(s: Symbol) -> Symbol:
+        lines.append((next(fresh), s))
+        return Symbol("input", (), s.sample, lines[-1][0])
+
+    for s in order:
+        args = [said[id(a)] for a in s.args]
+        line = Symbol(s.op, tuple(args), s.sample, s.value)
+        while len(infix(line)) > WIDE and (parts := [a for a in args if len(infix(a)) > SHORT]):
+            longest = max(parts, key=lambda a: len(infix(a)))
+            short = call(longest)
+            args = [short if a is longest else a for a in args]
+            line = Symbol(s.op, tuple(args), s.sample, s.value)
+        said[id(s)] = call(line) if s.args and uses[id(s)] > 1 and (s.op not in INFIX or len(infix(line)) > SHORT) else line
+    return [*lines, ("", said[id(canonical[id(expression)])])]
+
+
+def _letters(taken: Collection[str]) -> Iterator[str]:
+    """a, b, c ... without e, which is a number, and g, the gradient; then a1, b1 ..."""
+    rounds = ("", *map(str, range(1, 1000)))
+    return (name for n in rounds for c in string.ascii_lowercase if c not in "eg" and (name := c + n) not in taken)
 
 
 def formula(rule: Callable[..., Any], inputs: Sequence[str] = (), latex: bool = False, **settings: Any) -> str:

@@ -16,8 +16,9 @@ from ..labels import Labels
 from ..present import Formula, Page, Shown, Table, latex_name
 from ..tape import Tape
 from ..values import host, index_text, number, show, size, unravel
+from .lines import Lines, in_numbers
 from .paths import Paths, chain_to, take_apart
-from .statements import Statement, forward_formula, saved_arrays, statement, substituted
+from .statements import Statement, forward_formula, saved_arrays, statement
 
 ELEMENTS = 12                            # tensors of so many are worked out element by element
 OUTPUTS = 64                             # so many rows of a Jacobian are computed to follow one element through an op
@@ -55,10 +56,18 @@ class Step:
     value: Any                           # what goes to the input
     lines: list[Line] = field(default_factory=list)
     line: str = ""                       # the user's
+    long: Lines | None = None            # where the local derivative takes several lines
+    numbers: list[tuple[str, dict[str, float]]] = field(default_factory=list)         # by element, what it reads
+
+    def table(self) -> Table | None:
+        """A local derivative that takes several lines, with the numbers put in; None if it takes one."""
+        if self.long is None:
+            return None
+        return self.long.table([place for place, _ in self.numbers], [values for _, values in self.numbers])
 
     def rows(self) -> list[Sequence[Any]]:
         """The step as rows of a table."""
-        rule = self.local if self.local is not None else self.rule
+        rule = self.long.short if self.long else self.local if self.local is not None else self.rule
         if not self.lines:
             return [(self.name, f"by {self.input}", show(self.gradient), rule, show(self.value))]
         rows: list[Sequence[Any]] = []
@@ -105,6 +114,7 @@ class Explanation(Shown):
         rows = [row for step in _ends(self.steps) for row in (step.rows() if isinstance(step, Step) else [(*step, "", "", "")])]
         page.parts.append(Table(("node", "", "gradient in", "times the local derivative, or by the rule", "gradient out"), rows,
                                 "Backward, from the loss: each row is one link of the chain rule"))
+        page.parts += _long_rules(self.steps)
         if self.sums:
             page.parts.append(Table(("into", "parts", "sum"), _ends(self.sums), "Added up, where a value is used more than once"))
         page.parts.append(self._chain())
@@ -195,7 +205,7 @@ def _steps(chain: Chain, wrt: Tensor, labels: Labels, at: tuple[int, ...] | None
                 continue
             g = chain.gradient[node]
             said = statement(node, i, g, labels)
-            step = Step(node, labels(node), said.input, forward_formula(node, labels), said.rule, said.local, g, part, line=labels.line(node))
+            step = Step(node, labels(node), said.input, forward_formula(node, labels), said.rule, said.local, g, part, line=labels.line(node), long=said.lines)
             wanted = focus.get(edge) if at is not None else None
             step.lines = _lines(step, said, i, labels, wanted, focus.get(node), at is not None)
             yield step
@@ -223,8 +233,12 @@ def _element_lines(step: Step, said: Statement, local: Any, labels: Labels, want
     for k in flat:
         place = unravel(k, g.shape)
         values = {name: float(v[_broadcast(place, v.shape)]) for name, v in known.items()}
-        put = substituted(said.expression, values) if said.expression is not None else None
+        step.numbers.append((index_text(place), values))
         text = number(float(local[place]))
+        if said.lines is not None:
+            lines.append(Line(index_text(place), number(float(g[place])), Formula(text, text), float(g[place] * local[place])))
+            continue
+        put = in_numbers(said.expression, values) if said.expression is not None else None
         if put is not None and said.local is not None and put.text == said.local.text:        # a number already
             put = said.local
         elif put is not None and put.text != text:
@@ -277,6 +291,18 @@ def _jacobian(node: Node, i: int, g: Any) -> dict[Element, Any] | None:
                 return None
             rows[r, k] = host(row).reshape(-1)
     return rows
+
+
+def _long_rules(steps: Sequence[Step]) -> list[Any]:
+    """The local derivatives that take several lines; without numbers once for each op."""
+    parts: list[Any] = []
+    seen: set[str] = set()
+    for step in steps:
+        if step.long is None or (not step.numbers and step.node.op.name in seen):
+            continue
+        parts.append(step.table())
+        seen.add(step.node.op.name)
+    return parts
 
 
 def _follow(chain: Chain, wrt: Tensor, at: tuple[int, ...]) -> dict[Any, set[Element]]:

@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import backend
-from ...activations import catalogue
 from ...errors import PACKAGE, TinygradActError
 from ...graph import FREED, PICK, Node
 from ...op import NUMBERS
-from ...symbols.expression import Symbol, symbol, trace
+from ...symbols.expression import Symbol, symbol, trace, unique
 from ...symbols.text import infix
 from ..labels import Labels
 from ..present import Formula, latex_name, latex_text
 from ..values import number
+from .lines import CHARACTERS, Lines, as_formula, linear, lines_of
 from .writer import recorded
 
-CHARACTERS = 300                         # a longer formula helps nobody
 UNREADABLE = (TinygradActError, AttributeError, TypeError, ValueError, IndexError)      # a rule on what it was not written for
 Source = tuple[int, str]
 
@@ -33,13 +32,14 @@ Source = tuple[int, str]
 @dataclass(frozen=True)
 class Statement:
     """Of one input of a node: what its rule makes of the incoming gradient g, where the rule is written, and, of an
-    elementwise op, the local derivative, as a formula and as an expression for numbers to be put in."""
+    elementwise op, the local derivative, as a formula and as an expression for numbers; `lines` if it takes several."""
 
     input: str
     rule: Formula
     local: Formula | None = None
     expression: Symbol | None = None
     source: str = ""
+    lines: Lines | None = None
 
 
 def statement(node: Node, i: int, g: Any, labels: Labels) -> Statement:
@@ -59,7 +59,7 @@ def statement(node: Node, i: int, g: Any, labels: Labels) -> Statement:
     place, source = (i if node.op.joint else None), place_of(rule.function)
     if node.op.elementwise:
         try:
-            return _elementwise(node, name, rule, params, place, labels, source)
+            return _elementwise(node, i, name, rule, params, place, labels, source)
         except UNREADABLE:
             pass                         # it calls what works on whole arrays
     named = [(source_name(node, at, labels), value) for at, value in _values(node, rule.sources)]
@@ -87,15 +87,6 @@ def forward_formula(node: Node, labels: Labels) -> Formula:
     settings = [f"{k}={v}" for k, v in (node.params or {}).items() if isinstance(v, (int, float, str)) and v is not False]
     arguments_ = ", ".join(map(latex_name, inputs))
     return Formula(f"{op.name}({', '.join([*inputs, *settings])})", rf"\operatorname{{{latex_text(op.name)}}}({arguments_})")
-
-
-def substituted(expression: Symbol, values: dict[str, float]) -> Formula | None:
-    """The expression with a number in the place of each name."""
-    def put(s: Symbol) -> Symbol:
-        if s.op == "input" and s.value in values:
-            return Symbol("constant", (), s.sample, float(f"{values[s.value]:.4g}"))
-        return Symbol(s.op, tuple(map(put, s.args)), s.sample, s.value) if s.args else s
-    return as_formula(put(expression))
 
 
 def saved_arrays(node: Node, labels: Labels) -> dict[str, Any]:
@@ -188,28 +179,37 @@ def _aux(node: Node, sources: Sequence[Source]) -> list[bool]:
     return [i > count for i, _ in sources]
 
 
-def _elementwise(node: Node, name: str, rule: Any, params: dict[str, Any], place: int | None, labels: Labels, source: str) -> Statement:
+def _elementwise(node: Node, i: int, name: str, rule: Any, params: dict[str, Any], place: int | None, labels: Labels, source: str) -> Statement:
     """By symbols."""
     g = Symbol.input("g", "float64")
     arguments: list[Any] = [g]
     for at, value in _values(node, rule.sources):
         arguments.append(Symbol.input(source_name(node, at, labels), "float64") if backend.is_array(value) else value)
     root = symbol(trace(rule.function, arguments, params)[place or 0])
-    local = simplified(root, g)
-    text, derivative = as_formula(simplified(root)), as_formula(local)
-    if text is None or derivative is None:              # by its name, and in LaTeX as its record has it
-        record = catalogue.get(node.op.name)
-        prime = f"{node.op.name}'({name})"
-        derivative = Formula(prime, record.derivative if record else latex_text(prime))
-        return Statement(name, Formula(f"g * {prime}", rf"g \cdot ({derivative.latex})"), derivative, None, source)
-    return Statement(name, text, derivative, local, source)
+    whole, local = simplified(root), simplified(root, g)
+    long = lines_of(node.op.name, name, local, first=i == 0)
+    if long is None:
+        return Statement(name, Formula(infix(whole), infix(whole, latex=True)), Formula(infix(local), infix(local, latex=True)), local, source)
+    if linear(whole, g):
+        product = Formula(f"g * {long.short.text}", rf"g \cdot {long.short.latex}")
+    else:                                               # a wrong rule is shown as it is
+        by_itself = lines_of(node.op.name, name, whole, first=False)
+        product = by_itself.formula() if by_itself is not None else Formula(infix(whole), infix(whole, latex=True))
+    return Statement(name, product, long.formula(), local, source, long)
 
 
 def simplified(s: Symbol, one: Symbol | None = None) -> Symbol:
     """The same expression without factors of 1, terms of 0 and casts; with 1 in the place of `one`."""
-    if s is one:
-        return Symbol("constant", (), s.sample, 1)
-    args = tuple(simplified(a, one) for a in s.args)
+    order, canonical = unique([s])
+    known: dict[int, Symbol] = {}
+    for part in order:                                  # each once: a rule shares much
+        made = part if part.op != "input" or one is None or part.value != one.value else Symbol("constant", (), part.sample, 1)
+        known[id(part)] = _simpler(made, tuple(known[id(a)] for a in part.args))
+    return known[id(canonical[id(s)])]
+
+
+def _simpler(s: Symbol, args: tuple[Symbol, ...]) -> Symbol:
+    """One operation on operands that are simple already."""
     kinds = [a.value if a.op == "constant" else None for a in args]
     if s.op in ("zeros_like", "ones_like"):
         return Symbol("constant", (), s.sample, int(s.op == "ones_like"))
@@ -218,7 +218,8 @@ def simplified(s: Symbol, one: Symbol | None = None) -> Symbol:
     if s.op == "mul" and 1 in kinds:
         return args[1 - kinds.index(1)]
     if s.op == "mul" and -1 in kinds:
-        return simplified(Symbol("neg", (args[1 - kinds.index(-1)],), s.sample))
+        inner = args[1 - kinds.index(-1)]
+        return _simpler(Symbol("neg", (inner,), s.sample), (inner,))
     if s.op == "add" and 0 in kinds:
         return args[1 - kinds.index(0)]
     if s.op == "neg" and kinds[0] is not None:
@@ -226,16 +227,3 @@ def simplified(s: Symbol, one: Symbol | None = None) -> Symbol:
     if s.op == "neg" and args[0].op == "neg":
         return args[0].args[0]
     return Symbol(s.op, args, s.sample, s.value)
-
-
-def as_formula(s: Symbol) -> Formula | None:
-    """The expression as text and LaTeX; None where it is too long to print: a text repeats what is shared."""
-    if _weight(s, {}) > CHARACTERS or len(text := infix(s)) > CHARACTERS:
-        return None
-    return Formula(text, infix(s, latex=True))
-
-
-def _weight(s: Symbol, known: dict[int, int]) -> int:
-    if id(s) not in known:
-        known[id(s)] = 1 + sum(_weight(a, known) for a in s.args)
-    return known[id(s)]

@@ -62,6 +62,8 @@ def _accuracy(sheet: Sheet) -> list[str]:
 
 def _explained(sheet: Sheet) -> str:
     rule = sheet.rule
+    if rule.lines is not None:
+        return f"grad x = {rule.rule.text}\n\n{rule.lines.formula().text}"
     return f"grad x = {rule.rule.text}" + (f"\nwhere the incoming gradient g is 1: {rule.local.text}" if rule.local else "")
 
 
