@@ -15,6 +15,7 @@ import pytest
 import tinygrad_act as ta
 from tinygrad_act.backend import compiler, config, execute, memory, threads, tiles
 from tinygrad_act.backend.config import Config, rows
+from tinygrad_act.backend.subnormal import flushing
 from tinygrad_act.errors import ArgumentError
 from tinygrad_act.symbols import c, cuda
 
@@ -54,6 +55,27 @@ def both(rule: Any, *arrays: Any, **settings: Any) -> tuple[Any, Any]:
 
 def same_bits(a: Any, b: Any) -> bool:
     return a.dtype == b.dtype and a.shape == b.shape and bool(((a == b) & (np.signbit(a) == np.signbit(b)) | (a != a) & (b != b)).all())
+
+
+def halved(F: Any, x: Any) -> Any:
+    return F.maximum(x * 0.5, -1) * 0.25
+
+
+@needs_compiler
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_flushes_subnormals_does_so_in_every_thread(count: int) -> None:
+    x = np.full(1_000_000, -1e-40, np.float32)
+    with config(kernels="auto", large=1, threads=count):
+        kept = F.run(halved, (x,), {})
+        settled()
+        assert (F.run(halved, (x,), {}) == kept).all() and (kept < 0).all()
+        with flushing():
+            flushed = [F.run(halved, (x,), {}) for _ in range(5)]
+        assert (F.run(halved, (x,), {}) == kept).all()
+    works = np.float32(1e-40)
+    with flushing():
+        works = works * np.float32(0.5) == 0
+    assert not works or all((y == 0).all() for y in flushed)
 
 
 def smooth(F: Any, x: Any) -> Any:

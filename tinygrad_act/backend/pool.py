@@ -13,6 +13,7 @@ from . import compiler, threads
 from .config import config
 
 SOURCE = r"""
+#include <fenv.h>
 #include <pthread.h>
 #include <signal.h>
 typedef void (*work_t)(char**, const long*, long, long);
@@ -22,7 +23,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, busy = PTHREAD_MUTEX_IN
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
 static int (*ask)(void), fixed = 1, started, seats, active;
 static unsigned long round_;
-static struct { work_t work; char** a; const long* s; long next, count, piece; } job;
+static struct { work_t work; char** a; const long* s; long next, count, piece; fenv_t env; } job;
 
 static void take(void) {
     for (;;) {
@@ -41,6 +42,7 @@ static void* helper(void* unused) {
             pthread_cond_wait(&wake, &lock);
         }
         seen = round_, seats--, active++;
+        fesetenv(&job.env);                               /* subnormals as the one that asks has them */
         pthread_mutex_unlock(&lock);
         take();
         pthread_mutex_lock(&lock);
@@ -69,6 +71,7 @@ void share(work_t work, char** a, const long* s, long count) {
     pthread_mutex_lock(&lock);
     start(threads - 1);
     job.work = work, job.a = a, job.s = s, job.next = 0, job.count = count, job.piece = PIECE;
+    fegetenv(&job.env);
     round_++, seats = started < threads - 1 ? started : threads - 1;
     pthread_cond_broadcast(&wake);
     pthread_mutex_unlock(&lock);
