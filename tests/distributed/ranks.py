@@ -154,6 +154,9 @@ def messages() -> None:
     t = ta.full((2,), rank, dtype=ta.float32)
     dist.all_reduce(t, dist.ReduceOp.AVG)
     need(t.tolist() == [(size - 1) / 2] * 2)
+    t = ta.full((2,), 60_000.0, dtype=ta.float16)
+    dist.all_reduce(t, dist.ReduceOp.AVG)
+    need(t.tolist() == [60_000.0] * 2)
     table = ta.arange(6.0).reshape(2, 3)
     expected = (size * table.T).tolist()
     turned = table.T if rank else table.T.contiguous()                           # one value, two layouts
@@ -169,6 +172,8 @@ def misuse() -> None:
     """Each misuse says what it was and what to do."""
     refuses(lambda: dist.init_process_group("mpi"), "in one already", "destroy_process_group")
     refuses(lambda: dist.all_reduce(ta.ones(1), op="mean"), "op='mean'")
+    refuses(lambda: dist.all_reduce(ta.tensor([True])), "bool", "convert")
+    refuses(lambda: dist.all_reduce(ta.tensor([1]), dist.ReduceOp.AVG), "int64", "convert")
     refuses(lambda: dist.broadcast(ta.ones(1), 99), "src=99")
     refuses(lambda: dist.broadcast([1.0], 0), "list")
     refuses(lambda: DistributedDataParallel(nn.ReLU()), "nothing to average")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
+from .. import dtypes
 from ..backend import current_device
-from ..errors import ArgumentError, DeviceError, DistributedError
+from ..errors import ArgumentError, DeviceError, DistributedError, DTypeError
 from ..grad_mode import no_grad
 from ..tensor import Tensor, wrap
 from .links import LINKS
@@ -80,13 +81,18 @@ def get_backend() -> str:
 
 
 def all_reduce(tensor: Tensor, op: str = ReduceOp.SUM) -> None:
-    """Put the sum (or ReduceOp.AVG, PRODUCT, MIN, MAX) of every process's `tensor` into each of them. Any shape."""
+    """Put the sum (or ReduceOp.AVG, PRODUCT, MIN, MAX) of every process's `tensor` into each of them. Any shape.
+
+    Raises: DistributedError: no group. DTypeError: for bools, and for the mean of integers. DeviceError: see `init_process_group`.
+    """
     link = _joined("all_reduce", tensor)
     if op not in (ReduceOp.SUM, ReduceOp.AVG, ReduceOp.PRODUCT, ReduceOp.MIN, ReduceOp.MAX):
         raise ArgumentError("all_reduce", f"op={op!r}", "it is one of ReduceOp's")
-    array = link.reduce(tensor.array, "sum" if op == ReduceOp.AVG else op)
-    with no_grad():
-        tensor.copy_(wrap(array / link.size if op == ReduceOp.AVG else array))
+    mean = op == ReduceOp.AVG
+    if tensor.dtype == dtypes.bool_ or (mean and not dtypes.is_floating(tensor.dtype)):
+        raise DTypeError("all_reduce", f"{tensor.dtype}, op={op!r}", "there is no such sum", "convert it first, with .to(ta.float32)")
+    with no_grad():                                          # divided before they are added, halves do not overflow
+        tensor.copy_(wrap(link.reduce(tensor.array / link.size if mean else tensor.array, "sum" if mean else op)))
 
 
 def broadcast(tensor: Tensor, src: int = 0) -> None:
