@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,7 +137,7 @@ def add_leaf(scene: Scene, leaf: Tensor, names: Mapping[int, tuple[str, str]], t
 
 
 def _is_parameter(leaf: Tensor) -> bool:
-    from ...nn.parameter import Parameter                # where there is one, nn has been imported already
+    from ...nn.parameter import Parameter  # where there is one, nn has been imported already
 
     return isinstance(leaf, Parameter)
 
@@ -151,9 +154,20 @@ def settings_text(node: Node) -> str:
     """The settings of an op that are not its defaults, and the Python numbers among its inputs, in a few words."""
     defaults = getattr(node.op, "defaults", {})
     params = node.params if isinstance(node.params, dict) else {}
-    shown = [f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items()
-             if isinstance(v, (int, float, str, tuple, list, bool)) and v != defaults.get(k, object())]
+    public = public_settings(node.op.name)
+    shown = [f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in params.items() if (public is None or k in public)
+             and isinstance(v, (int, float, str, tuple, list, bool)) and v != defaults.get(k, object())]
     return ", ".join(shown)
+
+
+@functools.cache
+def public_settings(name: str) -> frozenset[str] | None:
+    """The arguments of the public function of that name; None if there is none: the op is called by its settings."""
+    for module in ("tinygrad_act.nn.functional", "tinygrad_act"):
+        function = getattr(sys.modules.get(module), name, None)           # what ran is imported
+        if inspect.isfunction(function):
+            return frozenset(inspect.signature(function).parameters)
+    return None
 
 
 def place_of(results: Mapping[Node, Result], node: Node) -> Place:
