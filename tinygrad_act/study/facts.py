@@ -27,6 +27,8 @@ WIDEST = 60                                      # of a line in a node, in chara
 
 def chosen(show: Any) -> set[str]:
     """The names in `show`, a word or several."""
+    if not isinstance(show, (str, list, tuple, set, frozenset)):
+        raise ArgumentError("draw", f"show={show!r}", "it is a word, or several in a list", f"choose from {SHOW}, or 'all'")
     words = set(show.replace(",", " ").split() if isinstance(show, str) else show)
     if unknown := words - {*SHOW, "all"}:
         raise ArgumentError("draw", f"show={sorted(unknown)}", "there is nothing of that name to show", f"choose from {SHOW}, or 'all'")

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import ArgumentError
 from ..graph import PICK, Node
 from ..tensor import Tensor
-from .tape import Tape
+from .tape import Tape, check_tape
 
 
 def pairs_of(names: Any) -> dict[str, Tensor]:
@@ -32,6 +32,7 @@ class Labels:
     """
 
     def __init__(self, nodes: Iterable[Node], names: Mapping[str, Tensor] | Any = None, tape: Tape | None = None) -> None:
+        check_tape("study", tape)
         self.tape, self.names = tape, pairs_of(names)
         self.text: dict[Any, str] = {}
         for name, tensor in self.names.items():

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from ..backend import namespaces
-from ..errors import user_line
+from ..errors import ArgumentError, user_line
 from ..graph import PICK, Node, Watcher, walk, watchers
 from ..op import NUMBERS
 from ..tensor import Tensor
@@ -158,3 +158,14 @@ class Tape(Watcher):
             now = time.perf_counter()
             self.sweeps[node] = Sweep(g, tuple(grads), now - self._last, len(self.sweeps))
         self._last = time.perf_counter()
+
+
+def check_tape(what: str, tape: Any) -> None:
+    """A tape, or none.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
+    if tape is not None and not isinstance(tape, Tape):
+        raise ArgumentError(what, f"a {type(tape).__name__} as tape", "it reads a study.Tape",
+                            "run forward inside `with study.Tape() as tape:` and pass tape=tape")

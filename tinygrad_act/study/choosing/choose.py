@@ -141,7 +141,11 @@ class kinks(Watcher, Shown):
     [('relu', 0.0, 2), ('relu6', 6.0, 1)]
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *given: Any, **named: Any) -> None:
+        if given or named:
+            words = ", ".join([*map(repr, given), *[f"{k}={v!r}" for k, v in named.items()]])
+            raise ArgumentError("study.kinks", words, "it counts hits and takes no argument",
+                                'choose what is taken at kinks by `with study.rules(kinks="left"):`')
         self.counts: dict[tuple[str, float, str], int] = {}
         self.seen: dict[tuple[str, float, str], int] = {}
 

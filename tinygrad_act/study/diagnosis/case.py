@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,6 +87,8 @@ class Case:
     def reason(self, cause: Cause, text: str, **evidence: Any) -> Reason:
         """The answer, with the remedy."""
         remedy = REMEDIES.get(cause, "")
+        if self.tape is not None:                        # no advice to do what was done
+            remedy = re.sub(r"; run forward inside study\.Tape\(\) and pass tape= [^.]*\.", ".", remedy)
         return Reason(cause, f"{text} {remedy}".strip(), {k.replace("_", " "): v for k, v in evidence.items()})
 
     def where(self, node: Node) -> str:

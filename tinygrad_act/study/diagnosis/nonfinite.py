@@ -57,7 +57,10 @@ def is_mask(edge: Any) -> bool:
 
 def _spoilt(case: Case, node: Node, edge: Any, x: Any, learned: bool) -> Reason:
     """It was there before anything was computed."""
-    what = f"The leaf {case.labels(edge)}" if isinstance(edge, Tensor) else "A constant"
+    what = case.labels(edge) if isinstance(edge, Tensor) else "A constant"
+    if isinstance(edge, Tensor):                         # leaf, leaf_2: no name of the user's
+        named = any(t is edge for t in case.labels.names.values())
+        what = f"The leaf {what}" if named else "The tensor itself" if edge is case.tensor else "A leaf without a name"
     return case.reason(Cause.NAN_IN_PARAMETER if learned else Cause.NAN_IN_DATA, f"{what} holds NaN or infinity before anything is computed: "
                        f"{show(x, 0)}. It goes into {case.where(node)}.", op=case.labels(node), line=case.labels.line(node))
 

@@ -15,7 +15,7 @@ from ...ops.random import fork_rng
 from ...tensor import Tensor
 from ..facts import Gradients, any_kept, chosen, sweep
 from ..labels import pairs_of
-from ..tape import Tape
+from ..tape import Tape, check_tape
 from ..values import norm
 from .dot import SMALL, Wording, dot_text
 from .fold import fold
@@ -67,8 +67,14 @@ def draw(what: Any, *inputs: Any, path: str | os.PathLike[str] | None = None, ba
     pairs_of(names)                               # refuses what has no names
     if direction not in ("down", "right"):
         raise ArgumentError("draw", f"direction={direction!r}", "a graph is drawn down or right", "pass one of these")
-    if limit < 8:
-        raise ArgumentError("draw", f"limit={limit}", "a picture needs room for a few nodes", "pass limit >= 8")
+    if not isinstance(fold, str) and not (isinstance(fold, (list, tuple, set)) and all(isinstance(f, str) for f in fold)):
+        raise ArgumentError("draw", f"fold={fold!r}", "modules are folded by name or class", 'pass a pattern such as "layers.*", or a list of them')
+    if not isinstance(repeats, int) or not isinstance(depth, int | None):
+        raise ArgumentError("draw", f"repeats={repeats!r}, depth={depth!r}", "these are whole numbers", "pass repeats=True, False or from how many "
+                            "on, and depth= how many modules deep")
+    check_tape("draw", tape)
+    if not isinstance(limit, int) or limit < 8:
+        raise ArgumentError("draw", f"limit={limit!r}", "a picture needs room for a few nodes", "pass limit >= 8")
     if inputs and path is None and isinstance(inputs[-1], (str, os.PathLike)):
         inputs, path = inputs[:-1], inputs[-1]
     if isinstance(what, (Tensor, tuple, list, dict)):

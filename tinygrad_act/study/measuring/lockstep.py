@@ -20,6 +20,7 @@ from ..present import Page, Shown, Table
 from ..values import number, shape_text, unravel
 
 INFINITE = float("inf")
+ROUNDING = 16                            # ulp: what the order of a sum may make
 SCALES = {"element": "ulp", "largest": "of_largest"}
 DIGITS = {"float16": 10, "bfloat16": 7, "float32": 23, "float64": 52}      # of the significand, after its first
 
@@ -92,6 +93,10 @@ class Lockstep(Shown):
             page.parts.append(self.parted)
         if self.first:
             page.parts.append(self._first_text(self.first))
+        small = [d for d in self.differences if not d.reason and min(d.ulp, d.of_largest) <= ROUNDING]
+        if len(small) > 1 and 2 * len(small) >= len(self.differences) and not self.tolerance:
+            page.parts.append(f'{len(small):,} of the {len(self.differences):,} are within {ROUNDING} ulp, of the number or of the array\'s largest, '
+                              f'which is rounding: relative_to="largest" with tolerance={ROUNDING} shows what is more.')
         rows = [(o.op, f"{o.compared:,}", f"{o.differing:,}", ulp_text(o.value), ulp_text(o.gradient)) for o in self.ops]
         page.parts.append(Table(("op", "compared", "differ", "values: ulp", "gradients: ulp"), list(rows), right=(1, 2, 3, 4)))
         return page

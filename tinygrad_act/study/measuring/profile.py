@@ -22,6 +22,7 @@ from ..present import Page, Shown, Table
 from ..values import parts, shape_text
 from .memory import owner
 
+FEW = 5                                  # runs, of which a median says little
 GROUPS: dict[str, Callable[[Any], str]] = {"op": lambda e: e.op, "line": lambda e: line_text(e.line), "module": lambda e: e.module or "outside modules"}
 
 
@@ -95,8 +96,9 @@ class Profile(Shown):
             rest = sum(c.forward + c.backward for c in costs[most:])
             rows.append((f"{len(costs) - most:,} more", "", "", time_text(rest), _share(rest, whole), "", ""))
         rows.append(("outside ops", "", time_text(max(self.outside, 0.0)), "", _share(self.outside, whole), "", ""))
+        few = [f"The shares are rough: {len(self.runs)} {'run' if len(self.runs) == 1 else 'runs'} only; repeat=10 or more gives steady ones."]
         return Page(f"A step takes {time_text(whole)} (median of {len(self.runs)}, watched)",
-                    [Table((by, "calls", "forward", "backward", "share", "made", "kept"), rows, right=(1, 2, 3, 4, 5, 6))])
+                    [*(few if len(self.runs) < FEW else []), Table((by, "calls", "forward", "backward", "share", "made", "kept"), rows, right=(1, 2, 3, 4, 5, 6))])
 
     def trace(self, path: str | os.PathLike[str]) -> Path:
         """Write the last run as a trace file for chrome://tracing or ui.perfetto.dev; returns the path.
@@ -235,8 +237,11 @@ def profile(step: Callable[[], Any], repeat: int = 10, model: Any = None) -> Pro
     >>> sorted(cost.name for cost in found.costs()), found.runs[-1][-1].phase
     (['mm', 'sum', 'tanh'], 'backward')
     """
-    if repeat < 1:
-        raise ArgumentError("study.profile", f"repeat={repeat}", "the step must run at least once")
+    if not callable(step):
+        raise ArgumentError("study.profile", f"a {type(step).__name__} as step", "the step is a function that is run",
+                            "pass lambda: loss_of(batch).backward()")
+    if not isinstance(repeat, int) or repeat < 1:
+        raise ArgumentError("study.profile", f"repeat={repeat!r}", "the step must run at least once", "pass a whole number >= 1")
     step()
     runs, seconds = [], []
     with Clock(model) as clock:
