@@ -12,7 +12,6 @@ from tinygrad_act import nn, study
 from tinygrad_act.errors import ArgumentError
 from tinygrad_act.study.measuring.lockstep import Difference
 
-
 misused: Any = study                   # what no type checker would let pass
 
 

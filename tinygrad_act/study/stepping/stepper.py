@@ -94,6 +94,7 @@ class Stop(Shown):
             part = self.gradients[i] if i < len(self.gradients) else None
             rows.append((s.input, s.rule, show(part), "" if part is None else summed))
         page.parts.append(Table(("for", "rule", "gradient", "added up there"), rows))
+        page.parts += [s.lines.table((), ()) for s in self._statements() if s.lines is not None]
         return page
 
 
