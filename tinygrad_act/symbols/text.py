@@ -51,7 +51,7 @@ def _write(s: Symbol, latex: bool) -> tuple[str, float]:
     strength, text, tex = INFIX[s.op]
     if latex and s.op in BRACED:
         return tex.format(*[text for text, _ in parts]), ATOM
-    if s.op == "mul" and parts[1][0][0] in "-0123456789":                 # a thin space between numbers would read as one
+    if s.op == "mul" and _within(parts[1], strength)[0] in "-0123456789":                 # a thin space between numbers would read as one
         tex = r"{0} \cdot {1}"
     below = [strength + (s.op in LEFT and k > 0) + (s.op in ("pow", "where") and k == 0) for k in range(len(parts))]
     return (tex if latex else text).format(*[_within(p, b) for p, b in zip(parts, below, strict=True)]), strength
