@@ -166,17 +166,20 @@ def several_inputs(op: Any) -> Callable[..., Any]:
                 edges.append(None)
             bit <<= 1
         kind, dtype = type(arrays[0]), arrays[0].dtype
+        F = namespaces[kind]
         for a in arrays:
             if a.dtype is not dtype or type(a) is not kind:
                 return general(*inputs, **settings)
+        if dtype.char not in F.floats:
+            return general(*inputs, **settings)
         try:
-            y = forward(namespaces[kind], *arrays, **settings)
+            y = forward(F, *arrays, **settings)
         except TinygradActError:
             raise
         except COMPLAINTS:
             return general(*inputs, **settings)
         out = new(Tensor)
-        out.array = y if type(y) is kind else namespaces[kind].asarray(y)
+        out.array = y if type(y) is kind else F.asarray(y)
         if mask and mode.grad and op.differentiable:
             plan = plans.get(mask) or op.plan(mask)
             if mask != everything:
