@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from . import backend, dtypes
 from .backend import namespaces
@@ -80,13 +80,6 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<Op {self.name}({', '.join((*self.inputs, *self.defaults))})>"
-
-    def __enter__(self) -> NoReturn:
-        raise ArgumentError(self.name, "`with` on an op", "study.using gives an op to be called, not a block",
-                            f"for a block: `with study.rules({self.name}=...):`")
-
-    def __exit__(self, *exc: object) -> None:
-        """Never reached."""
 
     # ------------------------------------------------------------------------------------------ forward
     def __call__(self, *inputs: Any, **params: Any) -> Any:

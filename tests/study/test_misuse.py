@@ -31,7 +31,6 @@ def enter(x: Any) -> None:
     (lambda y: misused.profile(3), ("study.profile", "a int as step", "lambda")),
     (lambda y: misused.profile(lambda: None, repeat="a"), ("study.profile", "repeat='a'", ">= 1")),
     (lambda y: misused.kinks("up"), ("study.kinks", "'up'", "study.rules")),
-    (lambda y: enter(misused.using("relu", "surrogate")), ("relu", "`with` on an op", "study.rules(relu=")),
 ])
 def test_wrong_types_are_refused_in_words(call: Callable[[Any], Any], words: tuple[str, ...]) -> None:
     with pytest.raises(ArgumentError) as caught:
