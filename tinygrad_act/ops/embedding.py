@@ -257,7 +257,7 @@ def _bags(F: Any, input: Tensor, offsets: Tensor | None, last: bool) -> tuple[An
     starts = F.cast(offsets.array, dtypes.int64)
     if last and not starts.size:
         raise ShapeError("embedding_bag", "no offsets", "with include_last_offset there is one at least: the end")
-    if starts.size and backend.is_host(offsets.array):       # on a GPU looking would mean waiting
+    if starts.size and (last or backend.is_host(offsets.array)):       # on a GPU looking means waiting: only for where the last bag ends
         known = backend.to_host(starts).tolist()
         if known[0] or known != sorted(known) or known[-1] > n:
             raise IndexingError("embedding_bag", f"offsets {known[:8]} of an input of {n}", "they must start with 0, not decrease, "
