@@ -59,7 +59,8 @@ def test_variants_have_the_published_sizes_and_are_recognised(variant: str) -> N
 
 
 def test_training_drops_blocks_and_features() -> None:
-    model = EfficientNetLite("lite0", classes=4, drop_connect=0.9)
+    ta.manual_seed(0)
+    model = EfficientNetLite("lite0", classes=4, drop_connect=0.5)
     x = ta.randn(8, 3, 32, 32)
     model._dropout.p = 0.0
     for part in model.modules():

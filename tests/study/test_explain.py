@@ -181,6 +181,7 @@ def test_products_of_a_matrix_rule_are_shown() -> None:
 
 def test_an_element_is_followed_past_ops_that_it_does_not_reach() -> None:
     """loss = log(Σ exp w²) · sin(w₁w₂): w[1] does not go into getitem_2, and the numbers of its own ways are there all the same."""
+    pytest.importorskip("rich")
     w = ta.tensor([0.3, -1.2, 2.0], requires_grad=True, dtype=ta.float64)
     loss = (w * w).exp().sum().log() * (w[1] * w[2]).sin()
     found = explain(loss, w, at=1, names={"w": w})

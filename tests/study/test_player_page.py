@@ -12,6 +12,7 @@ import pytest
 import tinygrad_act as ta
 from tinygrad_act.study import player
 
+pytest.importorskip("graphviz")
 from .browser import Browser, program
 from .test_player import Case, Hostile, flat, read_back, trained
 

@@ -209,6 +209,7 @@ def test_other_element_types(dtype: str) -> None:
 
 
 def test_json_and_table_say_what_was_seen(tmp_path: Path) -> None:
+    pytest.importorskip("rich")
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
     with watch(model) as layers:
         train_a_little(model, 2)

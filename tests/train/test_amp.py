@@ -46,6 +46,8 @@ def samples() -> list[Any]:
             from tests.ops import test_pytorch_samples as given
         except (ImportError, pytest.skip.Exception):
             return []
+    if not hasattr(given, "OPS"):                            # it skipped itself when it was first imported
+        return []
     torch = given.torch
     return [pytest.param(op, f, id=op.formatted_name) for op, f in given.OPS if torch.float32 in op.dtypes and op.name not in OTHERWISE]
 
