@@ -44,7 +44,9 @@ def test_archives_for_numpy(tmp_path: Path) -> None:
     state = {name: ta.arange(6).reshape(2, 3).to(dtype=ta.empty(0, dtype=name).dtype) for name in NUMBERS if name not in ("uint16", "uint32", "uint64")}
     state |= {"a.b": ta.tensor(1.5), "layer/kernel:0": ta.ones(3, 2).T, "none": ta.zeros(0, 2), "long" * 30: ta.ones(2)}
     interop.save_npz(state, tmp_path / "a.npz")
-    back, theirs = interop.load_npz(tmp_path / "a.npz"), np.load(tmp_path / "a.npz", allow_pickle=False)
+    back = interop.load_npz(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
+        theirs = dict(file)
     for name, t in state.items():
         assert back[name].tolist() == theirs[name].tolist() == t.tolist() and back[name].dtype == theirs[name].dtype == t.dtype
     assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
