@@ -73,7 +73,9 @@ ta.train.fit(model.head, DataLoader(vectors, 100, shuffle=True), loss, optim.Ada
 scores_before = verdicts()
 
 # ---- after: everything does -----------------------------------------------------------------------------------
-batches = DataLoader(list(zip(texts, shares, strict=True)), BATCH, shuffle=True)
+order = sorted(range(n), key=lambda i: len(texts[i]))                  # sentences about equally long go together: less padding
+groups = [order[i:i + BATCH] for i in range(0, n, BATCH)]
+batches = DataLoader([([texts[i] for i in group], shares[group]) for group in groups], batch_size=None, shuffle=True)
 optimizer = optim.AdamW(tune.parameter_groups(model, lr=LEARNING_RATE, layer_decay=LAYER_DECAY))
 steps = epochs * len(batches)
 schedule = tune.warmup_cosine(optimizer, steps // 10, steps)
