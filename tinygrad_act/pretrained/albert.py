@@ -19,8 +19,8 @@ from ..nn.functional import linear
 from ..nn.parameter import Parameter
 from ..nn.rest import at_rest
 from ..tensor import Tensor
-from .bert import Embeddings, attend, mask_of, start
-from .files import ACTIVATIONS, Config, filled, heads_of, read_json, read_state
+from .bert import BertConfig, Embeddings, act_of, attend, mask_of, start
+from .files import filled, heads_of, read_json, read_state
 from .smiles import SmilesTokenizer
 from .sources import fetched
 from .tokenizer import Tokenizer
@@ -30,7 +30,7 @@ UNUSED = (r"(albert\.)?embeddings\.(position_ids|token_type_ids)$", r"(albert\.)
 
 
 @dataclasses.dataclass(frozen=True)
-class AlbertConfig(Config):
+class AlbertConfig(BertConfig):
     """The sizes of an ALBERT, as its config.json has them. The defaults are those of ALBERT-xxlarge, as in `transformers`.
 
     >>> AlbertConfig(hidden_size=256, num_attention_heads=8).embedding_size
@@ -40,7 +40,6 @@ class AlbertConfig(Config):
     vocab_size: int = 30000
     embedding_size: int = 128
     hidden_size: int = 4096
-    num_hidden_layers: int = 12
     num_hidden_groups: int = 1
     inner_group_num: int = 1
     num_attention_heads: int = 64
@@ -48,11 +47,6 @@ class AlbertConfig(Config):
     hidden_act: str = "gelu_new"
     hidden_dropout_prob: float = 0.0
     attention_probs_dropout_prob: float = 0.0
-    max_position_embeddings: int = 512
-    type_vocab_size: int = 2
-    initializer_range: float = 0.02
-    layer_norm_eps: float = 1e-12
-    pad_token_id: int = 0
 
     def numbers(self) -> int:
         """How many numbers such a network has at least."""
@@ -64,10 +58,6 @@ class AlbertConfig(Config):
     def required(cls) -> dict[str, tuple[Any, ...]]:
         """Others count positions otherwise."""
         return {"model_type": ("albert",), "position_embedding_type": ("absolute",)}
-
-
-def _act(config: AlbertConfig) -> nn.Module:
-    return nn.Activation(ACTIVATIONS.get(config.hidden_act, config.hidden_act))
 
 
 class _Attention(nn.Module):
@@ -97,7 +87,7 @@ class AlbertLayer(nn.Module):
         self.attention = _Attention(config)
         self.ffn = nn.Linear(config.hidden_size, config.intermediate_size)
         self.ffn_output = nn.Linear(config.intermediate_size, config.hidden_size)
-        self.activation = _act(config)
+        self.activation = act_of(config)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         x = self.attention(x, mask)
@@ -171,7 +161,7 @@ class _Head(nn.Module):
         self.bias = Parameter(ops.zeros(config.vocab_size))
         self.LayerNorm = nn.LayerNorm(config.embedding_size, eps=config.layer_norm_eps)
         self.dense = nn.Linear(config.hidden_size, config.embedding_size)
-        self.activation = _act(config)
+        self.activation = act_of(config)
         self.decoder = nn.Linear(config.embedding_size, config.vocab_size)
         self.decoder.weight, self.decoder.bias = table, self.bias
 

@@ -83,6 +83,11 @@ class Embeddings(nn.Module):
         return y
 
 
+def act_of(config: BertConfig) -> nn.Module:
+    """The activation that config.json names."""
+    return nn.Activation(ACTIVATIONS.get(config.hidden_act, config.hidden_act))
+
+
 def attend(query: Tensor, key: Tensor, value: Tensor, heads: int, mask: Tensor | None, dropout: float) -> Tensor:
     """(N, L, width), all three: attention in several heads, each on its share of the features."""
     split = [x.reshape(*x.shape[:2], heads, x.shape[2] // heads).transpose(1, 2) for x in (query, key, value)]
@@ -137,7 +142,7 @@ class _Intermediate(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.intermediate_act_fn = nn.Activation(ACTIVATIONS.get(config.hidden_act, config.hidden_act))
+        self.intermediate_act_fn = act_of(config)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.intermediate_act_fn(self.dense(x))
