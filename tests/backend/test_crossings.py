@@ -6,9 +6,6 @@ place of some rules.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,8 @@ import pytest
 import tinygrad_act as ta
 from tinygrad_act.backend import strict
 
-ROOT = Path(__file__).parents[2]
+from .double import passes
+
 nn, f = ta.nn, ta.nn.functional
 ta.backend.load("strict")
 
@@ -167,8 +165,4 @@ def test_gradient_accumulation_and_autocast_cross_nothing(device: str) -> None:
 
 
 def test_all_this_on_the_double_of_cupy(request: pytest.FixtureRequest) -> None:
-    if shutil.which("g++") is None or request.config.getoption("--backend") == "cupy":
-        pytest.skip("it needs g++, and no GPU")
-    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "tests.backend.fake_cupy", "--backend", "cupy", "-q", str(Path(__file__))],
-                          cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    passes(request, Path(__file__))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +9,7 @@ import pytest
 
 import tinygrad_act as ta
 
-ROOT = Path(__file__).parents[2]
+from .double import passes
 
 
 def leaf(*values: float, dtype: Any = ta.float64) -> ta.Tensor:
@@ -129,8 +126,4 @@ def test_what_ta_cuda_says() -> None:
 
 def test_all_this_on_the_double_of_cupy(request: pytest.FixtureRequest) -> None:
     """CuPy's interface over the CPU, its kernels compiled by g++: what this library asks of CuPy is right."""
-    if shutil.which("g++") is None or request.config.getoption("--backend") == "cupy":
-        pytest.skip("it needs g++, and no GPU")
-    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "tests.backend.fake_cupy", "--backend", "cupy", "-q", str(Path(__file__))],
-                          cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    passes(request, Path(__file__))
