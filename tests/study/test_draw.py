@@ -15,7 +15,6 @@ from tinygrad_act.errors import ArgumentError, GraphError
 pytest.importorskip("graphviz")
 from tinygrad_act.activations import catalogue
 from tinygrad_act.study import Picture, Tape, draw, to_dot
-from tinygrad_act.study.drawing import layout
 from tinygrad_act.study.drawing.theme import SHAPES, THEMES
 from tinygrad_act.study.explaining.plain import readable
 
