@@ -12,10 +12,10 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ..dtypes import float32
+from ..dtypes import float32, is_floating
 from ..numerics.special import SCALED
 from .cuda import FLOAT, TYPES, Kernel, Printer
-from .expression import Symbol, unique
+from .expression import Symbol, symbol, unique
 
 TAIL = -60.0                                   # where rules put the seam between the factors of an exponential: activations/tails.py
 EXACT = {"sqrt", "fabs", "floor", "ceil", "trunc", "rint", "copysign", "isinf", "isfinite", "signbit"}        # as NumPy has them, to the bit
@@ -44,29 +44,47 @@ INLINE void scatter(char* to, const char* from, long step, long count, long size
 }
 """
 # For float32, what the rules call most, as parts that share their work. exp_near(t) exp_far(t) is e^t for t <= 88 with the far
-# tail in the second factor, a power of 2 (see activations/tails.py); EXP is a fit of (e^r - 1 - r) / r^2, to 0.05 units.
-# erfcx is that of numerics/special.py: 1 / (a + 2) as t + low, and, for x < 0, an exact square.
+# tail in the second factor, a power of 2 (see activations/tails.py); WHOLE puts t / log 2, rounded, into a number's last places.
+# EXP is a fit of (e^r - 1 - r) / r^2, to 0.05 units. erfcx_near is a quotient of polynomials, for 0 <= a <= NEAR, to 0.4 units
+# of 2^-24 before rounding, of which there is little for small a. erfcx_right is erfcx of numerics/special.py, for all a >= 0:
+# 1 / (a + 2) as t + low; erfcx adds, for x < 0, an exact square.
 EXP = (0.0013814462581649423, 0.0083687799051404, 0.04166839271783829, 0.1666651964187622, 0.4999999403953552)
+NEAR, DEEP = 28.5, 1e6                         # up to which a erfcx_near, and down to which -t exp_near and exp_far are good
+ABOVE = (0.031979807, 0.20993668, 0.640349, 1.0429838, 0.80193484)
+BELOW = (0.056682654, 0.37210816, 1.1632037, 2.0363297, 1.9478718, 0.80193484)
+
+
+def _horner(name: str, x: str, coefficients: Sequence[float]) -> str:
+    return f"float {name} = {coefficients[0]!r}f;" + "".join(f" {name} = __builtin_fmaf({name}, {x}, {c!r}f);" for c in coefficients[1:])
+
+
 OWN = f"""
-#define POWER(k) (((union {{int i; float f;}}){{((int)(k) + 127) << 23}}).f)
+#define BITS(x) (((union {{float f; unsigned u;}}){{x}}).u)
+#define POWER(k) (((union {{unsigned u; float f;}}){{(unsigned)(k) << 23}}).f)
+#define WHOLE 12582912.0f
 INLINE float steps(float t) {{
-    return __builtin_rintf((t < -2000 ? -2000 : t) * {1 / math.log(2)!r}f);
+    return __builtin_fmaf(t, {1 / math.log(2)!r}f, WHOLE);
 }}
 INLINE float exp_nearf(float t) {{
-    const float n = steps(t), r = __builtin_fmaf(n, 2.12194440e-4f, __builtin_fmaf(n, -0.693359375f, t < -2000 ? -2000 : t));
-    float y = {EXP[0]!r}f;
-    {" ".join(f"y = __builtin_fmaf(y, r, {c!r}f);" for c in EXP[1:])}
-    return (__builtin_fmaf(r * r, y, r) + 1) * POWER(n < -86 ? -86 : n);
+    const float s = steps(t), n = s - WHOLE, r = __builtin_fmaf(n, 2.12194440e-4f, __builtin_fmaf(n, -0.693359375f, t));
+    const int k = (int)(BITS(s) - BITS(WHOLE)) + 127;
+    const float power = POWER(k < 127 - 86 ? 127 - 86 : k);
+    {_horner("y", "r", EXP)}
+    return __builtin_fmaf(__builtin_fmaf(r * r, y, r), power, power);
 }}
 INLINE float exp_farf(float t) {{
-    const float n = steps(t) + 86;
-    return POWER(n >= 0 ? 0 : n < -126 ? -126 : n);
+    const int k = (int)(BITS(steps(t)) - BITS(WHOLE)) + 127 + 86;
+    return POWER(k > 127 ? 127 : k < 1 ? 1 : k);
+}}
+INLINE float erfcx_nearf(float a) {{
+    {_horner("above", "a", ABOVE)}
+    {_horner("below", "a", BELOW)}
+    return above / below;
 }}
 INLINE float erfcx_rightf(float a) {{
     const float s = a + 2, t = 1 / s, low = a < 4e7f ? t * (__builtin_fmaf(-s, t, 1) - (a - (s - 2)) * t) : 0;
     const float u = __builtin_fmaf(4, t, -1) + 4 * low;
-    float y = {SCALED[0]!r}f;
-    {" ".join(f"y = __builtin_fmaf(y, u, {c!r}f);" for c in SCALED[1:])}
+    {_horner("y", "u", SCALED)}
     return __builtin_fmaf(t, y, low * y);
 }}
 """
@@ -77,13 +95,15 @@ INLINE float erfcxf(float x) {
 }
 """
 ERF = "INLINE float own_erff(float x) { return (float)erf((double)x); }\n#define erff own_erff\n"
-NEEDS = {"exp_near": set(), "exp_far": set(), "erfcx_right": set(), "erfcx": {"exp"}}       # of the vector functions
+PARTS = ("exp_near", "exp_far", "erfcx_near", "erfcx_right")
+NEEDS: dict[str, set[str]] = {**dict.fromkeys(PARTS, set()), "erfcx": {"exp"}}         # of the vector functions
+BOUNDS = {"maximum": ("at_least", "{0} < {1} ? {1} : {0}"), "minimum": ("at_most", "{0} > {1} ? {1} : {0}")}      # by a constant
 
 
 class Text(Printer):
     """The text of a kernel, with the parts above put in where a rule has them."""
 
-    functions = FLOAT | {name: name + "{f}({0})" for name in ("exp_near", "exp_far", "erfcx_right")}
+    functions = FLOAT | {name: name + "{f}({0})" for name in PARTS} | dict(BOUNDS.values())
 
     def __init__(self, roots: Sequence[Symbol], inputs: Sequence[Any]) -> None:
         order, canonical = unique(roots)
@@ -94,14 +114,21 @@ class Text(Printer):
 
 
 def _part(s: Symbol) -> Symbol:
-    if s.op not in ("exp", "erfcx") or s.weak or s.dtype != float32:
+    """The same with the part above that computes it, or with a comparison less."""
+    if s.weak or not is_floating(s.dtype):
+        return s
+    if s.op in BOUNDS and s.args[1].op == "constant" and s.args[1].value == s.args[1].value:
+        return Symbol(BOUNDS[s.op][0], s.args, s.sample)
+    if s.op not in ("exp", "erfcx") or s.dtype != float32:
         return s
     (x,) = s.args
     if s.op == "erfcx":
-        return Symbol("erfcx_right", s.args, s.sample) if _not_negative(x) else s
+        return Symbol("erfcx_near" if _most(x) <= NEAR else "erfcx_right", s.args, s.sample) if _not_negative(x) else s
     near = x.args[1] if x.op == "sub" else x
-    if near.op == "maximum" and near.args[1].value == TAIL and (near is x or near.args[0] is x.args[0]):
-        return Symbol("exp_near" if near is x else "exp_far", near.args[:1], s.sample)
+    if near.op == "at_least" and near.args[1].value == TAIL and (near is x or near.args[0] is x.args[0]):
+        t = near.args[0]
+        t = t if _most(t) <= DEEP else Symbol("at_least", (t, symbol(-DEEP)), s.sample)
+        return Symbol("exp_near" if near is x else "exp_far", (t,), s.sample)
     return s
 
 
@@ -112,9 +139,22 @@ def _not_negative(s: Symbol) -> bool:
     if s.op == "where" and s.args[0].op == "lt" and s.args[1].op == "neg":           # x < 0 ? -x : x
         (x,), (compared, zero) = s.args[1].args, s.args[0].args
         return x is compared is s.args[2] and zero.value == 0
-    if s.op in ("mul", "minimum", "add"):
+    if s.op in ("mul", "minimum", "at_most", "add"):
         return all(map(_not_negative, s.args))
-    return s.op in ("abs", "exp", "exp_near", "sqrt") or (s.op == "maximum" and any(map(_not_negative, s.args)))
+    return s.op in ("abs", "exp", "exp_near", "sqrt") or (s.op in ("maximum", "at_least") and any(map(_not_negative, s.args)))
+
+
+def _most(s: Symbol) -> float:
+    """What |s| clearly does not exceed."""
+    if s.op == "constant":
+        return float(abs(s.value))
+    if s.op == "at_most" and _not_negative(s):
+        return min(map(_most, s.args))
+    if s.op in ("neg", "abs"):
+        return _most(s.args[0])
+    if s.op == "mul":
+        return math.prod(map(_most, s.args))
+    return sum(map(_most, s.args)) if s.op in ("add", "sub") else math.inf
 
 
 def functions(kernel: Kernel) -> set[str]:
