@@ -96,7 +96,7 @@ INLINE float erfcxf(float x) {
 """
 ERF = "INLINE float own_erff(float x) { return (float)erf((double)x); }\n#define erff own_erff\n"
 PARTS = ("exp_near", "exp_far", "erfcx_near", "erfcx_right")
-NEEDS: dict[str, set[str]] = {**dict.fromkeys(PARTS, set()), "erfcx": {"exp"}}         # of the vector functions
+NEEDS: dict[str, set[str]] = {**{part: set() for part in PARTS}, "erfcx": {"exp"}}         # of the vector functions
 BOUNDS = {"maximum": ("at_least", "{0} < {1} ? {1} : {0}"), "minimum": ("at_most", "{0} > {1} ? {1} : {0}")}      # by a constant
 
 
