@@ -33,7 +33,7 @@ Array = cupy.ndarray
 class CupyNamespace(Beside, Namespace):
     name = "cupy"
     plain = floats = ""                                  # every elementwise rule goes through `run`
-    span = columns = 1 << 28                             # of a convolution at a time: few launches, in a quarter of a gigabyte
+    span = breadth = 1 << 28                             # of a convolution at a time: few launches, in a quarter of a gigabyte
     tile = 1 << 30                                       # no cache to stay in, and each call is a launch
     small = 1 << 18                                      # beyond this, a launch costs less than to copy it
 

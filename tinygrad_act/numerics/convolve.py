@@ -139,7 +139,7 @@ class Convolutions:
 
     xp: Any
     span = 1 << 21                     # bytes that are worked on at a time: what a core's cache holds
-    columns = 1 << 10                  # of a matrix product: more make it slower where the rows are few, fewer where they are many
+    breadth = 1 << 10                  # of a matrix product: more make it slower where the rows are few, fewer where they are many
 
     def convolution(self, x: Any, w: Any, bias: Any = None, *, size: Shape, stride: Shape, padding: Shape, dilation: Shape,
                     groups: int) -> Any:
@@ -210,9 +210,9 @@ class Convolutions:
         """Compute block after block of a convolution with images x, a result like g and a kernel like w; `exact` if that is quicker."""
         if g.size == 0 or x.size == 0 or w.size == 0:
             return []
-        exact = exact and w.shape[2] <= w.shape[1] and self.columns < 2 * math.prod(g.shape[2:]) <= 4 * self.columns
+        exact = exact and w.shape[2] <= w.shape[1] and self.breadth < 2 * math.prod(g.shape[2:]) <= 4 * self.breadth
         depth = (math.prod(w.shape[:2]) + w.shape[0] * w.shape[2]) * x.dtype.itemsize
-        every = blocks(self.span, self.columns, depth, g.shape[0], x.shape[2:], kernel, g.shape[2:], stride, padding, dilation, exact)
+        every = blocks(self.span, self.breadth, depth, g.shape[0], x.shape[2:], kernel, g.shape[2:], stride, padding, dilation, exact)
         images = [list(same) for _, same in itertools.groupby(every, key=lambda block: block.images.start)]
         return self.share(compute, images, g.shape[0] * math.prod(g.shape[2:]) * depth)
 
