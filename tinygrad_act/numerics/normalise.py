@@ -209,10 +209,11 @@ class Tiles:
 class Rows(Tiles):
     """Each row is a group, and has weights along it: LayerNorm."""
 
+    sums = Tiles.row_sums
+
     def __init__(self, F: Any, x: Any, view: Any) -> None:
         super().__init__(F, x, (view[0], view[2]))
         self.count = view[2]
-        self.sums = self.row_sums
 
     def less(self, t: Any, at: slice, mean: Any) -> Any:
         """t less the mean of its group, unless that is None."""
