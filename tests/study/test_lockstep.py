@@ -27,7 +27,8 @@ def train(model: nn.Module, x: ta.Tensor) -> None:
     lambda: nn.TransformerEncoderLayer(8, 2, 16)], ids=["mlp", "lstm", "transformer"])
 def test_numpy_and_strict_do_the_same(make: Callable[[], nn.Module]) -> None:
     ta.manual_seed(0)
-    found = study.lockstep(train, "numpy", "strict", make(), ta.randn(3, 2, 8), tolerance=32, relative_to="largest")
+    model = make()
+    found = study.lockstep(train, "numpy", "strict", model, ta.randn(3, 2, 8), tolerance=32, relative_to="largest")
     assert found.agree and found.first is None                # NumPy sums attention's rows in its own way
     assert sum(o.compared for o in found.ops) > 10
     assert found.ops[-1].op == "leaf"
