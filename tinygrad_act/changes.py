@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 from . import backend
@@ -23,18 +24,31 @@ class Changes:
 
     def __init__(self) -> None:
         self.last = 0
-        self.of: dict[int, tuple[int, int, str, Any]] = {}        # id(owner) -> (count, time, op, weak reference)
+        self.of: dict[int, list[Any]] = {}     # id(owner) -> [count, time, op, weak reference], as long as the owner lives
 
     def mark(self, array: Any, op: str) -> None:
         """Note that the array's memory was changed, by `op`, now."""
+        entry = self.entry(array)
+        entry[0] += 1
+        entry[1] = self.last = tick()
+        entry[2] = op
+
+    def mark_entries(self, entries: Iterable[list[Any]], op: str) -> None:
+        """The same for several arrays, given their entries, at one time."""
+        self.last = now = tick()
+        for entry in entries:
+            entry[0] += 1
+            entry[1] = now
+            entry[2] = op
+
+    def entry(self, array: Any) -> list[Any]:
+        """What is known of the array's memory; it stays the same list."""
         owner = namespaces[type(array)].owner(array)
         key = id(owner)
-        self.last = tick()
-        known = self.of.get(key)           # while it is there, the owner lives
-        if known is not None:
-            self.of[key] = (known[0] + 1, self.last, op, known[3])
-        else:
-            self.of[key] = (1, self.last, op, weakref.ref(owner, lambda _: self.of.pop(key, None)))
+        known = self.of.get(key)
+        if known is None:
+            known = self.of[key] = [0, 0, "", weakref.ref(owner, lambda _: self.of.pop(key, None))]
+        return known
 
     def version(self, array: Any) -> int:
         """How often the memory of `array` was changed in place."""

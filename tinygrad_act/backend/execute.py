@@ -13,7 +13,7 @@ import functools
 import importlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,18 @@ MEMORY = 256                            # how many values of the other settings 
 ufuncs: dict[str, Any] = {}             # a kernel's text -> the ufunc
 notes: dict[str, str] = {}              # a rule's name -> how it runs, or why it does not run compiled
 _kept: list[Any] = []                   # what NumPy has pointers to
+_loops: dict[Any, tuple[int, int]] = {} # a ufunc -> the addresses of its loop and of what the loop is given
 _background = ThreadPoolExecutor(1, "tinygrad_act-compiler")
+
+
+class Inner(NamedTuple):
+    """A compiled rule's loop, as a ufunc calls it: on those of the arrays that are `used`, and on what Python makes of the numbers."""
+
+    loop: int                           # its address, and what it is given beside the arrays
+    data: int
+    used: Sequence[int]
+    numbers: Callable[[Sequence[Any]], Sequence[Any]]
+    dtypes: Sequence[Any]
 
 
 class Executor:
@@ -42,6 +53,7 @@ class Executor:
         self.F, self.c, self.cuda, self.evaluate = F, c, cuda, expression.evaluate
         self.modes: dict[str, dict[Any, Launch]] = {}
         self.values: dict[Any, int] = {}
+        self.inner: dict[Launch, Inner] = {}           # of the compiled ones
         self.settle()
 
     def settle(self) -> None:
@@ -55,6 +67,11 @@ class Executor:
             launch = self.launches.get((rule, *[a.dtype.char if type(a) is np.ndarray else None for a in arrays]))
             if launch is not None:
                 return launch(arrays, params, (), out)
+        launch, numbers = self.find(rule, arrays, params)
+        return launch(arrays, params, numbers, out)
+
+    def find(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> tuple[Launch, list[Any]]:
+        """What runs the rule on arrays of these dtypes, with these settings; and the numbers that it is to be given."""
         key, baked = [rule], self.cuda.baked
         numbers: list[Any] = []
         for a in arrays:
@@ -71,7 +88,7 @@ class Executor:
             launch = self.launches.get(name) or (self.launches.get((*name, *numbers)) if numbers else None)
         except TypeError:                              # a setting that cannot be part of a key
             launch = self.tiles(rule, arrays)
-        return (launch or self.prepare(rule, arrays, params, name, numbers))(arrays, params, numbers, out)
+        return launch or self.prepare(rule, arrays, params, name, numbers), numbers
 
     def prepare(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], name: tuple[Any, ...], numbers: list[Any]) -> Launch:
         """What runs the rule on arrays of these dtypes, entered under its key."""
@@ -127,6 +144,17 @@ class Executor:
     def calling(self, function: Any, kernel: Any, values: dict[str, Any]) -> Launch:
         """The ufunc on those of the arrays that it takes, and on what Python makes of the numbers."""
         used, dtypes = kernel.used, [dtype for dtype, _ in kernel.inputs[len(kernel.used):]]
+        compute: Callable[[Sequence[Any]], Sequence[Any]] = lambda numbers: self.evaluate(kernel.numbers, None, dict(zip(values, numbers, strict=False)))
+        if all(s.op == "parameter" for s in kernel.numbers):
+            places = [list(values).index(s.value) for s in kernel.numbers]
+            compute = lambda numbers: [numbers[i] for i in places]
+        launch = self.launch(function, used, dtypes, compute)
+        self.inner[launch] = Inner(*_loops[function], used, compute, dtypes)
+        return launch
+
+    @staticmethod
+    def launch(function: Any, used: Sequence[int], dtypes: Sequence[Any], compute: Callable[[Sequence[Any]], Sequence[Any]]) -> Launch:
+        """The same with what it is made of: see Inner."""
         if not dtypes:
             return lambda arrays, params, numbers, out: function(*[arrays[i] for i in used], *out)
         memory: dict[tuple[Any, ...], list[Any]] = {}
@@ -136,8 +164,7 @@ class Executor:
             if given is None:
                 if len(memory) >= MEMORY:
                     memory.clear()
-                results = self.evaluate(kernel.numbers, None, dict(zip(values, numbers, strict=False)))
-                given = memory[tuple(numbers)] = [np.asarray(x).astype(t)[()] for x, t in zip(results, dtypes, strict=True)]
+                given = memory[tuple(numbers)] = [np.asarray(x).astype(t)[()] for x, t in zip(compute(numbers), dtypes, strict=True)]
             return function(*[arrays[i] for i in used], *given, *out)
 
         return launch
@@ -181,8 +208,10 @@ def ufunc(library: Any, kernel: Any, name: str) -> Any:
     types = ctypes.create_string_buffer(bytes(np.dtype(dtype).num for dtype, _ in (*kernel.inputs, *kernel.outputs)))
     text = name.encode()
     _kept.append((library, functions, data, types, text))
-    return make(ctypes.addressof(functions), ctypes.addressof(data), ctypes.addressof(types), 1, len(kernel.inputs),
+    made = make(ctypes.addressof(functions), ctypes.addressof(data), ctypes.addressof(types), 1, len(kernel.inputs),
                 len(kernel.outputs), -1, text, b"", 0)
+    _loops[made] = functions[0] or 0, data[0] or 0
+    return made
 
 
 def label(rule: Any) -> str:

@@ -85,6 +85,12 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
         for target, y in zip(targets, rule(self, *arrays, **params), strict=True):
             target[...] = y
 
+    def columns(self, rows: Any) -> Any:
+        """Rows of arrays that are to be changed all by one rule, again and again: see several.py. None if F would rather have
+        small ones end to end.
+        """
+        return None
+
     # ---------------------------------------------------------------- making arrays
     def cast(self, x: Any, dtype: Any) -> Any:
         return x.astype(dtype, copy=False)

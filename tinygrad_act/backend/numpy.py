@@ -60,6 +60,10 @@ class NumpyNamespace(Beside):
         else:
             (self.executor or self.start()).run(rule, arrays, params, tuple(targets))
 
+    def columns(self, rows: Any) -> Any:
+        from . import several  # loads the executor's compiler
+        return several.Table(self, rows) if config.kernels == "auto" and several.possible(rows) else None
+
     def start(self) -> Any:
         from .execute import Executor
         self.executor = Executor(self)

@@ -38,6 +38,12 @@ class flushing:
             _libm.fesetenv(self.before)
 
 
+def switch() -> tuple[int, int]:
+    """The bits that do it, and in which 32-bit word of C's fenv_t they are; no bits where it cannot be told so."""
+    libm = _find() if _libm is None else _libm
+    return (_bits, _word) if libm else (0, 0)
+
+
 def _find() -> Any:
     """C's mathematics, if it is the one whose fenv_t is known, and its switch works."""
     global _libm, _word, _bits, _Env

@@ -19,7 +19,7 @@ from ..grad_mode import enable_grad
 from ..tensor import Tensor
 from . import saving
 from .hooks import Hooked, around_step
-from .options import LIMITS, NO_EFFECT, Limit, check, plain
+from .options import LIMITS, NO_EFFECT, PLAIN, Limit, check, plain
 from .runs import Run, arrange
 
 __all__ = ["Optimizer"]
@@ -84,6 +84,7 @@ class Optimizer(Hooked):
     def _start(self) -> None:
         self._start_hooks()
         self._runs: dict[int, tuple[list[Tensor], bool, list[Run]]] = {}      # number of the group -> how it is walked through
+        self._refuses = False                     # does update do what cannot be asked? See asked.py
 
     @property
     def name(self) -> str:
@@ -131,10 +132,9 @@ class Optimizer(Hooked):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with backend.flushing():
-            for i, group in enumerate(self.param_groups):
-                params = [p for p in group["params"] if p._grad is not None]
-                self._move(i, params, group.get("foreach") is not False, self.options(group))
+        for i, group in enumerate(self.param_groups):
+            params = [p for p in group["params"] if p._grad is not None]
+            self._move(i, params, group.get("foreach") is not False, self.options(group))
         return loss
 
     def _move(self, index: int, params: list[Tensor], together: bool, options: dict[str, Any]) -> None:
@@ -143,22 +143,29 @@ class Optimizer(Hooked):
         if way is not together or len(known) != len(params) or not all(map(operator.is_, known, params)):
             runs = arrange(self, params, together)
         queue, done = runs[::-1], []
-        while queue:
-            run = queue.pop()
-            numbers = run.read() if run.current() else None
-            if numbers is None:
-                rest = [p for r in [run, *queue[::-1]] for p in r.params]
-                queue = arrange(self, rest, together)[::-1]
-                continue
-            run.move(numbers, options)
-            done.append(run)
-        for p in params:
-            changes.mark(p.array, self.name)
+        flush: Any = None                         # what moves by columns does that itself, for less
+        try:
+            while queue:
+                run = queue.pop()
+                numbers = run.read() if run.current() else None
+                if numbers is None:
+                    rest = [p for r in [run, *queue[::-1]] for p in r.params]
+                    queue = arrange(self, rest, together)[::-1]
+                    continue
+                if flush is None and run.columns is None:
+                    flush = backend.flushing()
+                    flush.__enter__()
+                run.move(numbers, options)
+                changes.mark_entries(run.entries, self.name)
+                done.append(run)
+        finally:
+            if flush is not None:
+                flush.__exit__()
         self._runs[index] = (params, together, done)
 
     def options(self, group: dict[str, Any]) -> dict[str, Any]:
         """The keyword arguments of `update`: what the group says, as Python's numbers."""
-        return {k: plain(group[k]) for k in self.defaults if k not in NO_EFFECT}
+        return {k: v if type(v := group[k]) in PLAIN else plain(v) for k in self.defaults if k not in NO_EFFECT}
 
     def update(self, F: Any, x: Any, g: Any, state: dict[str, Any], *args: Any, **options: Any) -> None:
         """Change the array x by its gradient g, both of the library F, in place. `g` is not to be changed.
@@ -201,7 +208,7 @@ class Optimizer(Hooked):
 
     def __getstate__(self) -> dict[str, Any]:
         """As in PyTorch: not the hooks, which need not be picklable."""
-        return {k: v for k, v in self.__dict__.items() if k not in self._hook_names and k != "_runs"}
+        return {k: v for k, v in self.__dict__.items() if k not in self._hook_names and k not in ("_runs", "_refuses")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -48,9 +48,12 @@ def check(name: str, options: Mapping[str, Any], limits: Mapping[str, Limit]) ->
                             "to differentiate through a step write it with tensors: x = x - lr * grad")
 
 
+PLAIN = frozenset((float, int, bool, str, type(None)))
+
+
 def plain(value: Any) -> Any:
     """Python's numbers for what says a number: a NumPy one would promote the arrays, a Tensor would record."""
-    if value is None or type(value) in (float, int, bool, str):
+    if type(value) in PLAIN:
         return value
     if isinstance(value, (tuple, list)):
         return tuple([plain(v) for v in value])

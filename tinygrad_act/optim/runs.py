@@ -1,7 +1,8 @@
 """Runs: how the parameters of a group are walked through, so that a step costs what its arithmetic costs.
 
-`Optimizer.update` is written for one parameter. Where it works number by number (`Optimizer.elementwise`), small
-parameters need not come one by one: those that have made as many steps are laid end to end and move as one, their state
+`Optimizer.update` is written for one parameter. Where it works number by number (`Optimizer.elementwise`), parameters that
+have made as many steps need not come one by one. Where F has a way to change many arrays at once (`F.columns`), update is
+asked once what it does, and all of them move by that. Elsewhere small ones are laid end to end and move as one, their state
 kept that way, each parameter's own a view. Every number meets the same operations in the same order, so the results are the
 same to the last bit; `foreach=False` switches it off.
 """
@@ -10,13 +11,18 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Sequence
-from operator import is_
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import attrgetter, is_
 from typing import Any
 
 from .. import backend, dtypes
 from ..backend import namespaces
+from ..changes import changes
 from ..tensor import Tensor, wrap
+from .asked import Place, asked
+
+array_of, gradient_of = attrgetter("array"), attrgetter("_grad.array")
 
 
 def scalar_dtype() -> Any:
@@ -38,16 +44,17 @@ def rounded(value: float) -> float:
 
 
 class Run:
-    """Parameters that move as one: several small ones end to end, or a single one.
+    """Parameters that move as one: by `columns`, several small ones end to end, or a single one.
 
-    `arrays` has what is remembered of them all, flat if they are several; `numbers` has one vector for each number of the
-    state, with a place for each parameter. Both share their memory with the Tensors in the optimizer's `state`.
+    `arrays` has what is remembered of them all, flat if they are end to end, and by columns only a Place for each; `numbers`
+    has one vector for each number of the state, with a place for each parameter. They share their memory with the Tensors in
+    the optimizer's `state`.
     """
 
-    def __init__(self, optimizer: Any, params: Sequence[Tensor]) -> None:
-        self.optimizer, self.params = optimizer, list(params)
+    def __init__(self, optimizer: Any, params: Sequence[Tensor], columns: Any = None) -> None:
+        self.optimizer, self.params, self.columns = optimizer, list(params), columns
         self.F = namespaces[type(params[0].array)]
-        self.flat = len(params) > 1
+        self.flat = len(params) > 1 and columns is None
         self.places, end = [], 0
         for p in params:
             start, end = end, end + p.array.size
@@ -59,6 +66,7 @@ class Run:
         self.other: dict[str, Any] = {}
         for name in self.states[0]:
             self.adopt(name)
+        self.entries = [changes.entry(a) for a in self.seen]
         self.note()
 
     # ------------------------------------------------------------------------------------------- its state
@@ -68,12 +76,14 @@ class Run:
         if not isinstance(tensors[0], Tensor):
             if tensors[0] is not None:
                 self.other[name] = tensors[0]
+        elif self.columns is not None and name not in self.optimizer.numbers:
+            self.arrays[name] = Place(len(self.arrays) + 2)
         elif len(tensors) > 1:
             self.share(name, namespaces[type(tensors[0].array)].cat([t.array.reshape(-1) for t in tensors]), tensors)
         elif name in self.optimizer.numbers:
             self.numbers[name] = tensors[0].array.reshape(-1)
         else:
-            self.arrays[name] = tensors[0].array.reshape(-1) if self.flat else tensors[0].array
+            self.arrays[name] = tensors[0].array
 
     def share(self, name: str, whole: Any, tensors: Sequence[Tensor]) -> None:
         """Let the tensors be views of their places in `whole`."""
@@ -88,19 +98,18 @@ class Run:
 
     def note(self) -> None:
         """Remember what is where."""
+        self.entered = list(map(self.optimizer.state.get, self.params))
         self.values = [v for s in self.states for v in s.values()]
-        self.parts = [getattr(v, "array", None) for v in self.values]
+        self.tensors = [v for v in self.values if isinstance(v, Tensor)]
+        self.parts = list(map(array_of, self.tensors))
 
     def current(self) -> bool:
         """Is everything still where it was? (Users may replace a parameter's array, or what is remembered of it.)"""
-        remembered = self.optimizer.state
-        for p, array, state in zip(self.params, self.seen, self.states, strict=True):
-            known = remembered.get(p)
-            if p.array is not array or (known is not state and (known or state)):
-                return False
-        values = [v for s in self.states for v in s.values()]
-        parts = [getattr(v, "array", None) for v in values]
-        return len(values) == len(self.values) and all(map(is_, values, self.values)) and all(map(is_, parts, self.parts))
+        return (_same(map(array_of, self.params), self.seen)
+                and _same(map(self.optimizer.state.get, self.params), self.entered)
+                and _same(chain.from_iterable(map(dict.values, self.states)), self.values)
+                and _same(map(array_of, self.tensors), self.parts)
+                and (self.columns is None or not self.optimizer._refuses))
 
     def read(self) -> dict[str, float] | None:
         """The numbers of the state; None if the parameters do not agree in them any more."""
@@ -115,16 +124,33 @@ class Run:
     # -------------------------------------------------------------------------------------------- the move
     def move(self, numbers: dict[str, float], options: dict[str, Any]) -> None:
         """Update the parameters by their gradients."""
-        F, several = self.F, len(self.params) > 1
-        if several:
-            x, g = F.joined(self.seen), F.joined([p._grad.array for p in self.params])      # type: ignore[union-attr]
-        else:
-            x, g = self.seen[0], self.params[0]._grad.array                  # type: ignore[union-attr]
+        F, gradients = self.F, list(map(gradient_of, self.params))
+        if self.columns is not None:
+            change = asked(self.optimizer.update, {**self.other, **self.arrays}, numbers, options)
+            if change is None:
+                self.move_alone(options)
+                return
+            self.columns.change(gradients, *change[:4])
+            for name, value in change.numbers.items():
+                self.numbers[name][...] = value
+            return
+        x, g = (F.joined(self.seen), F.joined(gradients)) if self.flat else (self.seen[0], gradients[0])
         made = self.update(x, g, self.arrays, numbers, options)
-        if several:
+        if self.flat:
             F.divide_into(x, self.seen)
         if made:
             self.keep(made)
+
+    def move_alone(self, options: dict[str, Any]) -> None:
+        """Update one after the other. Has that not made the first of the state, update cannot be asked: see asked.py."""
+        state, first = self.optimizer.state, self.params[0]
+        begun = bool(state.get(first))
+        with backend.flushing():
+            for p in self.params:
+                alone = Run(self.optimizer, [p])
+                numbers = alone.read()
+                alone.move(numbers, options)       # type: ignore[arg-type]
+        self.optimizer._refuses = begun or not state.get(first)
 
     def update(self, x: Any, g: Any, arrays: dict[str, Any], numbers: dict[str, float],
                options: dict[str, Any]) -> dict[str, Any]:
@@ -172,26 +198,49 @@ class Run:
 
 # ------------------------------------------------------------------------------------------------- who moves with whom
 def arrange(optimizer: Any, params: Sequence[Tensor], together: bool) -> list[Run]:
-    """Runs for these parameters, in their order but for the small ones that are put together."""
+    """Runs for these parameters, in their order but for those that are put together."""
     if not (together and optimizer.elementwise):
         return [Run(optimizer, [p]) for p in params]
     owners = Counter(id(namespaces[type(p.array)].owner(p.array)) for p in params)
-    plans: list[list[Tensor]] = []
-    open_bunches: dict[Any, list[Tensor]] = {}
-    room: dict[Any, int] = {}
+    bunches: dict[Any, list[Tensor]] = {}
     for p in params:
-        F, size, state = namespaces[type(p.array)], p.array.size, optimizer.state.get(p, {})
-        alone = owners[id(F.owner(p.array))] > 1                       # what shares memory moves one after the other
-        if alone or not p.array.flags.c_contiguous or not _alike(optimizer, p, state) or size > F.small:
-            plans.append([p])
+        state = optimizer.state.get(p, {})
+        alone = owners[id(namespaces[type(p.array)].owner(p.array))] > 1       # what shares memory moves one after the other
+        if alone or not p.array.flags.c_contiguous or not _alike(optimizer, p, state):
+            bunches[object()] = [p]
             continue
         key = (type(p.array), p.device, p.dtype, *[(k, v.item() if k in optimizer.numbers else 0) for k, v in state.items()])
-        if room.get(key, -1) < size:
-            open_bunches[key], room[key] = [], F.tile
-            plans.append(open_bunches[key])
-        open_bunches[key].append(p)
-        room[key] -= size
+        bunches.setdefault(key, []).append(p)
+    return [run for bunch in bunches.values() for run in _runs(optimizer, bunch)]
+
+
+def _runs(optimizer: Any, bunch: list[Tensor]) -> list[Run]:
+    """Runs for parameters that may move together: all by columns, or the small ones end to end, as many as stay in the cache."""
+    F, first = namespaces[type(bunch[0].array)], optimizer.state.get(bunch[0], {})
+    names = [k for k, v in first.items() if k not in optimizer.numbers and isinstance(v, Tensor)]
+    columns = None
+    if not optimizer._refuses and _alike(optimizer, bunch[0], first):
+        columns = F.columns([(p.array, *[optimizer.state[p][name].array for name in names]) for p in bunch])
+    if columns is not None:
+        return [Run(optimizer, bunch, columns)]
+    plans: list[list[Tensor]] = []
+    room = -1
+    for p in bunch:
+        if p.array.size > F.small:
+            plans.append([p])
+            continue
+        if room < p.array.size:
+            plans.append(end_to_end := [])
+            room = F.tile
+        end_to_end.append(p)
+        room -= p.array.size
     return [Run(optimizer, members) for members in plans]
+
+
+def _same(found: Iterable[Any], known: Sequence[Any]) -> bool:
+    """Are they the very same objects?"""
+    found = list(found)
+    return len(found) == len(known) and all(map(is_, found, known))
 
 
 def _alike(optimizer: Any, p: Tensor, state: dict[str, Any]) -> bool:

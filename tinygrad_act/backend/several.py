@@ -1,0 +1,134 @@
+"""One elementwise change of many arrays: the parameters of a network, all by one rule.
+
+`Columns` makes it row by row with `F.change`. On NumPy's arrays a `Table` makes it with one call of C, where the rule is
+compiled: for small arrays the way to a loop takes longer than the loop. It is the same loop (execute.py), so the same bits.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import struct
+import sys
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from operator import is_
+from typing import Any
+
+import numpy as np
+
+from . import compiler, subnormal
+from .config import config
+from .kernels import FOLDER
+
+HEAD = object.__basicsize__                    # bytes of an array before its own fields
+
+
+class Columns:
+    """Rows of arrays of one shape, one row for each parameter. What stands in column 0 is given anew at each change."""
+
+    def __init__(self, F: Any, rows: Sequence[Sequence[Any]]) -> None:
+        self.F, self.rows = F, rows
+
+    def change(self, given: Sequence[Any], rule: Any, targets: tuple[int, ...], arrays: tuple[int, ...], params: dict[str, Any]) -> None:
+        """In each row `F.change(targets, rule, arrays, params)`, the arrays by the numbers of their columns."""
+        with subnormal.flushing():
+            for first, others in zip(given, self.rows, strict=True):
+                row = (first, *others)
+                self.F.change([row[i] for i in targets], rule, [row[i] for i in arrays], params)
+
+
+class _Several(ctypes.Structure):
+    """several_t of several.c."""
+
+    _fields_ = (("rule", ctypes.c_void_p), ("data", ctypes.c_void_p),
+                *[(name, ctypes.c_long) for name in ("rows", "width", "targets", "varying", "size", "head", "word")], ("bits", ctypes.c_ulong),
+                *[(name, ctypes.c_void_p) for name in ("table", "counts", "steps", "like")])
+
+
+@functools.cache
+def caller() -> Callable[[int, int], int] | None:
+    """The function of several.c; None where there is no compiler, or arrays are laid out otherwise than it says."""
+    a = np.empty((3, 5))
+    if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_long) != ctypes.sizeof(ctypes.c_void_p):
+        return None
+    kind, data, ndim, shape, _, _, dtype = (ctypes.c_void_p * 7).from_address(id(a) + HEAD - ctypes.sizeof(ctypes.c_void_p))
+    if (kind, data, (ndim or 0) & 0xffffffff, dtype) != (id(np.ndarray), a.ctypes.data, a.ndim, id(a.dtype)) \
+            or tuple((ctypes.c_long * 2).from_address(shape or 0)) != a.shape:
+        return None
+    try:
+        function = compiler.library((FOLDER / "several.c").read_text()).several
+    except compiler.CompileError:
+        return None
+    function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p], ctypes.c_long
+    return function  # type: ignore[no-any-return]
+
+
+def possible(rows: Sequence[Sequence[Any]]) -> bool:
+    """Can a Table hold these arrays?"""
+    dtype = rows[0][0].dtype
+    return dtype.char in "fd" and dtype.isnative and all(
+        type(a) is np.ndarray and a.dtype is dtype and a.shape == row[0].shape and a.flags.carray for row in rows for a in row) \
+        and not any(np.may_share_memory(a, b) for row in rows for a, b in combinations(row, 2)) and caller() is not None
+
+
+class Table(Columns):
+    """Columns whose addresses are known to C."""
+
+    def __init__(self, F: Any, rows: Sequence[Sequence[Any]]) -> None:
+        super().__init__(F, rows)
+        self.count = sum(row[0].size for row in rows)
+        self.known: tuple[Any, ...] = ()       # what the last change was
+        self.settings: list[Any] = []
+        self.inner: Any = None                 # the rule's loop: see execute.Inner
+        self.launches: Any = None
+        self.given = (ctypes.c_void_p * len(rows))()
+        self.pack = functools.partial(struct.Struct(f"{len(rows)}P").pack_into, self.given, 0)
+
+    def change(self, given: Sequence[Any], rule: Any, targets: tuple[int, ...], arrays: tuple[int, ...], params: dict[str, Any]) -> None:
+        executor, settings = self.F.executor, list(params.values())
+        if not (self.inner is not None and executor.launches is self.launches and self.known == (rule, targets, arrays, params.keys())
+                and all(map(is_, settings, self.settings))):
+            self.look(given, rule, targets, arrays, params)
+        self.settings = settings
+        self.pack(*map(id, given))
+        if self.inner is None or not self.call():
+            super().change(given, rule, targets, arrays, params)
+
+    def look(self, given: Sequence[Any], rule: Any, targets: tuple[int, ...], arrays: tuple[int, ...], params: dict[str, Any]) -> None:
+        """Find the rule's loop for these settings, and give it its numbers. None if there is none (yet)."""
+        if self.count < self.F.large >> 5 or config.kernels != "auto":
+            self.inner = None
+            return
+        executor = self.F.executor or self.F.start()
+        row = (given[0], *self.rows[0])
+        launch, numbers = executor.find(rule, [row[i] for i in arrays], params)
+        inner = executor.inner.get(launch)
+        if inner is None or [arrays[i] for i in inner.used].count(0) != 1 or 0 in targets:
+            self.inner = None
+            return
+        if inner is not self.inner or self.known[1:3] != (targets, arrays):
+            self.write(inner, targets, [arrays[i] for i in inner.used])
+        for place, value in zip(self.numbers, inner.numbers(numbers), strict=True):
+            place[...] = value
+        self.inner, self.launches, self.known = inner, executor.launches, (rule, targets, arrays, params.keys())
+
+    def write(self, inner: Any, targets: Sequence[int], used: Sequence[int]) -> None:
+        """The addresses: in each row of the arrays that the loop reads, of its numbers, and of those that it changes."""
+        at: Callable[[Any], int] = lambda array: array.ctypes.data
+        self.numbers = [np.zeros((), dtype) for dtype in inner.dtypes]
+        size, varying = self.rows[0][0].itemsize, used.index(0)
+        table: list[int] = []
+        for row in self.rows:
+            own = [0, *map(at, row)]
+            table += [*[own[i] for i in used], *map(at, self.numbers), *[own[i] for i in targets]]
+        long, pointer = ctypes.c_long, ctypes.c_void_p
+        parts: list[Any] = [(pointer * len(table))(*table), (long * len(self.rows))(*[row[0].size for row in self.rows]),
+                 (long * (len(table) // len(self.rows)))(*[size] * len(used), *[0] * len(self.numbers), *[size] * len(targets)),
+                 (pointer * len(self.rows))(*[id(row[0]) for row in self.rows])]
+        bits, word = subnormal.switch()
+        several = _Several(inner.loop, inner.data, len(self.rows), len(table) // len(self.rows), len(targets), varying, size, HEAD, word, bits,
+                           *[ctypes.addressof(part) for part in parts])
+        self._kept = (several, parts)          # what C has pointers to
+        function: Any = caller()
+        self.call = functools.partial(function, ctypes.addressof(several), ctypes.addressof(self.given))
