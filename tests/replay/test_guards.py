@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tinygrad_act import nn
 from tinygrad_act.errors import GraphError
 
 FACTOR = 2.0
+HIDDEN = nn.Linear(2, 2)
 
 
 def many(step: Any, *args: Any, n: int = 4) -> Any:
@@ -153,7 +155,7 @@ def side_effect() -> Any:
 
 def iterator() -> Any:
     numbers = iter(range(100))
-    return (lambda x: x * next(numbers)), (ta.ones(2),), "next time"
+    return (lambda x: x * next(numbers)), (ta.ones(2),), "takes from an iterator"
 
 
 def graph_left() -> Any:
@@ -162,11 +164,8 @@ def graph_left() -> Any:
 
 
 def hidden_tensor() -> Any:
-    class Slots:
-        __slots__ = ("w",)
-    slots = Slots()
-    slots.w = ta.ones(2)
-    return (lambda x: x + slots.w), (ta.ones(2),), "pass it as an argument"
+    reference = weakref.ref(HIDDEN)
+    return (lambda x: x + reference().bias), (ta.ones(2),), "pass it as an argument"
 
 
 def state_of_generator() -> Any:

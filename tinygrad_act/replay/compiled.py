@@ -103,9 +103,12 @@ class Compiled:
         _without_hooks(surroundings)
         way.reasons.append(left or (way.variants[0].why(tensors) if way.variants else "again, to compare" if way.waiting else "the first call"))
         log.info("%s, called with %s, is recorded: %s", self.name, way.form, way.reasons[-1])
-        with Recording(tensors) as recording:
-            result = self.function(*args, **kwargs)
-            recording.note_results(result)
+        try:
+            with Recording(tensors, surroundings) as recording:
+                result = self.function(*args, **kwargs)
+                recording.note_results(result)
+        finally:
+            surroundings.open()
         self.counts["recorded"] += 1
         variant = Variant(recording, surroundings, result)
         before = way.waiting[-1] if way.waiting else None
@@ -213,7 +216,7 @@ def _form(x: Any, tensors: list[Tensor]) -> Any:
     if isinstance(x, dict):
         return dict, *[(k, _form(v, tensors)) for k, v in x.items()]
     if isinstance(x, (int, float, str, bytes, type(None))):
-        return type(x), x
+        return type(x), x or repr(x)         # 0.0 and -0.0 are two
     return type(x), id(x)
 
 

@@ -21,7 +21,9 @@ from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .log import Log, mapped
 from .recorded import Recorded, Vocabulary
+from .surroundings import Surroundings
 
+GENERATOR = "the state of a random generator is read or set"
 under_way: list[Recording] = []
 engine_of = random._engine              # as it is when nothing is recorded
 
@@ -63,9 +65,11 @@ class AsItIs:
 class Recording:
     """A context in which this thread's step is written into `log`."""
 
-    def __init__(self, arguments: list[Tensor]) -> None:
+    def __init__(self, arguments: list[Tensor], surroundings: Surroundings) -> None:
         self.log = Log()
-        self.arguments = arguments
+        self.arguments, self.surroundings = arguments, surroundings
+        self.stepped = False                                # has an optimizer or a scheduler made its step?
+        self.reading: set[tuple[int, str]] = set()          # what of optimizers and schedulers the step has read by itself
         self.kept: dict[int, tuple[Tensor, Any]] = {}       # id -> a Tensor from before that was read, and its array then
         self.flags: dict[int, tuple[Tensor, Any, bool]] = {}
         self.gradients: dict[int, tuple[Tensor, Any]] = {}  # id -> a Tensor and how its gradient lay when the step first asked for it
@@ -91,11 +95,12 @@ class Recording:
         self.swap(Tensor, "array", property(self.get_array, self.set_array))
         self.swap(Tensor, "_grad", property(self.get_grad, self.set_grad))
         self.swap(random, "_engine", self.engine)
-        self.swap(random.Generator, "engine", property(self.get_engine, lambda g, e: g.__dict__.update(engine=e)))
+        self.swap(random.Generator, "engine", property(self.get_engine, self.set_engine))
         self.swap(changes, "mark", functools.partial(self.mark, changes.mark))
         self.swap(Module, "__call__", self.module_call(Module.__call__))
         self.swap(Optimizer, "zero_grad", self.zero_grad(Optimizer.zero_grad))
         for base in (Optimizer, LRScheduler):
+            self.swap(base, "__getattribute__", lambda owner, name: self.attribute(owner, name))
             for cls in (base, *_below(base)):
                 if "step" in cls.__dict__:
                     self.swap(cls, "step", self.as_it_is(cls.__dict__["step"]))
@@ -216,8 +221,13 @@ class Recording:
 
     def get_engine(self, generator: Any) -> Any:
         if self.log.here():
-            self.log.problem("the state of a random generator is read or set")
+            self.log.problem(GENERATOR)
         return generator.__dict__["engine"]
+
+    def set_engine(self, generator: Any, engine: Any) -> None:
+        if self.log.here():
+            self.log.problem(GENERATOR)
+        generator.__dict__["engine"] = engine
 
     # ------------------------------------------------------------------------------------------- the rest
     def mark(self, function: Callable[..., Any], array: Any, op: str) -> None:
@@ -233,15 +243,36 @@ class Recording:
         return call
 
     def zero_grad(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Without a look at the gradients that are there, where they are forgotten whatever they are."""
+        """Of all that is in the groups, the parameters count; and not the gradients that are there, where they are forgotten anyway."""
         def call(optimizer: Optimizer, set_to_none: bool = True) -> None:
-            if not (self.log.here() and set_to_none):
+            if not self.log.here():
                 function(optimizer, set_to_none)
                 return
-            for group in optimizer.param_groups:
-                for p in group["params"]:
+            groups = optimizer.__dict__["param_groups"]
+            with self.log.pause():
+                for container in (groups, *[group["params"] for group in groups]):
+                    self.surroundings.watch(f"{type(optimizer).__name__}.param_groups", container)
+            if set_to_none:
+                for p in [p for group in groups for p in group["params"]]:
                     p._grad = None
+                return
+            read = {(id(optimizer), "param_groups")} - self.reading
+            self.reading |= read                            # the parameters are all that it reads there
+            function(optimizer, False)
+            self.reading -= read
         return call
+
+    def attribute(self, owner: Any, name: str) -> Any:
+        """An attribute of an optimizer or a scheduler: what the step reads of it by itself is part of its surroundings."""
+        value = object.__getattribute__(owner, name)
+        own = object.__getattribute__(owner, "__dict__")
+        if self.log.here() and name in own and (id(owner), name) not in self.reading:
+            self.reading.add((id(owner), name))
+            if self.stepped:
+                self.log.problem(f"it reads {type(owner).__name__}.{name} after a step of an optimizer or a scheduler")
+            with self.log.pause():
+                self.surroundings.read_of(owner, name)
+        return value
 
     def as_it_is(self, step: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(step)
@@ -254,6 +285,7 @@ class Recording:
                 result = step(owner, *args, **kwargs)
             if result is not None:
                 self.log.problem(f"{type(owner).__name__}.step returns something")
+            self.stepped = True
             self.log.note(AsItIs(owner, step))
             return result
         return call

@@ -9,8 +9,9 @@ from typing import Any
 from .. import backend, graph
 from ..ops.random import default_generator
 from ..tensor import Tensor, wrap
+from .alike import same
 from .log import Call, Value, mapped
-from .program import Changed, Program, same
+from .program import Changed, Program
 from .recording import AsItIs, Draw, Recording, set_gradient
 from .surroundings import Surroundings
 
@@ -25,7 +26,7 @@ class Variant:
     def __init__(self, recording: Recording, surroundings: Surroundings, result: Any) -> None:
         self.log, self.arguments, self.result = recording.log, recording.arguments, result
         self.surroundings = surroundings
-        self.problems = [*self.log.problems]
+        self.problems = [*self.log.problems, *surroundings.problems]
         self.kept = list(recording.kept.values())
         self.gradients = list(recording.gradients.values())
         self.flags = list(recording.flags.values())
@@ -39,6 +40,8 @@ class Variant:
         known = self.surroundings.tensors
         if change := self.surroundings.change():
             problem(f"the step changes something that is no Tensor: {change}")
+        if source := self.surroundings.drawn():
+            problem(f"it draws random numbers of Python's or NumPy's ({source}): draw them with tinygrad_act's functions, or outside")
         for t, _ in self.kept:
             if id(t) not in known:
                 problem(f"it is not seen where the step finds a tensor of shape {t.shape}: pass it as an argument")
@@ -239,4 +242,4 @@ def _alike(a: Any, b: Any) -> bool:
         return a.keys() == b.keys() and all(_alike(a[k], b[k]) for k in a)
     if isinstance(a, slice):
         return _alike((a.start, a.stop, a.step), (b.start, b.stop, b.step))
-    return a is b or bool(same(a, b))
+    return same(a, b) if isinstance(a, (int, float, complex)) or backend.is_array(a) else a is b or bool(a == b)
