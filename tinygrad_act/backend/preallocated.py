@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,8 @@ NEW = object()                           # in a call's arguments: where the arra
 def into(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...], dict[str, Any], bool] | None:
     """The same call with a place for the result, NEW: (function, args, kwargs, is it elementwise). None if there is none."""
     function = UFUNCS.get(function, function)
+    if getattr(function, "__name__", "") == "sum_rows" and len(args) == 1:
+        function, args = np.dot, (np.ones(args[0].shape[0], args[0].dtype), *args)      # as NumpyNamespace.sum_rows says
     if function is np.dot and len(args) == 2 and not kwargs and {a.dtype for a in args} < FLOATS:
         return np.dot, (*args, NEW), {}, False
     if isinstance(function, np.ufunc) and function.nout == 1 and not kwargs and len(args) == function.nin:
@@ -75,3 +79,21 @@ def dense(shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> bool:
             return False
         step *= n
     return 0 not in shape
+
+
+def in_rows(shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> bool:
+    """Do arrays of that layout lie as NumPy's new ones do?"""
+    return bool(np.empty(shape, dtype).strides == strides)
+
+
+def like(shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> Any:
+    """An array of that layout, whatever is in it."""
+    count = sum((n - 1) * abs(s) for n, s in zip(shape, strides, strict=True)) + dtype.itemsize
+    start = sum((n - 1) * -s for n, s in zip(shape, strides, strict=True) if s < 0)
+    array: Any = np.ndarray(shape, dtype, block(max(count, 1)), start, strides)
+    return array
+
+
+def maker(shape: tuple[int, ...], dtype: Any) -> Callable[[], Any]:
+    """What makes an array of that shape, whatever is in it."""
+    return functools.partial(np.empty, shape, dtype)

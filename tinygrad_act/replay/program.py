@@ -7,15 +7,16 @@ called as it was.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .. import backend
-from ..backend import preallocated
+from ..backend import loops, preallocated
 from ..backend.preallocated import NEW
 from ..tensor import Tensor, wrap
-from . import graphs
+from . import graphs, rows
 from .log import Call, Log, Value, mapped, values_in
 from .memory import Memory, size
 from .recording import AsItIs, Draw, set_gradient
@@ -40,10 +41,10 @@ class Program:
         self.ready: dict[Value, Any] = {v: v.array for v in log.values if v.origin in ("kept", "constant")}
         self.folded = {v for v in log.values if v.origin == "constant"}
         self.names: dict[str, Any] = {"Changed": Changed, "wrap": wrap, "same": same, "asarray": _asarray, "copy": _copy, "step": None, "tensors": None}
-        self.lines: list[str] = []
-        self.hosted: list[bool] = []         # of each line: must Python do it at each replay, on a GPU too?
+        self.draft: list[rows.Line] = []
         self.checks: dict[int, str] = {}     # the calls after which a replay may be left
         self.captured = graphs.possible(log)
+        self.steady: set[Value] = set()      # of the local ones, those that lie in the same way at each replay
         self.local: set[Value] = set() if self.captured else {v for v in log.values if v.origin in ("argument", "gradient")}
         self._named: dict[int, str] = {}
         self.survey()
@@ -54,6 +55,10 @@ class Program:
             self.release(i)
         returned = "".join(f"copy({v}), " if self.captured else f"asarray({v}), " if v in self.local else f"{v}, " for v in self.outputs)
         self.emit(f"return ({returned})", True)
+        if self.native and loops.available():
+            self.draft = rows.joined(self.draft, self.ready, self.names)
+        self.lines = [line.text for line in self.draft]
+        self.hosted = [line.host for line in self.draft]      # of each line: must Python do it at each replay, on a GPU too?
         for v, array in self.ready.items():
             self.names[str(v)] = array
         self.source = "def step(tensors):\n    " + "\n    ".join(self.lines)
@@ -95,6 +100,9 @@ class Program:
                     self.emit(f"{v}[...] = {of}.array", True)
                 else:
                     self.emit(f"{v} = {of}.array" if v.origin == "argument" else f"{v} = {of}._grad.array", True)
+                    if self.native and v not in self.written:
+                        self.emit(f"if not {v}.flags.aligned: {v} = copy({v})", True)
+                        self.steady.add(v)
 
     # ------------------------------------------------------------------------------------------- a line
     def line(self, i: int, call: Call) -> None:
@@ -116,8 +124,8 @@ class Program:
             if call.out.root in self.written or call.out in self.local:
                 self.statement(call)
         elif not (self.view(call) or self.fold(call) or self.into(i, call)):
-            self.emit(f"{call.out} = {self.called(call)}")
             self.local.add(call.out)
+            self.emit(f"{call.out} = {self.called(call)}", reads=call.inputs(), writes=[call.out])
             if not _sure(call.function):
                 self.check(i, f"{call.out}.shape != {call.out.shape}")
 
@@ -125,7 +133,7 @@ class Program:
         """A call that changes something."""
         found = preallocated.in_place(call.function, call.args) if self.native else None
         if found and isinstance(call.out, Value) and call.out in self.ready:
-            self.emit(self.called(Call(found[0], self.converted(found[1], call.out), {}, None)))
+            self.placed(found[0], self.converted(found[1], call.out), {}, call.out)
         elif isinstance(call.out, Value) and call.out in self.local:
             self.emit(f"{call.out} = {self.called(call)}")
         else:
@@ -179,8 +187,10 @@ class Program:
         """Let the result go into memory of ours, where the function can do that."""
         out: Value = call.out
         dense = preallocated.dense(out.shape, out.dtype, out.strides)
-        if not self.native or not dense or out.within is not None or out in self.fresh or size(out) > LARGEST:
+        if not self.native or not dense or out.within is not None or size(out) > LARGEST:
             return False
+        if out in self.fresh:
+            return self.anew(call)
         if _name(call.function) == "new" and (*call.args, None, None)[2] is None:      # whatever the memory holds
             self.ready[out] = self.memory.take(out, [])
             return True
@@ -191,7 +201,27 @@ class Program:
         dying = [v for v in call.inputs() if self.last[v.root] == i and v is v.root] if elementwise else []
         self.ready[out] = self.memory.take(out, dying)
         args, kwargs = tuple(out if a is NEW else a for a in args), {k: out if a is NEW else a for k, a in kwargs.items()}
-        self.emit(self.called(Call(function, self.converted(args, out) if elementwise else args, kwargs, None)))
+        self.placed(function, self.converted(args, out, elementwise), kwargs, out)
+        return True
+
+    def placed(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Value) -> None:
+        """Write the line of a call that puts its result where `out` is."""
+        call = Call(function, args, kwargs, None)
+        arrays = (*args, *kwargs.values()) if kwargs else args
+        self.emit(self.called(call), reads=call.inputs(), writes=[out], row=rows.row(function, arrays, self.ready, self.steady))
+
+    def anew(self, call: Call) -> bool:
+        """A result that outlives the step, in memory of its own."""
+        out: Value = call.out
+        found = preallocated.into(call.function, call.args, call.kwargs)
+        if found is None:
+            return False
+        function, args, kwargs, elementwise = found
+        args = tuple(out if a is NEW else a for a in (*args, *kwargs.values()))
+        self.local.add(out)
+        row = rows.row(function, self.converted(args, out, elementwise), self.ready, self.steady | {out})
+        self.emit(f"{out} = {self.called(call)}", reads=call.inputs(), writes=[out], row=row)
+        self.steady.add(out)
         return True
 
     def release(self, i: int) -> None:
@@ -201,22 +231,23 @@ class Program:
             if self.last[v] == i:
                 self.memory.give(v)
                 if v in self.local and v not in (self.pinned if self.captured else self.outputs):
-                    self.emit(f"{v} = None")
+                    self.emit(f"{v} = None", reads=[v])
 
     def gradient(self, t: Tensor, g: Tensor | None, value: Value | None) -> None:
         """`t.grad = g`: a new Tensor each time, as in eager mode."""
         of = self.tensor(t)
         if value is None:
-            self.emit(f"{of}._grad = None", True)
+            self.emit(f"{of}._grad = None", True, reads=[])
         elif value.origin != "made":
-            self.emit(f"{of}._grad = {self.bound(g, 'g')}", True)
+            self.emit(f"{of}._grad = {self.bound(g, 'g')}", True, reads=[])
         else:
-            self.emit(f"{of}._grad = wrap({value})" if value.shape else f"{of}._grad = wrap(asarray({value}))", True)
+            self.emit(f"{of}._grad = wrap({value})" if value.shape else f"{of}._grad = wrap(asarray({value}))", True, reads=[value])
 
     # ------------------------------------------------------------------------------------------- as text
-    def emit(self, line: str, host: bool = False) -> None:
-        self.lines.append(line)
-        self.hosted.append(host)
+    def emit(self, text: str, host: bool = False, reads: Iterable[Value] | None = None, writes: Iterable[Value] = (),
+             row: Any = None) -> None:
+        memory = functools.partial(rows.memory_of, ready=self.ready)
+        self.draft.append(rows.Line(text, host, None if reads is None else frozenset(map(memory, reads)), frozenset(map(memory, writes)), row))
 
     def check(self, i: int, text: str, host: bool = False) -> None:
         """Write a line that leaves the replay if something is not as it was recorded."""
@@ -264,15 +295,16 @@ class Program:
         args, kwargs = mapped((call.args, call.kwargs), Value, self.ready.__getitem__)
         return call.function(*args, **kwargs)
 
-    def converted(self, args: tuple[Any, ...], out: Value) -> tuple[Any, ...]:
+    def converted(self, args: tuple[Any, ...], out: Value, elementwise: bool = True) -> tuple[Any, ...]:
         """The numbers among the arguments as arrays of the float dtype that all the others have: a call takes half the time."""
+        args = tuple(self.constant(a) if backend.is_array(a) else a for a in args)
         kinds = {a.dtype for a in args if isinstance(a, Value) and a is not out} or {out.dtype}
-        if len(kinds) > 1 or (dtype := kinds.pop()).char not in "fd":
+        if not elementwise or len(kinds) > 1 or (dtype := kinds.pop()).char not in "fd":
             return args
-        return tuple(self.constant(a, dtype) if type(a) in (int, float) else a for a in args)
+        return tuple(self.constant(preallocated.number(a, dtype)) if type(a) in (int, float) else a for a in args)
 
-    def constant(self, x: float, dtype: Any) -> Value:
-        value = Value(len(self.log.values), preallocated.number(x, dtype), "constant")
+    def constant(self, array: Any) -> Value:
+        value = Value(len(self.log.values), array, "constant")
         self.log.values.append(value)
         self.ready[value] = value.array
         return value
