@@ -16,6 +16,7 @@ from . import memory, threads
 from .beside import Beside
 from .config import config
 from .namespace import Namespace, _narrow, _wide, numel
+from .normalise import Normalised
 
 Array = np.ndarray
 _add: Any = np.add.reduce
@@ -34,7 +35,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Beside):
+class NumpyNamespace(Normalised, Beside):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 

@@ -77,6 +77,12 @@ class Normalising:
         groups.sweep(lambda at: groups.write(rows, at, [groups.less(groups.read(groups.x, at), at, away), None], factors))
         return y
 
+    def normalise(self, x: Any, weight: Any, bias: Any, view: Any, centred: bool, eps: float) -> tuple[Any, Any, Any]:
+        """Each group of each sample less its mean (None if not `centred`), times its scale; and these two."""
+        mean, variance = self.moments(x, view, False, centred)
+        scale = 1 / self.xp.sqrt(variance + eps)
+        return self.standardise(x, mean, scale, weight, bias, view, False), mean, scale
+
     def normalise_grad(self, g: Any, x: Any, weight: Any, mean: Any, scale: Any, view: Any, batch: bool) -> tuple[Any, Any, Any]:
         """For x: scale (v - mean(v) - d scale² mean(v d)), where v = g weight and d = x - mean; for weight; for bias.
 
@@ -101,11 +107,16 @@ class Normalising:
         return gx, to_weight, to_bias
 
 
+def channels_last(x: Any) -> bool:
+    """Do the channels (axis 1) lie last in memory?"""
+    return x.ndim > 2 and not x.flags.c_contiguous and bool(x.transpose((0, *range(2, x.ndim), 1)).flags.c_contiguous)
+
+
 def layout(F: Any, x: Any, view: Any, batch: bool) -> Any:
     _, G, _, L = view
     if not batch:
         return Rows(F, x, view) if G == L == 1 else Pixels(F, x, view, False)
-    last = x.ndim > 2 and not x.flags.c_contiguous and x.transpose((0, *range(2, x.ndim), 1)).flags.c_contiguous
+    last = channels_last(x)
     return Columns(F, x, view, last) if last or L < SHORT else Pixels(F, x, view, True)
 
 

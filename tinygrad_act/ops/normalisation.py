@@ -50,9 +50,7 @@ def affine_grads(F: Any, weight: Any, grads: tuple[Any, Any, Any], needs: Any) -
 # ------------------------------------------------------------------------------------------------------- the rows
 @beside("normalised")
 def _normalised(F: Any, x: Any, weight: Any, bias: Any, *, view: View, eps: float) -> Any:
-    mean, variance = F.moments(x, view, False)
-    scale = 1 / F.sqrt(variance + eps)
-    return F.standardise(x, mean, scale, weight, bias, view, False), mean, scale
+    return F.normalise(x, weight, bias, view, True, eps)
 
 
 def _normalised_back(F: Any, g: Any, x: Any, weight: Any, mean: Any, scale: Any, *, view: View, eps: float, needs: Any) -> Any:
@@ -63,8 +61,8 @@ def _normalised_back(F: Any, g: Any, x: Any, weight: Any, mean: Any, scale: Any,
 
 @beside("rms")
 def _rms(F: Any, x: Any, weight: Any, *, view: View, eps: float) -> Any:
-    scale = 1 / F.sqrt(F.moments(x, view, False, False)[1] + eps)
-    return F.standardise(x, None, scale, weight, 0.0, view, False), scale
+    y, _, scale = F.normalise(x, weight, 0.0, view, False, eps)
+    return y, scale
 
 
 def _rms_back(F: Any, g: Any, x: Any, weight: Any, scale: Any, *, view: View, eps: float, needs: Any) -> Any:
