@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import threading
 import weakref
 from typing import Any
 
@@ -277,3 +280,60 @@ def test_the_source_is_there_to_read() -> None:
     step = ta.compile(lambda x: (x * 2 + 1).sum())
     many(step, ta.ones(3))
     assert "return" in step.source()
+
+
+def test_copies_have_a_recording_of_their_own() -> None:
+    layer = nn.Linear(2, 1)
+    whole = ta.compile(layer.eval())
+    x = ta.ones(1, 2)
+    with ta.no_grad():
+        many(whole, x)
+        for other in (copy.deepcopy(whole), pickle.loads(pickle.dumps(whole))):
+            assert other.counts["recorded"] == 0
+            other.weight.zero_()
+            assert many(other, x).tolist() == [layer.bias.tolist()]
+            assert many(whole, x).tolist() == layer(x).tolist() != other(x).tolist()
+
+
+def test_attributes_of_a_compiled_module_are_the_modules() -> None:
+    whole = ta.compile(nn.Sequential(nn.Dropout(0.5)))
+    whole.training = False
+    whole.remark = "one"
+    assert (whole.function.training, whole.function.remark) == (False, "one")
+
+
+def test_settings_are_checked() -> None:
+    step = ta.compile(lambda x: x, backend="inductor", mode="default", options={}, dynamic=True)
+    assert many(step, ta.ones(1)).tolist() == [1]
+    for limit in (0, -1, "a", 2.0):
+        with pytest.raises(ta.errors.ArgumentError, match="number of variants"):
+            ta.compile(lambda x: x, limit=limit)
+
+
+def test_one_recording_at_a_time() -> None:
+    inside, outside = threading.Event(), threading.Event()
+
+    def slow(x: Any) -> Any:
+        inside.set()
+        outside.wait(10)
+        return x * 2
+    first, second = ta.compile(slow), ta.compile(lambda x: x * 3)
+    thread = threading.Thread(target=first, args=(ta.ones(2),))
+    thread.start()
+    inside.wait(10)
+    w = nn.Parameter(ta.ones(2))
+    (second(w.detach()) * w).sum().backward()
+    outside.set()
+    thread.join()
+    assert w.grad is not None
+    assert w.grad.tolist() == [3, 3]
+    assert second.counts["recorded"] == 0
+    assert many(second, ta.ones(2)).tolist() == [3, 3]
+    assert many(first, ta.ones(2)).tolist() == [2, 2]
+
+
+def test_a_call_that_failed_was_no_recording() -> None:
+    step = ta.compile(lambda x: x.reshape(99))
+    with pytest.raises(ta.errors.ShapeError):
+        step(ta.ones(3))
+    assert step.report().count("recorded:") == 0

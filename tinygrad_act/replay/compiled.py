@@ -12,9 +12,10 @@ from typing import Any
 from .. import backend, dtypes, graph
 from ..errors import ArgumentError, GraphError
 from ..grad_mode import mode
+from ..nn.module import Module
 from ..tensor import Tensor
 from .program import Changed
-from .recording import Recording, under_way
+from .recording import Recording, alone, under_way
 from .surroundings import Surroundings
 from .variant import Variant
 
@@ -59,13 +60,14 @@ class Compiled:
 
     def __init__(self, function: Callable[..., Any], fullgraph: bool = False, limit: int = 8) -> None:
         functools.update_wrapper(self, function, updated=())
-        self.function, self.fullgraph, self.limit = function, fullgraph, limit
+        self.fullgraph, self.limit = fullgraph, limit
         self.ways: dict[Any, Way] = {}
         self.counts = {"replayed": 0, "recorded": 0, "eager": 0}
         self._lock = threading.RLock()
+        self.function = function                 # last: from then on a Module's attributes are set on the Module
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if under_way:                            # inside another step that is being recorded
+        if under_way:                            # inside another step that is being recorded, or beside one
             return self.function(*args, **kwargs)
         if graph.watchers:
             raise GraphError("compile", f"{type(graph.watchers[0]).__name__} is listening", "a step that is replayed makes no graph to look at",
@@ -95,14 +97,19 @@ class Compiled:
             if way.eager:
                 self.counts["eager"] += 1
                 return self.function(*args, **kwargs)
-            return self.record(way, left, tensors, args, kwargs)
+            if not alone.acquire(blocking=False):    # another thread records: what is swapped for that is swapped for all
+                return self.function(*args, **kwargs)
+            try:
+                return self.record(way, left, tensors, args, kwargs)
+            finally:
+                alone.release()
 
     def record(self, way: Way, left: str, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """Run the step and write it down."""
         surroundings = Surroundings(self.function, _objects((args, kwargs)))
         _without_hooks(surroundings)
-        way.reasons.append(left or (way.variants[0].why(tensors) if way.variants else "again, to compare" if way.waiting else "the first call"))
-        log.info("%s, called with %s, is recorded: %s", self.name, way.form, way.reasons[-1])
+        why = left or (way.variants[0].why(tensors) if way.variants else "again, to compare" if way.waiting else "the first call")
+        log.info("%s, called with %s, is recorded: %s", self.name, way.form, why)
         try:
             with Recording(tensors, surroundings) as recording:
                 result = self.function(*args, **kwargs)
@@ -110,6 +117,7 @@ class Compiled:
         finally:
             surroundings.open()
         self.counts["recorded"] += 1
+        way.reasons.append(why)
         variant = Variant(recording, surroundings, result)
         before = way.waiting[-1] if way.waiting else None
         reason = variant.problems[0] if variant.problems else way.compare(variant)
@@ -156,6 +164,18 @@ class Compiled:
             raise AttributeError(name)
         return getattr(self.function, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Of a Module's attributes (`training`, a layer), the Module's."""
+        function = self.__dict__.get("function")
+        if isinstance(function, Module) and name not in self.__dict__:
+            setattr(function, name, value)
+        else:
+            object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> Any:
+        """A copy, also one that is pickled, has recorded nothing yet."""
+        return Compiled, (self.function, self.fullgraph, self.limit)
+
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: each object has a Compiled of its own."""
         if instance is None:
@@ -168,8 +188,8 @@ class Compiled:
         return f"<compiled {self.name}>"
 
 
-def compile(model: Callable[..., Any] | None = None, *, fullgraph: bool = False, dynamic: bool | None = None, mode: str | None = None,
-            limit: int = 8, disable: bool = False) -> Any:
+def compile(model: Callable[..., Any] | None = None, *, fullgraph: bool = False, dynamic: bool | None = None, backend: Any = None,
+            mode: str | None = None, options: Any = None, limit: int = 8, disable: bool = False) -> Any:
     """A function that does what `model` does, quicker: recorded when first called, and then replayed.
 
     Meant for a whole step of training: forward, loss, `zero_grad`, `backward`, `optimizer.step`. See docs/replay.md for what is
@@ -178,7 +198,7 @@ def compile(model: Callable[..., Any] | None = None, *, fullgraph: bool = False,
     Args:
         model: a function or a Module; without it, `compile` is a decorator with settings.
         fullgraph: raise an error where it cannot be replayed, instead of running it eagerly with a warning.
-        dynamic, mode: accepted for PyTorch's sake; they change nothing.
+        dynamic, backend, mode, options: accepted for PyTorch's sake; they change nothing.
         limit: how many variants are kept for arguments of one form.
         disable: return `model` as it is.
 
@@ -202,6 +222,8 @@ def compile(model: Callable[..., Any] | None = None, *, fullgraph: bool = False,
         return functools.partial(compile, fullgraph=fullgraph, limit=limit, disable=disable)
     if not callable(model) or isinstance(model, type):
         raise ArgumentError("compile", f"{model!r:.60}", "it takes a function or a Module")
+    if type(limit) is not int or limit < 1:
+        raise ArgumentError("compile", f"limit={limit!r}", "it is a number of variants, 1 or more")
     return model if disable else Compiled(model, fullgraph, limit)
 
 

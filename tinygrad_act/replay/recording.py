@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,6 +26,7 @@ from .surroundings import Surroundings
 
 GENERATOR = "the state of a random generator is read or set"
 under_way: list[Recording] = []
+alone = threading.Lock()                # held while something is recorded: one at a time in the whole process
 engine_of = random._engine              # as it is when nothing is recorded
 
 
