@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,25 @@ def messages() -> None:
     dist.barrier()
 
 
+def compiled() -> None:
+    """A step that sends messages runs eagerly and says so; a network whose gradients are averaged by hooks is refused."""
+    def summed(x: ta.Tensor) -> ta.Tensor:
+        y = x * 1
+        dist.all_reduce(y)
+        dist.broadcast(y)
+        dist.barrier()
+        return y
+    step = ta.compile(summed)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for i in range(5):
+            value = step(ta.full((2,), float(i + dist.get_rank()))).tolist()
+            need(value == [sum(float(i + r) for r in range(dist.get_world_size()))] * 2, value)
+    need(step.counts["replayed"] == 0 and "sends messages" in str(caught[0].message), step.report())
+    model = DistributedDataParallel(nn.Linear(2, 1))
+    refuses(lambda: ta.compile(lambda x: model(x).sum().backward())(ta.ones(1, 2)), "hooks", ".function")
+
+
 def misuse() -> None:
     """Each misuse says what it was and what to do."""
     refuses(lambda: dist.init_process_group("mpi"), "in one already", "destroy_process_group")
@@ -175,6 +195,7 @@ def misuse() -> None:
     refuses(lambda: dist.all_reduce(ta.tensor([True])), "bool", "convert")
     refuses(lambda: dist.all_reduce(ta.tensor([1]), dist.ReduceOp.AVG), "int64", "convert")
     refuses(lambda: dist.broadcast(ta.ones(1), 99), "src=99")
+    refuses(lambda: dist.broadcast(ta.ones(1), "first"), "src='first'")  # type: ignore[arg-type]
     refuses(lambda: dist.broadcast([1.0], 0), "list")
     refuses(lambda: DistributedDataParallel(nn.ReLU()), "nothing to average")
     refuses(lambda: DistributedDataParallel(lambda x: x), "wraps a Module")
@@ -188,4 +209,4 @@ def misuse() -> None:
 
 if __name__ == "__main__":
     dist.init_process_group("mpi")
-    {f.__name__: f for f in (same_as_whole, fitted, gathered, halves, unused, messages, misuse)}[sys.argv[1]]()
+    {f.__name__: f for f in (same_as_whole, fitted, gathered, halves, unused, messages, compiled, misuse)}[sys.argv[1]]()

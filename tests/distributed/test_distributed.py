@@ -28,7 +28,7 @@ def mpiexec() -> str:
 
 
 @pytest.mark.parametrize(("name", "count"), [
-    ("same_as_whole", 2), ("same_as_whole", 3), ("fitted", 2), ("gathered", 2), ("halves", 2), ("unused", 3), ("messages", 2), ("misuse", 1)])
+    ("same_as_whole", 2), ("same_as_whole", 3), ("fitted", 2), ("gathered", 2), ("halves", 2), ("unused", 3), ("messages", 2), ("compiled", 2), ("misuse", 1)])
 def test_processes_together(name: str, count: int) -> None:
     done = subprocess.run([mpiexec(), "-n", str(count), sys.executable, "-m", "mpi4py", str(RANKS), name], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr

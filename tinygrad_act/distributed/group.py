@@ -98,8 +98,8 @@ def all_reduce(tensor: Tensor, op: str = ReduceOp.SUM) -> None:
 def broadcast(tensor: Tensor, src: int = 0) -> None:
     """Put what process `src` has in `tensor` into everybody's. Any shape, the same for all."""
     link = _joined("broadcast", tensor)
-    if not 0 <= src < link.size:
-        raise ArgumentError("broadcast", f"src={src}", f"the processes are 0 to {link.size - 1}")
+    if not isinstance(src, int) or not 0 <= src < link.size:
+        raise ArgumentError("broadcast", f"src={src!r}", f"the processes are 0 to {link.size - 1}")
     with no_grad():
         tensor.copy_(wrap(link.send(tensor.array, src)))
 

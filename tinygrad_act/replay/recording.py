@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import backend, graph
 from ..changes import changes
+from ..distributed import group as processes
 from ..nn.module import Module
 from ..ops import random
 from ..optim.lr_scheduler.base import LRScheduler
@@ -101,6 +102,8 @@ class Recording:
         self.swap(changes, "mark", functools.partial(self.mark, changes.mark))
         self.swap(Module, "__call__", self.module_call(Module.__call__))
         self.swap(Optimizer, "zero_grad", self.zero_grad(Optimizer.zero_grad))
+        if processes._link is not None:
+            self.swap(processes, "_link", _Link(processes._link, self.log))
         for base in (Optimizer, LRScheduler):
             self.swap(base, "__getattribute__", lambda owner, name: self.attribute(owner, name))
             for cls in (base, *_below(base)):
@@ -301,6 +304,20 @@ class _Engine:
 
     def __getattr__(self, name: str) -> Any:
         return functools.partial(self._log.call, Draw(name, self._generator, self._device))
+
+
+class _Link:
+    """The link to other processes. What is sent cannot be taken back if a replay is left, so such a step is not replayed."""
+
+    def __init__(self, link: Any, log: Log) -> None:
+        self._link, self._log = link, log
+
+    def __getattr__(self, name: str) -> Any:
+        own = getattr(self._link, name)
+        if not callable(own) or not self._log.here():
+            return own
+        self._log.problem("it sends messages to other processes")
+        return functools.partial(self._log.call, own)
 
 
 def set_gradient(t: Tensor, g: Tensor | None, array: Any) -> None:
