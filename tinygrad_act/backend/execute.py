@@ -43,6 +43,7 @@ class Inner(NamedTuple):
     used: Sequence[int]
     numbers: Callable[[Sequence[Any]], Sequence[Any]]
     dtypes: Sequence[Any]
+    takes: int                          # how many numbers it is given; fewer than there are where it is good for these very ones
 
 
 class Executor:
@@ -149,7 +150,7 @@ class Executor:
             places = [list(values).index(s.value) for s in kernel.numbers]
             compute = lambda numbers: [numbers[i] for i in places]
         launch = self.launch(function, used, dtypes, compute)
-        self.inner[launch] = Inner(*_loops[function], used, compute, dtypes)
+        self.inner[launch] = Inner(*_loops[function], used, compute, dtypes, len(values))
         return launch
 
     @staticmethod

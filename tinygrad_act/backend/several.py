@@ -12,7 +12,6 @@ import struct
 import sys
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from operator import is_
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from . import compiler, subnormal
 from .config import config
 from .kernels import FOLDER
 
+Change = tuple[Any, tuple[int, ...], tuple[int, ...], dict[str, Any]]      # rule, targets, arrays, params: arrays by their columns
 HEAD = object.__basicsize__                    # bytes of an array before its own fields
 
 
@@ -30,8 +30,9 @@ class Columns:
     def __init__(self, F: Any, rows: Sequence[Sequence[Any]]) -> None:
         self.F, self.rows = F, rows
 
-    def change(self, given: Sequence[Any], rule: Any, targets: tuple[int, ...], arrays: tuple[int, ...], params: dict[str, Any]) -> None:
-        """In each row `F.change(targets, rule, arrays, params)`, the arrays by the numbers of their columns."""
+    def change(self, given: Sequence[Any], change: Change) -> None:
+        """In each row `F.change(targets, rule, arrays, params)`."""
+        rule, targets, arrays, params = change
         with subnormal.flushing():
             for first, others in zip(given, self.rows, strict=True):
                 row = (first, *others)
@@ -78,40 +79,57 @@ class Table(Columns):
     def __init__(self, F: Any, rows: Sequence[Sequence[Any]]) -> None:
         super().__init__(F, rows)
         self.count = sum(row[0].size for row in rows)
-        self.known: tuple[Any, ...] = ()       # what the last change was
-        self.settings: list[Any] = []
+        self.made: Any = None                  # the change that was made last
+        self.settings: list[Any] = []          # its settings
+        self.variable: list[int] = []          # which of them are numbers that the loop is given
         self.inner: Any = None                 # the rule's loop: see execute.Inner
         self.launches: Any = None
         self.given = (ctypes.c_void_p * len(rows))()
         self.pack = functools.partial(struct.Struct(f"{len(rows)}P").pack_into, self.given, 0)
 
-    def change(self, given: Sequence[Any], rule: Any, targets: tuple[int, ...], arrays: tuple[int, ...], params: dict[str, Any]) -> None:
-        executor, settings = self.F.executor, list(params.values())
-        if not (self.inner is not None and executor.launches is self.launches and self.known == (rule, targets, arrays, params.keys())
-                and all(map(is_, settings, self.settings))):
-            self.look(given, rule, targets, arrays, params)
-        self.settings = settings
+    def change(self, given: Sequence[Any], change: Change) -> None:
+        if self.inner is None or self.F.executor.launches is not self.launches or not (change is self.made or self.fits(change)):
+            self.look(change)
+        self.made = change
         self.pack(*map(id, given))
         if self.inner is None or not self.call():
-            super().change(given, rule, targets, arrays, params)
+            super().change(given, change)
 
-    def look(self, given: Sequence[Any], rule: Any, targets: tuple[int, ...], arrays: tuple[int, ...], params: dict[str, Any]) -> None:
-        """Find the rule's loop for these settings, and give it its numbers. None if there is none (yet)."""
+    def fits(self, change: Change) -> bool:
+        """Does the change differ from the last one in nothing but numbers that the loop is given? It is then given the new ones."""
+        if change[:3] != self.made[:3] or [*change[3]] != [*self.made[3]]:
+            return False
+        settings, baked = list(change[3].values()), self.F.executor.cuda.baked
+        for i, (new, old) in enumerate(zip(settings, self.settings, strict=True)):
+            if new is not old and (i not in self.variable or type(new) is not type(old) or baked(new)):
+                return False
+        self.settings = settings
+        self.give([settings[i] for i in self.variable])
+        return True
+
+    def give(self, numbers: Sequence[Any]) -> None:
+        """Put the loop's numbers in their places."""
+        for place, value in zip(self.numbers, self.inner.numbers(numbers), strict=True):
+            place[...] = value
+
+    def look(self, change: Change) -> None:
+        """Find the rule's loop for arrays like these and the change's settings, and give it its numbers. None if there is none (yet)."""
         if self.count < self.F.large >> 5 or config.kernels != "auto":
             self.inner = None
             return
-        executor = self.F.executor or self.F.start()
-        row = (given[0], *self.rows[0])
+        executor, (rule, targets, arrays, params) = self.F.executor or self.F.start(), change
+        row = (self.rows[0][0], *self.rows[0])     # what is given lies like the first of the others, or C refuses it
         launch, numbers = executor.find(rule, [row[i] for i in arrays], params)
         inner = executor.inner.get(launch)
         if inner is None or [arrays[i] for i in inner.used].count(0) != 1 or 0 in targets:
             self.inner = None
             return
-        if inner is not self.inner or self.known[1:3] != (targets, arrays):
+        if inner is not self.inner or (targets, arrays) != self.made[1:3]:
             self.write(inner, targets, [arrays[i] for i in inner.used])
-        for place, value in zip(self.numbers, inner.numbers(numbers), strict=True):
-            place[...] = value
-        self.inner, self.launches, self.known = inner, executor.launches, (rule, targets, arrays, params.keys())
+        self.inner, self.launches = inner, executor.launches
+        self.settings = list(params.values())
+        self.variable = [i for i, value in enumerate(self.settings) if not executor.cuda.baked(value)] if inner.takes == len(numbers) else []
+        self.give(numbers)
 
     def write(self, inner: Any, targets: Sequence[int], used: Sequence[int]) -> None:
         """The addresses: in each row of the arrays that the loop reads, of its numbers, and of those that it changes."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import is_
-from typing import Any, NamedTuple
+from operator import attrgetter, is_
+from typing import Any
 
+from ..backend.several import Change
+
+column_of = attrgetter("column")
 
 class Place:
     """Stands for the arrays of one kind, by the number of their column: gradients, parameters, what is remembered of them."""
@@ -19,38 +22,31 @@ class Place:
 GRADIENT, PARAMETER = Place(0), Place(1)
 
 
-class Change(NamedTuple):
-    """The one `F.change` that `update` asks for, arrays by the numbers of their columns; `numbers` is what it put into the state."""
-
-    rule: Callable[..., Any]
-    targets: tuple[int, ...]
-    arrays: tuple[int, ...]
-    settings: dict[str, Any]
-    numbers: dict[str, float]
-
-
 class Asking:
     """The vocabulary for `update`: `change` is noted, and there is nothing else."""
 
+    __slots__ = ("noted",)
+
     def __init__(self) -> None:
-        self.noted: list[tuple[Any, Any, Any, Any]] = []
+        self.noted: list[tuple[Any, ...]] = []
 
     def change(self, targets: Any, rule: Any, arrays: Any, params: Any) -> None:
         self.noted.append((targets, rule, arrays, params))
 
 
-def asked(update: Callable[..., None], state: dict[str, Any], numbers: dict[str, float], options: dict[str, Any]) -> Change | None:
-    """The change that `update` makes, if one is all it does beside computing with numbers.
+def asked(update: Callable[..., None], state: dict[str, Any], numbers: dict[str, float],
+          options: dict[str, Any]) -> tuple[Change, dict[str, Any]] | None:
+    """The one `F.change` that `update` makes, and the state after it, of which only the numbers are new.
 
-    `state` has a Place for each array and is left as it is. None if update does anything else with arrays, as when it makes
-    the first of the state; nothing has been done then.
+    `state` has a Place for each array. None if update does anything else with arrays, as when it makes the first of the state;
+    nothing has been done then.
     """
     F, given = Asking(), {**state, **numbers}
+    count = len(given)
     try:
         update(F, PARAMETER, GRADIENT, given, **options)
         (targets, rule, arrays, settings), = F.noted
-        change = Change(rule, tuple([t.column for t in targets]), tuple([a.column for a in arrays]), settings, {k: given[k] for k in numbers})
+        change = rule, tuple(map(column_of, targets)), tuple(map(column_of, arrays)), settings
     except Exception:                       # it did what a Place cannot; if it is wrong in itself, it will say so on arrays
         return None
-    same = len(given) == len(state) + len(numbers) and all(map(is_, map(given.get, state), state.values()))
-    return change if same else None
+    return (change, given) if len(given) == count and all(map(is_, map(given.get, state), state.values())) else None

@@ -6,7 +6,6 @@ marked, so that a backward pass which would have needed the old value says so.
 
 from __future__ import annotations
 
-import operator
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +19,7 @@ from ..tensor import Tensor
 from . import saving
 from .hooks import Hooked, around_step
 from .options import LIMITS, NO_EFFECT, PLAIN, Limit, check, plain
-from .runs import Run, arrange
+from .runs import Run, arrange, same
 
 __all__ = ["Optimizer"]
 
@@ -55,7 +54,9 @@ class Optimizer(Hooked):
         GraphError: a parameter that is not a leaf.
     """
 
-    elementwise = False                           # update works number by number, whatever the shape: see runs.py
+    # update works number by number, whatever the shape, and looks at nothing but its arguments: see runs.py. Whoever overrides
+    # update says so anew.
+    elementwise = False
     numbers: frozenset[str] = frozenset({"step"})     # what of the state is a number, and no array like the parameter
     limits: ClassVar[Mapping[str, Limit]] = LIMITS    # what the options may be
 
@@ -76,8 +77,10 @@ class Optimizer(Hooked):
             self.add_param_group(group)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """A step of a subclass's own gets the hooks round it."""
+        """A step of a subclass's own gets the hooks round it; an update of its own is not taken for what it overrides."""
         super().__init_subclass__(**kwargs)
+        if "update" in cls.__dict__ and "elementwise" not in cls.__dict__:
+            cls.elementwise = False
         if "step" in cls.__dict__:
             cls.step = around_step(cls.step)      # type: ignore[method-assign]
 
@@ -140,7 +143,7 @@ class Optimizer(Hooked):
     def _move(self, index: int, params: list[Tensor], together: bool, options: dict[str, Any]) -> None:
         """Move parameters of one group, by the runs of the step before if nothing has changed."""
         known, way, runs = self._runs.get(index, ([], together, []))
-        if way is not together or len(known) != len(params) or not all(map(operator.is_, known, params)):
+        if way is not together or not same(params, known):
             runs = arrange(self, params, together)
         queue, done = runs[::-1], []
         flush: Any = None                         # what moves by columns does that itself, for less

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from operator import attrgetter, is_
 from typing import Any
@@ -43,6 +43,11 @@ def rounded(value: float) -> float:
     return value if scalar_dtype() == dtypes.float64 else float(struct.unpack("f", struct.pack("f", value))[0])
 
 
+def same(found: Sequence[Any], known: Sequence[Any]) -> bool:
+    """Are they the very same objects?"""
+    return len(found) == len(known) and all(map(is_, found, known))
+
+
 class Run:
     """Parameters that move as one: by `columns`, several small ones end to end, or a single one.
 
@@ -66,6 +71,8 @@ class Run:
         self.other: dict[str, Any] = {}
         for name in self.states[0]:
             self.adopt(name)
+        self.answer: Any = None              # what update said when it was last asked, and with which options
+        self.said: list[Any] = []
         self.entries = [changes.entry(a) for a in self.seen]
         self.note()
 
@@ -98,18 +105,18 @@ class Run:
 
     def note(self) -> None:
         """Remember what is where."""
-        self.entered = list(map(self.optimizer.state.get, self.params))
-        self.values = [v for s in self.states for v in s.values()]
-        self.tensors = [v for v in self.values if isinstance(v, Tensor)]
-        self.parts = list(map(array_of, self.tensors))
+        self.remembers = any(p in self.optimizer.state for p in self.params)
+        self.tensors = [v for s in self.states for v in s.values() if isinstance(v, Tensor)]
+        self.known = self.look()
+
+    def look(self) -> list[Any]:
+        """All that users may replace: a parameter's array, what is remembered of it, the array in that."""
+        found = [*map(array_of, self.params), *map(self.optimizer.state.get, self.params)]
+        return [*found, *chain.from_iterable(map(dict.values, self.states)), *map(array_of, self.tensors)] if self.remembers else found
 
     def current(self) -> bool:
-        """Is everything still where it was? (Users may replace a parameter's array, or what is remembered of it.)"""
-        return (_same(map(array_of, self.params), self.seen)
-                and _same(map(self.optimizer.state.get, self.params), self.entered)
-                and _same(chain.from_iterable(map(dict.values, self.states)), self.values)
-                and _same(map(array_of, self.tensors), self.parts)
-                and (self.columns is None or not self.optimizer._refuses))
+        """Is everything still where it was?"""
+        return same(self.look(), self.known) and (self.columns is None or not self.optimizer._refuses)
 
     def read(self) -> dict[str, float] | None:
         """The numbers of the state; None if the parameters do not agree in them any more."""
@@ -126,13 +133,16 @@ class Run:
         """Update the parameters by their gradients."""
         F, gradients = self.F, list(map(gradient_of, self.params))
         if self.columns is not None:
-            change = asked(self.optimizer.update, {**self.other, **self.arrays}, numbers, options)
-            if change is None:
+            said = list(options.values())
+            if numbers or self.answer is None or not same(said, self.said):
+                self.answer, self.said = asked(self.optimizer.update, self.arrays, numbers, options), said
+            if self.answer is None:
                 self.move_alone(options)
                 return
-            self.columns.change(gradients, *change[:4])
-            for name, value in change.numbers.items():
-                self.numbers[name][...] = value
+            change, state = self.answer
+            self.columns.change(gradients, change)
+            for name, vector in self.numbers.items():
+                vector[...] = state[name]
             return
         x, g = (F.joined(self.seen), F.joined(gradients)) if self.flat else (self.seen[0], gradients[0])
         made = self.update(x, g, self.arrays, numbers, options)
@@ -235,12 +245,6 @@ def _runs(optimizer: Any, bunch: list[Tensor]) -> list[Run]:
         end_to_end.append(p)
         room -= p.array.size
     return [Run(optimizer, members) for members in plans]
-
-
-def _same(found: Iterable[Any], known: Sequence[Any]) -> bool:
-    """Are they the very same objects?"""
-    found = list(found)
-    return len(found) == len(known) and all(map(is_, found, known))
 
 
 def _alike(optimizer: Any, p: Tensor, state: dict[str, Any]) -> bool:
