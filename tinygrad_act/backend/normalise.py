@@ -62,13 +62,13 @@ class Normalised(Namespace):
             return _as_given(gx, shape), sums[0], sums[1]
         x, g = dense(x), dense(g)
         gx, groups = np.empty(shape, x.dtype), N * G
-        each = _each(x.size, groups)
-        parts = None if w is None else np.zeros((-(-groups // each), 2, G * K))
-        self._run(functions.normalise_back, (g, x, w, mean, scale, gx, parts), (G, K, L, each), groups)
-        if parts is None:
-            return gx, None, None
-        to_weight, to_bias = parts[0] if len(parts) == 1 else parts.sum(0)
-        return gx, to_weight, to_bias
+        each, channels = _each(x.size, groups), G * K
+        sums = to_weight = to_bias = None
+        if w is not None:
+            sums = np.zeros((-(-groups // each), 2, channels))
+            to_weight, to_bias = (np.empty(channels, x.dtype), np.empty(channels, x.dtype)) if each == groups else (None, None)
+        self._run(functions.normalise_back, (g, x, w, mean, scale, gx, sums, to_weight, to_bias), (G, K, L, each), groups)
+        return (gx, to_weight, to_bias) if sums is None or each == groups else (gx, *sums.sum(0))
 
     def _run(self, function: Any, arrays: tuple[Any, ...], sizes: tuple[Any, ...], groups: int) -> None:
         """The function on all groups of the first array."""

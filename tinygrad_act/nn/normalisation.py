@@ -9,6 +9,7 @@ from .. import _functions as ops
 from ..errors import ArgumentError, ShapeError
 from ..ops import batch_norm as batch
 from ..ops import normalisation as functions
+from ..ops.inplace import write
 from ..tensor import Tensor
 from . import init
 from .module import Module
@@ -88,7 +89,7 @@ class _BatchNorm(_Running):
         momentum = self.momentum
         tracked, training = self.track_running_stats, self.training
         if training and tracked and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+            write(self.num_batches_tracked, Ellipsis, self.num_batches_tracked.array + 1, "batch_norm")
             if momentum is None:                             # the mean of all batches so far
                 momentum = 1.0 / float(self.num_batches_tracked)
         mean, var = (self.running_mean, self.running_var) if tracked or not training else (None, None)

@@ -18,7 +18,7 @@ from .registry import enter
 
 
 # ------------------------------------------------------------------------------------------------------- the rows
-def _normalised(F: Any, x: Any, weight: Any, bias: Any, mean: Any, scale: Any, *, view: View, eps: float) -> Any:
+def _normalised(F: Any, x: Any, weight: Any, bias: Any, mean: Any, scale: Any, *, view: Any = None, eps: float = 1e-5) -> Any:
     return F.standardise(x, mean, scale, weight, bias, view, True)
 
 
@@ -30,6 +30,8 @@ def _normalised_back(F: Any, g: Any, x: Any, weight: Any, mean: Any, scale: Any,
 
 # The statistics are inputs, because running ones are made of them too; the rule knows that they are those of x.
 _batch_norm = enter(Single("batch_norm", _normalised, joint=_normalised_back))
+_batch_norm.free = 24                                        # they are float64
+_batch_norm.settle()
 _instance_norm = row("instance_norm")
 
 
@@ -154,8 +156,6 @@ def _move(running_mean: Tensor | None, running_var: Tensor | None, mean: Any, va
     """The running statistics, `momentum` of the way to these; `count` values make the variance."""
     if running_mean is None or running_var is None or not count:
         return
-    unbiased = variance * (count / max(count - 1, 1))
-    for r, v in ((running_mean, mean), (running_var, unbiased)):
-        F = namespaces[type(v)]
-        v = F.cast(v.reshape(r.shape), dtypes.float32 if dtypes.is_half(r.dtype) else r.dtype)
-        write(r, Ellipsis, F.cast((1 - momentum) * F.cast(r.array, v.dtype) + momentum * v, r.dtype), "batch_norm")
+    F = namespaces[type(mean)]
+    for r, v, share in ((running_mean, mean, momentum), (running_var, variance, momentum * count / max(count - 1, 1))):    # unbiased
+        write(r, Ellipsis, F.cast((1 - momentum) * F.cast(r.array, v.dtype) + share * v, r.dtype), "batch_norm")

@@ -49,7 +49,7 @@ def affine_grads(F: Any, weight: Any, grads: tuple[Any, Any, Any], needs: Any) -
 
 # ------------------------------------------------------------------------------------------------------- the rows
 @beside("normalised")
-def _normalised(F: Any, x: Any, weight: Any, bias: Any, *, view: View, eps: float) -> Any:
+def _normalised(F: Any, x: Any, weight: Any, bias: Any, *, view: Any = None, eps: float = 1e-5) -> Any:
     return F.normalise(x, weight, bias, view, True, eps)
 
 
@@ -60,7 +60,7 @@ def _normalised_back(F: Any, g: Any, x: Any, weight: Any, mean: Any, scale: Any,
 
 
 @beside("rms")
-def _rms(F: Any, x: Any, weight: Any, *, view: View, eps: float) -> Any:
+def _rms(F: Any, x: Any, weight: Any, *, view: Any = None, eps: float = 1e-5) -> Any:
     y, _, scale = F.normalise(x, weight, 0.0, view, False, eps)
     return y, scale
 

@@ -6,15 +6,18 @@
 #define INLINE static inline __attribute__((always_inline))
 #define SIMD _Pragma("omp simd")
 typedef REAL vector __attribute__((vector_size(64)));
+typedef REAL half __attribute__((vector_size(32)));
+typedef REAL quarter __attribute__((vector_size(16)));
 typedef REAL some __attribute__((vector_size(64), aligned(sizeof(REAL)), may_alias));          /* as they lie in memory */
 enum { WIDTH = 64 / sizeof(REAL), PIECE = 32 * WIDTH, COLUMNS = 64, LINES = 16 };
 
-static double sum_of(vector v) {
-    double sums[WIDTH];
-    for (long i = 0; i < WIDTH; i++) sums[i] = v[i];
-    for (long n = WIDTH / 2; n; n /= 2)
-        for (long i = 0; i < n; i++) sums[i] += sums[i + n];
-    return sums[0];
+INLINE double sum_of(vector v) {
+    union { vector whole; half halves[2]; } a = {v};
+    union { half whole; quarter halves[2]; } b = {a.halves[0] + a.halves[1]};
+    const quarter c = b.halves[0] + b.halves[1];
+    double total = 0;
+    for (long i = 0; i < WIDTH / 4; i++) total += c[i];
+    return total;
 }
 
 /* first and second += the sums of what: x; x - near and its square; g w (w null: g) and that times x - near - left. */
@@ -91,38 +94,68 @@ void normalise(const REAL** x_, const REAL** w_, const REAL** b_, REAL** y_, dou
     }
 }
 
-/* scale (v - mean(v) - d scale^2 mean(v d)), where v = g weight and d = x - mean. To `sums`, a row for weight and one for bias, is
-   added what these get, if there is a weight; each part of `each` groups has its own. */
-void normalise_back(const REAL** g_, const REAL** x_, const REAL** w_, const double** mean_, const double** scale_, REAL** gx_,
-                    double** sums_, long G, long K, long L, long each, long from, long to) {
-    const REAL *g = *g_ + from * K * L, *x = *x_ + from * K * L, *w = w_ ? *w_ : 0;
-    REAL* gx = *gx_ + from * K * L;
-    const double count = K * L;
-    for (long q = from; q < to; q++, x += K * L, g += K * L, gx += K * L) {
-        const double middle = mean_ ? (*mean_)[q] : 0, s = (*scale_)[q];
-        const REAL near = middle, left = middle - near, scale = s;
-        const REAL* weight = w ? w + q % G * K : 0;
-        double *to_weight = w ? *sums_ + (from / each * 2 * G + q % G) * K : 0, *to_bias = to_weight + G * K, across = 0, along = 0;
-        if (L == 1 || !w) {
-            add(SEEDS, x, g, weight, near, left, K * L, &across, &along);
-        } else for (long k = 0; k < K; k++) {
-            double total = 0, dots = 0;
-            add(SEEDS, x + k * L, g + k * L, 0, near, left, L, &total, &dots);
-            across += total * weight[k], along += dots * weight[k];
-            to_weight[k] += dots * s, to_bias[k] += total;
-        }
-        const REAL rest = mean_ ? s * across / count : 0, bend = s * s * s * along / count;
-        if (L > 1 || !w) {
-            const long pieces = w ? K : 1, length = w ? L : K * L;
+/* scale (v - mean(v) - d scale^2 mean(v d)), where v = g weight and d = x - mean: what is to be known of a group for that. */
+typedef struct { REAL near, left, scale, rest, bend; } group;
+
+INLINE group survey(const REAL* g, const REAL* x, const REAL* w, const double* mean, double s, double* to_weight, double* to_bias, long K, long L) {
+    const REAL near = mean ? *mean : 0, left = mean ? *mean - near : 0;
+    double across = 0, along = 0;
+    if (L == 1 || !w) {
+        add(SEEDS, x, g, w, near, left, K * L, &across, &along);
+    } else for (long k = 0; k < K; k++) {
+        double total = 0, dots = 0;
+        add(SEEDS, x + k * L, g + k * L, 0, near, left, L, &total, &dots);
+        across += total * w[k], along += dots * w[k];
+        to_weight[k] += dots * s, to_bias[k] += total;
+    }
+    const double share = s / (K * L);
+    return (group){near, left, s, mean ? share * across : 0, share * s * s * along};
+}
+
+/* Rows with a weight along them: one at a time, or four, so that the sums for weight and bias are read and written less often. */
+#define ROW(k) \
+    const REAL seed##k = g[i + k * K], d##k = x[i + k * K] - q[k].near - q[k].left; \
+    gx[i + k * K] = seed##k * w[i] * q[k].scale - q[k].rest - d##k * q[k].bend;
+INLINE void pull_row(const REAL* g, const REAL* x, const REAL* w, REAL* gx, const group* q, double* to_weight, double* to_bias, long K) {
+    SIMD for (long i = 0; i < K; i++) {
+        ROW(0)
+        to_weight[i] += seed0 * d0 * q[0].scale, to_bias[i] += seed0;
+    }
+}
+INLINE void pull_rows(const REAL* g, const REAL* x, const REAL* w, REAL* gx, const group* q, double* to_weight, double* to_bias, long K) {
+    SIMD for (long i = 0; i < K; i++) {
+        ROW(0) ROW(1) ROW(2) ROW(3)
+        to_weight[i] += seed0 * d0 * q[0].scale + seed1 * d1 * q[1].scale + (seed2 * d2 * q[2].scale + seed3 * d3 * q[3].scale);
+        to_bias[i] += seed0 + seed1 + (seed2 + seed3);
+    }
+}
+
+/* To `sums` is added what weight and bias get, a row for each, if there is a weight; each part of `each` groups has rows of its own.
+   Where all groups are one part, to_weight and to_bias are it in REAL. */
+void normalise_back(const REAL** g_, const REAL** x_, const REAL** w_, const double** mean_, const double** scale_, REAL** gx_, double** sums_,
+                    REAL** to_weight, REAL** to_bias, long G, long K, long L, long each, long from, long to) {
+    const long size = K * L;
+    const REAL *g = *g_ + from * size, *x = *x_ + from * size;
+    REAL* gx = *gx_ + from * size;
+    double* sums = w_ ? *sums_ + from / each * 2 * G * K : 0;
+    for (long q = from, now; q < to; q += now, x += now * size, g += now * size, gx += now * size) {
+        const REAL* w = w_ ? *w_ + q % G * K : 0;
+        double *first = sums + q % G * K, *second = first + G * K;
+        group found[4];
+        now = L == 1 && G == 1 && w && to - q >= 4 ? 4 : 1;
+        for (long k = 0; k < now; k++)
+            found[k] = survey(g + k * size, x + k * size, w, mean_ ? *mean_ + q + k : 0, (*scale_)[q + k], first, second, K, L);
+        if (now == 4) pull_rows(g, x, w, gx, found, first, second, K);
+        else if (L == 1 && w) pull_row(g, x, w, gx, found, first, second, K);
+        else {
+            const long pieces = w ? K : 1, length = w ? L : size;
             for (long k = 0; k < pieces; k++)
-                pull(g + k * length, x + k * length, gx + k * length, length, near, left, w ? scale * weight[k] : scale, rest, bend);
-        } else {
-            SIMD for (long i = 0; i < K; i++) {
-                const REAL d = x[i] - near - left;
-                to_weight[i] += g[i] * d * scale, to_bias[i] += g[i];
-                gx[i] = g[i] * weight[i] * scale - rest - d * bend;
-            }
+                pull(g + k * length, x + k * length, gx + k * length, length, found->near, found->left, w ? found->scale * w[k] : found->scale,
+                     found->rest, found->bend);
         }
+    }
+    if (to_weight) {
+        SIMD for (long i = 0; i < G * K; i++) (*to_weight)[i] = sums[i], (*to_bias)[i] = sums[G * K + i];
     }
 }
 
