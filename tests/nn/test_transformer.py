@@ -15,6 +15,8 @@ import tinygrad_act as ta
 from tinygrad_act import nn
 from tinygrad_act.autograd import gradcheck, gradgradcheck
 from tinygrad_act.errors import ArgumentError, DTypeError, ShapeError, TinygradActError
+from tinygrad_act.graph import reachable
+from tinygrad_act.nn.transformer import BEHIND
 
 BATCH, LENGTH, KEYS, WIDTH, HEADS = 2, 3, 4, 6, 2
 
@@ -232,6 +234,44 @@ def test_dropout_is_for_training_only() -> None:
     x = ta.ones(LENGTH, BATCH, WIDTH)
     assert not (layer(x) == layer(x)).all()
     assert (layer.eval()(x) == layer(x)).all()
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.25])
+@pytest.mark.parametrize("dtype", [ta.float16, ta.float32, ta.float64])
+@pytest.mark.parametrize("width", [WIDTH, 48])
+def test_a_gelu_is_made_again_and_nothing_changes(dropout: float, dtype: Any, width: int) -> None:
+    """Beside the same layer with a hook, which has all its parts called one by one: to the bit, for large arrays too (but that
+    the halves are rounded once, not after the dropout as well).
+    """
+    layer = nn.TransformerEncoderLayer(width, HEADS, 4 * width, dropout, "gelu", batch_first=True, dtype=dtype)
+    found = []
+    for hooked in (False, True):
+        if hooked:
+            layer.linear2.register_forward_hook(lambda *_: None)
+        layer.zero_grad()
+        x = ta.tensor(numbers(8, 6, width)).to(dtype).requires_grad_()
+        ta.manual_seed(1)
+        y = layer(x)
+        kept = sum(n.op.name == "gelu" for n in reachable([y.node]))
+        y.backward(ta.tensor(numbers(8, 6, width, seed=1)).to(dtype))
+        found.append([y, x.grad, *[p.grad for p in layer.parameters()]])
+        assert kept == hooked
+    within = 1e-2 if dtype == ta.float16 and dropout else 0
+    assert all(ta.allclose(a, b, rtol=within, atol=within) for a, b in zip(*found, strict=True))
+
+
+def test_a_gelu_made_again_has_second_derivatives() -> None:
+    row = BEHIND[nn.functional.gelu]
+    x, w, b = [tensor(*shape).requires_grad_() for shape in ((2, 3, 4), (2, 4), (2,))]
+    keep = ta.tensor(numbers(2, 3, 4, seed=2) > -0.5)
+    for given, gain in ((0.0, 1.0), (keep, 2.0)):
+        call = lambda x, w, b, given=given, gain=gain: row(x, w, b, given, gain=gain)
+        assert gradcheck(call, (x, w, b)) and gradgradcheck(call, (x, w, b))
+    with pytest.raises(ShapeError, match="last size must be in_features, 4"):
+        row(tensor(2, 3), w, b, 0.0)
+    frozen = w.detach()
+    row(x, frozen, b, 0.0).sum().backward()
+    assert frozen.grad is None and x.grad is not None
 
 
 @pytest.mark.parametrize("dtype", [ta.float16, ta.float32])

@@ -13,7 +13,12 @@ from typing import Any
 
 from .. import _functions as ops
 from .. import backend, dtypes
+from ..activations import catalogue
 from ..errors import ArgumentError, ShapeError
+from ..graph import watchers
+from ..op import Single
+from ..ops.attention import drop
+from ..ops.linear import behind
 from ..tensor import Tensor
 from . import functional as F
 from . import init
@@ -26,6 +31,7 @@ from .normalisation import LayerNorm
 
 Function = Callable[[Tensor], Tensor]
 ACTIVATIONS: dict[str, Function] = {"relu": F.relu, "gelu": F.gelu}
+BEHIND: dict[Any, Single] = {F.gelu: behind(catalogue["gelu"].op)}      # those whose result is as much to keep again
 
 
 class _Layer(Module):
@@ -62,8 +68,18 @@ class _Layer(Module):
         return result
 
     def _feed_forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.linear2(self.dropout(self.activation(self.linear1(x))))
-        return result
+        x = self.linear1(x)
+        row, dropout, linear = BEHIND.get(self.activation), self.dropout, self.linear2
+        if row is None or watchers or not (_bare(dropout, Dropout) and _bare(linear, Linear)) or linear.bias is None or dropout.p == 1:
+            result: Tensor = linear(dropout(self.activation(x)))
+            return result
+        keep, gain = drop(x.shape, dropout.p, x) if dropout.training and dropout.p and x.array.size else (0.0, 1.0)
+        return row(x, linear.weight, linear.bias, keep, gain=gain)
+
+
+def _bare(module: Module, kind: type) -> bool:
+    """Does a call of the module do what its class does, and no more?"""
+    return type(module) is kind and not (module._pre_hooks or module._hooks or module._backward_hooks or module._backward_pre_hooks)
 
 
 class TransformerEncoderLayer(_Layer):

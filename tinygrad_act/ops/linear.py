@@ -1,11 +1,14 @@
-"""Linear: x @ W.T + b as one node."""
+"""Linear: x @ W.T + b as one node, alone or with the activation before it."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+from ..dtypes import float32, is_half
+from ..elementwise import Elementwise
 from ..errors import ShapeError
+from ..graph import recording
 from ..op import Single, tensor_of
 from ..tensor import Tensor
 from .registry import op
@@ -97,3 +100,48 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return linear(input, weight.reshape((1, -1)), bias).squeeze(-1)
     out: Tensor = _without_bias(input, weight) if bias is None else _linear(input, weight, bias)
     return out
+
+
+# --------------------------------------------------------------------------------------------- behind an activation
+def behind(activation: Elementwise) -> Single:
+    """The row of linear(dropout(activation(x)), weight, bias). `keep` says what dropout leaves, to be multiplied by `gain`; it is
+    an array or the number 0.0.
+
+    The graph keeps x and not what the activation makes of it, which is as large: that is made again, in the pass over x in which
+    the gradient is made too.
+    """
+    slope: Any = activation.rules[0].function if activation.rules[0] else None
+
+    def value(F: Any, x: Any, keep: Any, *, gain: float) -> Any:
+        h = activation(x) if F is recording else activation.forward(F, x)
+        return h if isinstance(keep, float) else F.where(keep, h * gain, 0)
+
+    def both(F: Any, g: Any, x: Any, keep: Any, *, gain: float) -> Any:
+        g = g if isinstance(keep, float) else F.where(keep, g * gain, 0)
+        gx = activation.gradient(g, x) if F is recording and activation.gradient else slope(F, g, x)
+        return value(F, x, keep, gain=gain), gx
+
+    def forward(F: Any, x: Any, weight: Any, bias: Any, keep: Any, *, gain: float = 1.0) -> Any:
+        if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+            raise _misfit(x, weight)
+        return _biased(F, F.run(value, (x, keep), {"gain": gain}), weight, bias)
+
+    def backward(F: Any, g: Any, x: Any, weight: Any, bias_shape: Any, keep: Any, *, gain: float, needs: Any) -> list[Any]:
+        gx = _for_x(F, g, weight, x.shape)
+        if F is recording:
+            h, gx = both(F, gx, x, keep, gain=gain)
+        else:
+            dtype = x.dtype
+            gx, x = [F.cast(v, float32) if is_half(dtype) else v for v in (gx, x)]
+            if x.dtype.char in F.plain and x.size < F.large:
+                h, gx = both(F, gx, x, keep, gain=gain)
+            else:
+                h = F.new(x.shape, x.dtype)
+                F.change((h, gx), both, (gx, x, keep), {"gain": gain})
+            h, gx = F.cast(h, dtype), F.cast(gx, dtype)
+        return [gx, _for_weight(F, g, h) if needs[1] else None, _for_bias(F, g, bias_shape) if needs[2] else None, None]
+
+    row = Single(f"{activation.name}_linear", forward, joint=backward)
+    row.free = 8                                     # the dtype of `keep` is its own
+    row.settle()
+    return row
