@@ -324,6 +324,27 @@ def test_what_does_not_compile_says_so(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------- switches
+def test_a_compiler_that_does_not_work_is_told_of(tmp_path: Path) -> None:
+    broken = tmp_path / "cc"
+    broken.write_bytes(b"#!/bin/sh\nprintf 'd\\351sol\\351' >&2; exit 1\n")            # in the letters of Latin-1
+    broken.chmod(0o755)
+    code = ("import tinygrad_act as ta; from tinygrad_act.backend.config import rows\n"
+            "print(ta.tanh(ta.ones(10_000)).sum().item() > 7000, dict(rows())['compiler'])")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+                          env={**os.environ, "CC": str(broken), "TINYGRAD_ACT_CACHE": str(tmp_path / "cache"), "TINYGRAD_ACT_BACKEND": "numpy"})
+    assert "True" in done.stdout and "fails, so rules run in tiles" in done.stdout
+
+
+@needs_compiler
+def test_a_library_that_was_damaged_is_made_again(tmp_path: Path) -> None:
+    text = "int answer(void) { return 42; }"
+    with config(cache=tmp_path):
+        place = compiler._place(text)
+        place.write_bytes(b"\x7fELF")
+        place.chmod(0o700)
+        assert compiler.library(text).answer() == 42
+
+
 def test_switches_hold_for_a_block_and_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     before = (config.kernels, config.tile, F.large)
     with config(kernels="off", tile=128):

@@ -101,9 +101,28 @@ def library(source: str, vector: Collection[str] = ()) -> Any:
         names = path.read_bytes().split(b"\0")
         if called := [name for name in vector if name.encode() in names]:
             raise CompileError(f"{compiler()} calls {', '.join(called)} number by number")
-        return ctypes.CDLL(str(path))
+        return _loaded(source, path)
     except OSError as error:
         raise CompileError(str(error)) from error
+
+
+def _loaded(source: str, path: Path) -> Any:
+    """The library at that path. One that was damaged there (a disk that was full) is made again."""
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError:
+        _build(source, path)
+        return ctypes.CDLL(str(path))
+
+
+@functools.cache
+def complaint() -> str:
+    """What is wrong with the compiler, if it cannot make even a small library."""
+    try:
+        library("int tinygrad_act_works(void) { return 1; }\n")
+    except CompileError as error:
+        return str(error)
+    return ""
 
 
 def _place(source: str) -> Path:
@@ -118,7 +137,7 @@ def _build(source: str, target: Path) -> None:
         libraries = LIBRARIES if vector_functions() else LIBRARIES[1:]
         command = [str(compiler()), *FLAGS, "-o", str(made), str(text), *libraries]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, stdin=subprocess.DEVNULL)
         except subprocess.SubprocessError as error:
             raise CompileError(str(error)) from error
         if done.returncode:

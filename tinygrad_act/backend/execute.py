@@ -101,7 +101,8 @@ class Executor:
             kernel, values = self.cuda.lifted(rule, [a.dtype if type(a) is np.ndarray else a for a in arrays], params,
                                               self.c.Text)
         except AttributeError:                         # it is more than elementwise: the symbols do not know what it calls
-            self.launches[name] = lambda arrays, params, numbers, out: rule(self.F, *arrays, **params)
+            self.launches[name] = lambda arrays, params, numbers, out: (
+                Namespace.change(self.F, out, rule, arrays, params) if out else rule(self.F, *arrays, **params))
             return self.launches[name]
         except TinygradActError as error:              # of the rule itself; it will say so again
             notes[label(rule)] = f"in tiles: {error}"
@@ -120,7 +121,7 @@ class Executor:
         """Enter the compiled kernel: now, or as soon as it is there (see above)."""
         launches = self.launches
         if kernel.passes is not None:
-            launches[name] = lambda arrays, params, numbers, out: arrays[kernel.passes]
+            launches[name] = lambda arrays, params, numbers, out: np.copyto(out[0], arrays[kernel.passes]) if out else arrays[kernel.passes]
             return
         text = self.c.source(kernel, "rule", compiler.vector_functions())
         if text is None:
@@ -225,7 +226,8 @@ def rows() -> list[tuple[str, str]]:
     here = compiler.compiler()
     vector = len(compiler.vector_functions()) if here else 0
     ran = sum(note == "compiled" for note in notes.values())
-    return [("compiler", here or "none: rules run in tiles"), ("functions on vectors", f"{vector} of glibc's" if vector else "none"),
+    wrong = f", which fails, so rules run in tiles: {compiler.complaint():.200}" if here and compiler.complaint() else ""
+    return [("compiler", f"{here}{wrong}" if here else "none: rules run in tiles"), ("functions on vectors", f"{vector} of glibc's" if vector else "none"),
             ("kernels kept in", str(compiler.folder()) if here else "-"),
             ("threads of a kernel", str(config.threads or threads.available())),
             ("rules so far", f"{ran} compiled, {len(notes) - ran} in tiles")]
