@@ -164,6 +164,15 @@ def test_a_rule_that_hands_on_an_input_hands_on_that_very_array() -> None:
             assert F.run(lambda F, g, x: g, (g, g + 1), {}) is g
 
 
+@pytest.mark.parametrize("rule", [lambda F, g, x: (g,), lambda F, g, x: (F.reshape(g, g.shape),), lambda F, g, x: (x + g,)])
+def test_a_change_changes_whatever_the_rule_is(rule: Any) -> None:
+    g, x = numbers(5000), numbers(5000) + 1
+    expected = rule(F, g, x)[0].copy()
+    with config(large=1):
+        F.change([x], rule, [g, x], {})
+    np.testing.assert_array_equal(x, expected)
+
+
 # --------------------------------------------------------------------------------------------------- tiles
 @pytest.mark.parametrize("shapes", [((5000,),), ((70, 90), (70, 90)), ((70, 90), (90,)), ((70, 90), (70, 1)), ((70, 90), ()), ((1, 6000), (6000,)),
                                     ((9, 8, 7), (8, 1)), ((0, 3), (3,))])
