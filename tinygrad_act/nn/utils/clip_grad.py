@@ -6,6 +6,7 @@ import math
 import types
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 from ... import _functions as ops
 from ...backend import namespaces
@@ -42,15 +43,22 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, e
     return _total([t.array for t in _listed(tensors, "get_total_norm")], norm_type, error_if_nonfinite, "get_total_norm")
 
 
-def _total(arrays: list[object], norm_type: float, error_if_nonfinite: bool, op: str) -> Tensor:
+def _length(F: Any, arrays: list[Any], p: float) -> Any:
+    """The norm of all arrays as one vector."""
+    if p == 2 and all(a.dtype.char in "fd" and a.flags.c_contiguous for a in arrays):
+        rows = [a.reshape(1, a.size) for a in arrays]                # a product with itself: one pass, and no squares to keep
+        return F.sqrt(F.sum(F.cat([F.row_dots(row, row) for row in rows])))
+    return norm_op.forward(F, F.stack([F.asarray(norm_op.forward(F, a, p=p)) for a in arrays]), p=p)
+
+
+def _total(arrays: list[Any], norm_type: float, error_if_nonfinite: bool, op: str) -> Tensor:
     p = _number(norm_type, "norm_type", op)
     if not arrays:
         return ops.tensor(0.0)
     F = namespaces[type(arrays[0])]
     if any(type(a) is not type(arrays[0]) for a in arrays):
         raise DeviceError(op, "gradients on several devices", "no op moves data", "clip those of each device by themselves")
-    total = norm_op.forward(F, F.stack([F.asarray(norm_op.forward(F, a, p=p)) for a in arrays]), p=p)
-    norm = wrap(F.asarray(total))
+    norm = wrap(F.asarray(_length(F, arrays, p)))
     if error_if_nonfinite and not math.isfinite(norm.item()):
         raise GraphError(op, f"a total norm of {norm.item()}", "a gradient is not finite",
                          "find where with autograd.detect_anomaly()")
@@ -71,7 +79,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     found = _listed(parameters, "clip_grad_norm_")
     if not found and isinstance(parameters, types.GeneratorType):
         warnings.warn("clip_grad_norm_: the parameters are an empty generator, so nothing is clipped", UserWarning, stacklevel=2)
-    total = _total([p.grad.array for p in found if p.grad is not None], norm_type, error_if_nonfinite, "clip_grad_norm_")
+    total = _total([p._grad.array for p in found if p._grad is not None], norm_type, error_if_nonfinite, "clip_grad_norm_")
     clip_grads_with_norm_(found, max_norm, total)
     return total
 
@@ -86,8 +94,8 @@ def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float
     """
     most, factors = _number(max_norm, "max_norm", "clip_grad_norm_"), {}
     for p in _listed(parameters, "clip_grads_with_norm_"):
-        if p.grad is not None:
-            g = p.grad.array
+        if p._grad is not None:
+            g = p._grad.array
             F = namespaces[type(g)]
             if g.dtype not in factors:                   # stays on the device: no one waits for it
                 factors[g.dtype] = F.cast(F.minimum(most / (total_norm.array + 1e-6), 1.0), g.dtype)
