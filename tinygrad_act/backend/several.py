@@ -80,8 +80,9 @@ class Table(Columns):
         super().__init__(F, rows)
         self.count = sum(row[0].size for row in rows)
         self.made: Any = None                  # the change that was made last
-        self.settings: list[Any] = []          # its settings
-        self.variable: list[int] = []          # which of them are numbers that the loop is given
+        self.variable: list[int] = []          # which of its settings are numbers that the loop is given,
+        self.kinds: list[type] = []            # of what types,
+        self.fixed: list[tuple[int, Any]] = [] # and what the others are
         self.inner: Any = None                 # the rule's loop: see execute.Inner
         self.launches: Any = None
         self.given = (ctypes.c_void_p * len(rows))()
@@ -99,18 +100,17 @@ class Table(Columns):
         """Does the change differ from the last one in nothing but numbers that the loop is given? It is then given the new ones."""
         if change[:3] != self.made[:3] or [*change[3]] != [*self.made[3]]:
             return False
-        settings, baked = list(change[3].values()), self.F.executor.cuda.baked
-        for i, (new, old) in enumerate(zip(settings, self.settings, strict=True)):
-            if new is not old and (i not in self.variable or type(new) is not type(old) or baked(new)):
-                return False
-        self.settings = settings
-        self.give([settings[i] for i in self.variable])
+        settings, baked = list(change[3].values()), self.F.executor.cuda.BAKED
+        numbers = [settings[i] for i in self.variable]
+        if not baked.isdisjoint(numbers) or list(map(type, numbers)) != self.kinds or not all(settings[i] is v for i, v in self.fixed):
+            return False
+        self.give(numbers)
         return True
 
     def give(self, numbers: Sequence[Any]) -> None:
         """Put the loop's numbers in their places."""
         for place, value in zip(self.numbers, self.inner.numbers(numbers), strict=True):
-            place[...] = value
+            place.value = value
 
     def look(self, change: Change) -> None:
         """Find the rule's loop for arrays like these and the change's settings, and give it its numbers. None if there is none (yet)."""
@@ -127,19 +127,21 @@ class Table(Columns):
         if inner is not self.inner or (targets, arrays) != self.made[1:3]:
             self.write(inner, targets, [arrays[i] for i in inner.used])
         self.inner, self.launches = inner, executor.launches
-        self.settings = list(params.values())
-        self.variable = [i for i, value in enumerate(self.settings) if not executor.cuda.baked(value)] if inner.takes == len(numbers) else []
+        settings = list(params.values())
+        self.variable = [i for i, value in enumerate(settings) if not executor.cuda.baked(value)] if inner.takes == len(numbers) else []
+        self.kinds = [type(settings[i]) for i in self.variable]
+        self.fixed = [(i, value) for i, value in enumerate(settings) if i not in self.variable]
         self.give(numbers)
 
     def write(self, inner: Any, targets: Sequence[int], used: Sequence[int]) -> None:
         """The addresses: in each row of the arrays that the loop reads, of its numbers, and of those that it changes."""
         at: Callable[[Any], int] = lambda array: array.ctypes.data
-        self.numbers = [np.zeros((), dtype) for dtype in inner.dtypes]
+        self.numbers = [np.ctypeslib.as_ctypes_type(dtype)() for dtype in inner.dtypes]
         size, varying = self.rows[0][0].itemsize, used.index(0)
         table: list[int] = []
         for row in self.rows:
             own = [0, *map(at, row)]
-            table += [*[own[i] for i in used], *map(at, self.numbers), *[own[i] for i in targets]]
+            table += [*[own[i] for i in used], *map(ctypes.addressof, self.numbers), *[own[i] for i in targets]]
         long, pointer = ctypes.c_long, ctypes.c_void_p
         parts: list[Any] = [(pointer * len(table))(*table), (long * len(self.rows))(*[row[0].size for row in self.rows]),
                  (long * (len(table) // len(self.rows)))(*[size] * len(used), *[0] * len(self.numbers), *[size] * len(targets)),
