@@ -332,6 +332,21 @@ def test_what_does_not_compile_says_so(tmp_path: Path) -> None:
     assert not [p for p in (tmp_path / "kernels").iterdir() if p.suffix == ".so"]
 
 
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", ["relu", "relu6", "hardtanh", "gelu", "silu", "elu", "mish", "maximum", "minimum", "at_most"])
+def test_the_signs_of_zeros_are_the_same_for_small_and_large_arrays(name: str, dtype: str) -> None:
+    more: dict[str, Any] = {"maximum": lambda x: ta.maximum(x, ta.zeros_like(x)), "minimum": lambda x: ta.minimum(ta.zeros_like(x), x),
+                            "at_most": lambda x: ta.clamp(x, max=-0.0)}
+    function = more.get(name) or getattr(ta.nn.functional, name)
+    pair = ta.tensor([-0.0, 0.0], dtype=getattr(ta, dtype))
+    small, whole = function(pair), pair.repeat(4096)
+    for _ in range(2):
+        large = function(whole)
+        settled()
+    assert repr(large[-2:].tolist()) == repr(small.tolist())
+
+
 # ---------------------------------------------------------------------------------------------------- switches
 def test_a_compiler_that_does_not_work_is_told_of(tmp_path: Path) -> None:
     broken = tmp_path / "cc"

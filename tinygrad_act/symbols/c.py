@@ -97,13 +97,16 @@ INLINE float erfcxf(float x) {
 ERF = "INLINE float own_erff(float x) { return (float)erf((double)x); }\n#define erff own_erff\n"
 PARTS = ("exp_near", "exp_far", "erfcx_near", "erfcx_right")
 NEEDS: dict[str, set[str]] = {**{part: set() for part in PARTS}, "erfcx": {"exp"}}         # of the vector functions
-BOUNDS = {"maximum": ("at_least", "{0} < {1} ? {1} : {0}"), "minimum": ("at_most", "{0} > {1} ? {1} : {0}")}      # by a constant
+# Of two zeros the second, as in NumPy's loops: relu(-0.0) is 0.0. Bounds that are constants need one comparison.
+EITHER = {"maximum": "{0} > {1} || {0} != {0} ? {0} : {1}", "minimum": "{0} < {1} || {0} != {0} ? {0} : {1}"}
+BOUNDS = {"maximum": ("at_least", "{0} < {1} ? {1} : {0}"), "minimum": ("at_most", "{0} > {1} ? {1} : {0}")}
+AT_ZERO = {"maximum": ("from_zero", "{0} <= {1} ? {1} : {0}"), "minimum": ("to_zero", "{0} >= {1} ? {1} : {0}")}
 
 
 class Text(Printer):
     """The text of a kernel, with the parts above put in where a rule has them."""
 
-    functions = FLOAT | {name: name + "{f}({0})" for name in PARTS} | dict(BOUNDS.values())
+    functions = FLOAT | EITHER | {name: name + "{f}({0})" for name in PARTS} | dict(BOUNDS.values()) | dict(AT_ZERO.values())
 
     def __init__(self, roots: Sequence[Symbol], inputs: Sequence[Any]) -> None:
         order, canonical = unique(roots)
@@ -118,7 +121,7 @@ def _part(s: Symbol) -> Symbol:
     if s.weak or not is_floating(s.dtype):
         return s
     if s.op in BOUNDS and s.args[1].op == "constant" and s.args[1].value == s.args[1].value:
-        return Symbol(BOUNDS[s.op][0], s.args, s.sample)
+        return Symbol((BOUNDS if s.args[1].value else AT_ZERO)[s.op][0], s.args, s.sample)
     if s.op not in ("exp", "erfcx") or s.dtype != float32:
         return s
     (x,) = s.args
@@ -139,9 +142,9 @@ def _not_negative(s: Symbol) -> bool:
     if s.op == "where" and s.args[0].op == "lt" and s.args[1].op == "neg":           # x < 0 ? -x : x
         (x,), (compared, zero) = s.args[1].args, s.args[0].args
         return x is compared is s.args[2] and zero.value == 0
-    if s.op in ("mul", "minimum", "at_most", "add"):
+    if s.op in ("mul", "minimum", "at_most", "to_zero", "add"):
         return all(map(_not_negative, s.args))
-    return s.op in ("abs", "exp", "exp_near", "sqrt") or (s.op in ("maximum", "at_least") and any(map(_not_negative, s.args)))
+    return s.op in ("abs", "exp", "exp_near", "sqrt") or (s.op in ("maximum", "at_least", "from_zero") and any(map(_not_negative, s.args)))
 
 
 def _most(s: Symbol) -> float:
