@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_act as ta
+from tinygrad_act import numerics
 from tinygrad_act.autograd import gradcheck, gradgradcheck
 from tinygrad_act.errors import DTypeError
 from tinygrad_act.graph import recording
@@ -148,7 +149,7 @@ def test_groups_of_steps_do_not_change_the_gradient(name: str, monkeypatch: pyte
         call, leaves = function(name, inputs(name, SIZES), SIZES, True)
         return list(ta.autograd.grad(call(*leaves)[0].sum(), leaves))
     whole = gradients()
-    monkeypatch.setattr(recurrent, "CACHED", 8)
+    monkeypatch.setattr(numerics.recurrent, "CACHED", 8)
     for a, b in zip(whole, gradients(), strict=True):
         assert ta.allclose(a, b, 1e-12, 1e-12)
 

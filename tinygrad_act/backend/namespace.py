@@ -22,6 +22,7 @@ from ..numerics.normalise import Normalising
 from ..numerics.padding import Padding
 from ..numerics.patches import Patches
 from ..numerics.pooling import Pooling
+from ..numerics.recurrent import Recurrent
 from ..numerics.resampling import Resampling
 from ..numerics.rowsums import RowSums
 from ..numerics.scan import Scans
@@ -47,7 +48,7 @@ NOWHERE = contextlib.nullcontext()
 
 
 class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, Pooling, Averaging, Resampling, Patches,
-                Alignments, Logits, Indexing):
+                Alignments, Logits, Recurrent, Indexing):
     """What a rule may call on arrays of one library, `xp` (with `special` for erf and its kin)."""
 
     plain = "fd?bhilqBHILQ"              # dtype characters a rule runs on as they are; the others go through `run`

@@ -57,13 +57,14 @@ class Normalised(Namespace):
         w = dense(weight)
         if batch:
             kind, sizes, x, g = _channels(view, x, g)
-            gx, sums = np.empty(x.shape, x.dtype), np.empty((2, G))
-            self._run(getattr(functions, f"{kind}standardise_back"), (g, x, w, mean, scale, gx, sums), sizes, G)
-            return _as_given(gx, shape), sums[0], sums[1]
+            gx, both = np.empty(x.shape, x.dtype), np.empty((2, G))
+            self._run(getattr(functions, f"{kind}standardise_back"), (g, x, w, mean, scale, gx, both), sizes, G)
+            return _as_given(gx, shape), both[0], both[1]
         x, g = dense(x), dense(g)
         gx, groups = np.empty(shape, x.dtype), N * G
         each, channels = _each(x.size, groups), G * K
-        sums = to_weight = to_bias = None
+        sums: Any = None
+        to_weight = to_bias = None
         if w is not None:
             sums = np.zeros((-(-groups // each), 2, channels))
             to_weight, to_bias = (np.empty(channels, x.dtype), np.empty(channels, x.dtype)) if each == groups else (None, None)

@@ -17,6 +17,7 @@ from .beside import Beside
 from .config import config
 from .namespace import Namespace, _narrow, _wide, numel
 from .normalise import Normalised
+from .recurrent import InSteps
 
 Array = np.ndarray
 _add: Any = np.add.reduce
@@ -35,7 +36,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Normalised, Beside):
+class NumpyNamespace(Normalised, InSteps, Beside):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 

@@ -4,22 +4,18 @@ A layer in one direction is one node (`lstm.py`, `gru.py`, `rnn.py`). Its input 
 each sequence: the steps one behind the other, in a step the sequences, longest first. A step of n rows is that of the
 first n sequences, so that none is padded and a full batch is only the case in which all steps are equally long.
 
-The products with the input are made for all steps at once, the gates' derivatives for groups of steps that stay in
-cache, and the gradients of the weights from all steps at once: what is left to a step is one product with the state and
-a handful of passes over it.
+What a layer computes is in numerics/recurrent.py; this is what its rule makes of that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
 from ..dtypes import float32, is_half
 from ..graph import grad, recording
-
-Step = tuple[int, int]                       # the first row of a step and the one after its last
-CACHED = 1 << 16                             # so many numbers, of a group of steps, stay in a core's cache
+from ..numerics.recurrent import Step, given
 
 
 # ---------------------------------------------------------------------------------------------------------- steps
@@ -35,68 +31,10 @@ def rows(F: Any, x: Any) -> Any:
     return x if x.ndim == 2 else F.reshape(x, (x.shape[0] * x.shape[1], x.shape[2]))
 
 
-def groups(order: Sequence[Step], width: int) -> Iterator[tuple[int, int, list[Step]]]:
-    """The steps from the last to the first, in groups of about CACHED numbers: (first row, row after the last, steps)."""
-    group: list[Step] = []
-    rows = 0
-    for step in reversed(order):
-        group.append(step)
-        rows += step[1] - step[0]
-        if rows * width >= CACHED:
-            yield *_span(group), group
-            group, rows = [], 0
-    if group:
-        yield *_span(group), group
-
-
-def _span(group: Sequence[Step]) -> Step:
-    """The first row of neighbouring steps and the one after their last, in whichever order they come."""
-    ends = group[0], group[-1]
-    return min(ends)[0], max(ends)[1]
-
-
-def resized(F: Any, state: Any, n: int, joining: Any, leaving: Any) -> Any:
-    """The state for a step of n sequences: the rows of those that begin here come from `joining`, and those of the ones
-    that have ended go to `leaving`. Going forward these are the first state and the last; going back, their gradients.
-    """
-    m = state.shape[0]
-    if n < m:
-        leaving[n:m] = state[n:]
-        return state[:n]
-    return F.cat((state, joining[m:n]))
-
-
-def before(F: Any, first: Any, states: Any, order: Sequence[Step]) -> Any:
-    """The state in which each step found its sequences, rows as in `states`, which has the state it left."""
-    n, forward = order[0][1] - order[0][0], order[0] <= order[-1]
-    if n == order[-1][1] - order[-1][0]:                     # as many sequences in every step: the states, moved by one
-        return F.cat((first, states[:len(states) - n]) if forward else (states[n:], first))
-    pieces = []
-    for (low, high), (start, end) in zip(order, [(0, 0), *order[:-1]], strict=True):
-        kept = min(high - low, end - start)
-        pieces.append((states[start:start + kept], first[kept:high - low]))      # those that went on, those that begin
-    return F.cat([rows for pair in (pieces if forward else pieces[::-1]) for rows in pair])
-
-
 # -------------------------------------------------------------------------------------------------------- numbers
 def wide(F: Any, *xs: Any) -> list[Any]:
     """The halves in float32, in which their sequences are computed; what is not given (a number) as it is."""
     return [F.cast(x, float32) if hasattr(x, "dtype") and is_half(x.dtype) else x for x in xs]
-
-
-def given(x: Any) -> bool:
-    """Is there this bias or projection? A number stands for one that is not."""
-    return not isinstance(x, float)
-
-
-def turned(F: Any, w: Any) -> Any:
-    """The transposed matrix, laid out for being multiplied by from the right at each step."""
-    return F.copy(F.permute(w, (1, 0)))
-
-
-def number(F: Any, value: float, like: Any) -> Any:
-    """A constant as an array: by a Python number, a pass over a small array takes twice the time."""
-    return F.full((), value, like)
 
 
 def narrowed(F: Any, grads: Sequence[Any], dtype: Any) -> list[Any]:
@@ -107,13 +45,6 @@ def narrowed(F: Any, grads: Sequence[Any], dtype: Any) -> list[Any]:
 def weight_gradients(F: Any, dz: Any, x: Any, needs: Sequence[bool]) -> tuple[Any, Any]:
     """For a weight and a bias that make gates out of x, from the gates' gradient: over all steps in one product."""
     return (F.matmul(F.permute(dz, (1, 0)), x) if needs[0] else None), (F.sum_to(dz, dz.shape[1:]) if needs[1] else None)
-
-
-def add_biases(z: Any, *biases: Any) -> None:
-    """z += each bias that is given, in place: z is the caller's."""
-    total = [b for b in biases if given(b)]
-    if total:
-        z += total[0] + total[1] if len(total) == 2 else total[0]
 
 
 # ---------------------------------------------------------------------------------- gradients of gradients

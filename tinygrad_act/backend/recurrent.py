@@ -1,0 +1,105 @@
+"""The steps of recurrent layers on the CPU in C (kernels/recurrent.c), in float32: one call for a whole sequence.
+
+The functions in numerics/recurrent.py stay the definition, and what runs where there is no compiler; the tests run both.
+Threads share the sequences of a batch, which need nothing of one another until the gradients of the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..numerics.recurrent import Step, add_biases, given
+from . import threads
+from .direct import dense, library, place
+from .namespace import Namespace
+
+STEPS = 4                                # for fewer it does not pay to lay out the weights
+PANEL = 32                               # columns of laid out weights that lie together
+
+
+class InSteps(Namespace):
+    """The functions that have C beside them."""
+
+    def lstm(self, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, order: Sequence[Step]) -> Any:
+        functions = None if given(w_hr) else _functions(x, w_ih, order)
+        if functions is None:
+            return super().lstm(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, order)
+        z, size = np.dot(x, w_ih.T), h0.shape[1]
+        add_biases(z, b_ih, b_hh)
+        hidden, cells, hn, cn = np.empty((len(z), size), z.dtype), np.empty((len(z), size), z.dtype), _copy(h0), _copy(c0)
+        self._steps(functions.lstm, (z, _packed(functions, w_hh.T), hidden, cells, hn, cn), (), size, order, len(h0))
+        return hidden, z, cells, hn, cn
+
+    def lstm_back(self, gy: Any, gh: Any, gc: Any, h0: Any, c0: Any, w_hh: Any, w_hr: Any, z: Any, cells: Any, order: Sequence[Step]) -> Any:
+        functions = None if given(w_hr) else _functions(z, w_hh, order)
+        if functions is None:
+            return super().lstm_back(gy, gh, gc, h0, c0, w_hh, w_hr, z, cells, order)
+        dz, dh, dc = np.empty(z.shape, z.dtype), _copy(gh), _copy(gc)
+        self._steps(functions.lstm_back, (dense(gy), dense(c0), _packed(functions, w_hh), z, cells, dz, dh, dc), (), c0.shape[1], order, len(h0))
+        return dz, dh, dc, None, None
+
+    def gru(self, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, order: Sequence[Step]) -> Any:
+        functions = _functions(x, w_ih, order)
+        if functions is None:
+            return super().gru(x, h0, w_ih, w_hh, b_ih, b_hh, order)
+        z, size = np.dot(x, w_ih.T), h0.shape[1]
+        add_biases(z, b_ih)
+        hidden, products, last = np.empty((len(z), size), z.dtype), np.empty((len(z), size), z.dtype), _copy(h0)
+        room = np.empty((len(h0), 3 * size), z.dtype)
+        self._steps(functions.gru, (z, _packed(functions, w_hh.T), dense(b_hh), room, hidden, products, last), (), size, order, len(h0))
+        return hidden, z, products, last
+
+    def gru_back(self, gy: Any, gh: Any, w_hh: Any, z: Any, products: Any, found: Any, order: Sequence[Step]) -> tuple[Any, Any]:
+        functions = _functions(z, w_hh, order)
+        if functions is None:
+            return super().gru_back(gy, gh, w_hh, z, products, found, order)
+        size = gh.shape[1]
+        dz, dh = np.empty((len(z), 4 * size), z.dtype), _copy(gh)
+        self._steps(functions.gru_back, (dense(gy), _packed(functions, w_hh), z, products, found, dz, dh), (), size, order, len(gh))
+        return dz, dh
+
+    def rnn(self, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, relu: bool, order: Sequence[Step]) -> tuple[Any, Any]:
+        functions = _functions(x, w_ih, order)
+        if functions is None:
+            return super().rnn(x, h0, w_ih, w_hh, b_ih, b_hh, relu, order)
+        hidden, last = np.dot(x, w_ih.T), _copy(h0)
+        add_biases(hidden, b_ih, b_hh)
+        self._steps(functions.rnn, (hidden, _packed(functions, w_hh.T), last), (int(relu),), h0.shape[1], order, len(h0))
+        return hidden, last
+
+    def rnn_back(self, gy: Any, gh: Any, w_hh: Any, hidden: Any, relu: bool, order: Sequence[Step]) -> tuple[Any, Any]:
+        functions = _functions(hidden, w_hh, order)
+        if functions is None:
+            return super().rnn_back(gy, gh, w_hh, hidden, relu, order)
+        dz, dh = np.empty(hidden.shape, hidden.dtype), _copy(gh)
+        self._steps(functions.rnn_back, (dense(gy), _packed(functions, w_hh), hidden, dz, dh), (int(relu),), gh.shape[1], order, len(gh))
+        return dz, dh
+
+    def _steps(self, function: Any, arrays: tuple[Any, ...], settings: tuple[int, ...], size: int, order: Sequence[Step], batch: int) -> None:
+        """The function on all sequences, some in each thread."""
+        steps = np.array(order, np.int64)
+        places = [place(a) for a in (*arrays, steps)]
+        each = -(-batch // max(threads.available(), 1))
+        self.together(lambda low: function(*places, *settings, len(order), size, low, min(low + each, batch)), list(range(0, batch, each)),
+                      batch * len(order) * size * size)
+
+
+def _functions(x: Any, w: Any, order: Sequence[Step]) -> Any:
+    return library("recurrent", "f", x, w, vector=("tanh",)) if len(order) >= STEPS else None
+
+
+def _packed(functions: Any, w: Any) -> Any:
+    """A matrix laid out to be multiplied by from the right."""
+    rows, columns = w.shape
+    panels = np.empty(-(-columns // PANEL) * PANEL * rows + PANEL, w.dtype)
+    turned = not w.flags.c_contiguous
+    whole = np.ascontiguousarray(w.T if turned else w)
+    functions.pack(place(whole), place(panels), rows, columns, int(turned))
+    return panels
+
+
+def _copy(x: Any) -> Any:
+    return np.array(x, order="C")
