@@ -374,7 +374,7 @@ def test_switches_hold_for_a_block_and_are_checked(monkeypatch: pytest.MonkeyPat
     with config(kernels="off", tile=128):
         assert (config.kernels, config.tile) == ("off", 128) and F.large > 1 << 60
     assert (config.kernels, config.tile, F.large) == before
-    for wrong in ({"kernels": "no"}, {"tile": 0}, {"threads": 1.5}, {"nothing": 1}, {"memory": "all"}):
+    for wrong in ({"kernels": "no"}, {"tile": 0}, {"threads": 1.5}, {"nothing": 1}, {"memory": "all"}, {"cache": 3}):
         with pytest.raises(ArgumentError), config(**wrong):
             pass
     monkeypatch.setenv("TINYGRAD_ACT_KERNELS", "tiles")

@@ -54,7 +54,8 @@ class Config:
             _check(name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__[name] = _check(name, Path(value) if name == "cache" else value)
+        value = _check(name, value)
+        self.__dict__[name] = Path(value) if name == "cache" else value
         for listener in self.listeners:
             listener()
 
@@ -102,6 +103,8 @@ def _check(name: str, value: Any) -> Any:
         raise ArgumentError("config", repr(name), "there is no such setting", f"choose from {', '.join(DEFAULTS)}")
     if name in CHOICES and value not in CHOICES[name]:
         raise ArgumentError("config", f"{name}={value!r}", "there is no such choice", f"choose from {CHOICES[name]}")
+    if name == "cache" and not isinstance(value, (str, os.PathLike)):
+        raise ArgumentError("config", f"{name}={value!r}", "it must be the path of a folder")
     if name in ("threads", "large", "tile") and not (value is None and name == "threads") and (type(value) is not int or value < 1):
         raise ArgumentError("config", f"{name}={value!r}", "it must be a whole number, 1 or more")
     return value

@@ -17,6 +17,7 @@ from ..backend import loops, preallocated
 from ..backend.preallocated import NEW
 from ..tensor import Tensor, wrap
 from . import graphs, rows
+from .alike import same
 from .log import Call, Log, Value, mapped, values_in
 from .memory import Memory, size
 from .recording import AsItIs, Draw, set_gradient
@@ -316,16 +317,6 @@ def hoisted(calls: list[Call]) -> list[Call]:
     early = [c for c in calls if c.read and all(v.origin == "argument" for v in c.inputs())
              and not any(b.writes is not None and b.writes.root.origin == "argument" for b in calls)]
     return early + [c for c in calls if c not in early]
-
-
-def same(a: Any, b: Any) -> bool:
-    """Are two results of a read the same? NaN is itself."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, (tuple, list)):
-        return len(a) == len(b) and all(map(same, a, b))
-    equal = a == b
-    return a is b or bool(equal if isinstance(equal, bool) else equal.all()) or (isinstance(a, float) and a != a and b != b)
 
 
 def _name(function: Any) -> str:
