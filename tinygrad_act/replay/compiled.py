@@ -16,7 +16,7 @@ from ..nn.module import Module
 from ..tensor import Tensor
 from .program import Changed
 from .recording import Recording, alone, under_way
-from .surroundings import Surroundings
+from .surroundings import HOOKS, Surroundings
 from .variant import Variant
 
 log = logging.getLogger("tinygrad_act.replay")
@@ -262,7 +262,7 @@ def _said(tensors: list[Tensor]) -> str:
 def _without_hooks(surroundings: Surroundings) -> None:
     """Raise for hooks, which a replay would not call."""
     for m in surroundings.modules:
-        if m._pre_hooks or m._hooks or m._backward_hooks or m._backward_pre_hooks:
+        if any(getattr(m, hooks) for hooks in HOOKS):
             raise GraphError("compile", f"{type(m).__name__} with hooks", "a step that is replayed calls no hooks", "remove them, or call "
                              "the function itself, which is .function")
     for t in surroundings.tensors.values():

@@ -29,6 +29,7 @@ FIXED = {__name__.partition(".")[0], "builtins", "numpy", "cupy"}
 SKIPPED = (Optimizer, LRScheduler, Generator, types.BuiltinFunctionType, Recorded)
 PLAIN = (int, float, complex, str, bytes, type(None))
 CONTAINERS = (list, dict, set, deque, types.MappingProxyType)
+HOOKS = ("_pre_hooks", "_hooks", "_backward_hooks", "_backward_pre_hooks")
 UNREAD = {*KINDS, "_not_saved"}          # attributes of Modules that are looked at otherwise, or that no step reads
 MOST = 20_000                            # objects to look at: beyond, nobody would wait for the search
 LONGEST = 1000                           # numbers of an array of NumPy's that is looked at
@@ -46,6 +47,7 @@ class Surroundings:
     def __init__(self, function: Any, objects: Sequence[Any] = ()) -> None:
         self.tensors: dict[int, Tensor] = {}
         self.modules: list[Module] = []
+        self.hooks: list[Any] = []                   # the dicts of the modules' hooks, all empty
         self.problems: list[str] = []
         self.cells: list[tuple[str, Any, Any]] = []
         self.names: list[tuple[Any, str, Any]] = []          # (a namespace, a name in it, what it means)
@@ -123,9 +125,7 @@ class Surroundings:
             for kind in KINDS:
                 self.watch(name, own[kind])
                 found += [(f"{name}.{k}", v) for k, v in own[kind].items()]
-            for k, v in own.items():
-                if isinstance(v, Hooks):
-                    self.watch(f"{name}.{k}", v)
+            self.hooks += [own[k] for k in HOOKS]
         return found
 
     def of_class(self, cls: type) -> list[tuple[str, Any]]:
@@ -184,6 +184,8 @@ class Surroundings:
     # ------------------------------------------------------------------------------------------- later
     def hold(self) -> bool:
         """Is all of it as it was?"""
+        if any(self.hooks):
+            return False
         for _, cell, value in self.cells:
             if cell.cell_contents is not value and not same(cell.cell_contents, value):
                 return False
