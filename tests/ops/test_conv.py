@@ -129,7 +129,7 @@ def test_blocks_of_images_and_rows_make_no_difference(stride: int, span: int, co
 
     whole = run()
     monkeypatch.setattr(convolve.Convolutions, "span", span)
-    monkeypatch.setattr(convolve.Convolutions, "columns", columns)
+    monkeypatch.setattr(convolve.Convolutions, "breadth", columns)
     for a, b in zip(run(), whole, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
 
