@@ -11,7 +11,7 @@ from .backend.namespace import broadcast_shape
 from .errors import ArgumentError, DTypeError, ShapeError, TinygradActError
 from .graph import Node, recording
 from .op import NUMBERS, Single
-from .rule import Rule
+from .rule import CAREFUL, Rule
 from .tensor import Tensor, wrap
 
 
@@ -94,7 +94,7 @@ class Elementwise(Single):
     def record(self, inputs: Sequence[Any], arrays: list[Any], results: tuple[Any, ...], params: dict[str, Any],
                mask: int) -> Node:
         """As Op's, with the shapes of inputs that were broadcast."""
-        node = super().record(inputs, arrays, results, params, mask)
+        node = super().record(inputs, arrays, results, params, mask | CAREFUL)
         shape = results[0].shape
         for a in arrays:
             if type(a) not in NUMBERS and a.shape != shape:
@@ -108,18 +108,3 @@ class Elementwise(Single):
             return ShapeError(self.name, " and ".join(map(str, shapes)), "the shapes do not broadcast: aligned at the "
                               "right, sizes must be equal or 1", "reshape or unsqueeze one of them")
         return super().explain(error, arrays)
-
-    def vjp(self, node: Node, g: Any, create_graph: bool, live: set[Any] | None) -> Sequence[Any]:
-        """As for any op; in an ordinary sweep over arrays that run as they are, without its questions."""
-        if create_graph or live is not None or self.joint:
-            return super().vjp(node, g, create_graph, live)
-        F = namespaces[type(g)]
-        if g.dtype.char not in F.plain or g.size >= F.large:
-            return super().vjp(node, g, create_graph, live)
-        saved, shapes, params = node.saved, node.shapes, node.params
-        grads: list[Any] = [None] * len(node.edges)
-        for i, rule, pick, names in node.plan.calls:
-            arguments = saved if pick is None else pick(saved)
-            gx = rule(F, g, *arguments, **{k: params[k] for k in names}) if names else rule(F, g, *arguments)
-            grads[i] = gx if shapes is None else F.sum_to(gx, shapes[i])
-        return grads

@@ -8,6 +8,7 @@ creation is a topological order, and the sweep is a reachability walk and one so
 from __future__ import annotations
 
 import operator
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -69,16 +70,14 @@ class Node:
 
     __slots__ = ("__weakref__", "edges", "hooks", "op", "params", "plan", "saved", "shapes", "time")
 
-    def __init__(self, op: Any, edges: tuple[Any, ...], saved: tuple[Any, ...], plan: Any = None,
-                 params: Any = None, shapes: Any = None) -> None:
-        self.op = op
-        self.edges = edges
-        self.saved = saved                 # what the plan keeps: arrays, and shapes
-        self.plan = plan
-        self.params = params
-        self.shapes = shapes               # the inputs' shapes, where the op broadcast them
-        self.hooks: list[Any] | None = None
-        self.time = tick()
+    op: Any
+    edges: tuple[Any, ...]
+    saved: tuple[Any, ...]                 # what the plan keeps: arrays, and shapes
+    plan: Any
+    params: Any
+    shapes: Any                            # the inputs' shapes, where the op broadcast them
+    hooks: list[Any] | None
+    time: int
 
     def name(self) -> str:
         """As PyTorch calls it: `mulBackward`."""
@@ -91,6 +90,13 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.op.name}Backward>"
+
+
+def new_node(op: Any, edges: tuple[Any, ...], saved: tuple[Any, ...], plan: Any = None, params: Any = None, shapes: Any = None) -> Node:
+    """A new Node. (Not `Node.__init__`, which takes twice as long to call.)"""
+    n = Node()
+    n.op, n.edges, n.saved, n.plan, n.params, n.shapes, n.hooks, n.time = op, edges, saved, plan, params, shapes, None, tick()
+    return n
 
 
 class Pick:
@@ -143,15 +149,18 @@ def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | 
     check_saved(order)
     pending.update(seeds)
     own: set[Any] = set()                # whose pending sum is ours, made here, so may be added to in place
+    kept: Any = targets or ()
+    whole = wanted is None and not create_graph
     for node in order:
-        g = pending.get(node)
+        g = pending.pop(node, None)
         if g is None:
             continue
         if node.hooks:
-            g = pending[node] = run_hooks(node.hooks, g)
-        if targets is None or node not in targets:
-            del pending[node]
-        if node.op is PICK:
+            g = run_hooks(node.hooks, g)
+        if node in kept:
+            pending[node] = g
+        plan = node.plan
+        if plan is None and node.op is PICK:
             parent = node.edges[0]
             slots = pending.get(parent)
             if slots is None:
@@ -160,9 +169,9 @@ def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | 
             slots[i] = g if slots[i] is None else slots[i] + g
             yield node, g, (g,)
             continue
-        grads = node.op.vjp(node, g, create_graph, wanted)
+        grads = plan.quick(node, g) if whole and plan is not None and plan.quick else node.op.vjp(node, g, create_graph, wanted)
         yield node, g, grads
-        for edge, gx in zip(node.edges, grads, strict=False):
+        for edge, gx in zip(node.edges, grads):  # noqa: B905  (`strict` takes as long as the rest of the line)
             if gx is None or edge is None or (wanted is not None and edge not in wanted):
                 continue
             before = pending.get(edge)
@@ -174,7 +183,7 @@ def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | 
             else:
                 before += gx
                 pending[edge] = before
-        if not retain_graph and node.saved and (node.plan is None or node.plan.arrays):
+        if not retain_graph and (plan is None or plan.arrays) and node.saved:
             node.saved = FREED
     for node in targets.difference(order) if targets else ():     # asked for, and nothing behind them is
         if type(node) is Node and node.hooks and node.time > since and node in pending:
@@ -197,11 +206,12 @@ def run_hooks(hooks: Sequence[Callable[[Tensor], Any]], g: Any) -> Any:
 
 def check_saved(order: Sequence[Node]) -> None:
     """No array that is still needed was freed, or changed in place since it was saved."""
+    last = changes.last
     for node in order:
         if node.saved is FREED:
             raise GraphError(node.op.name, "a second backward pass", "the arrays its rule needs were freed by the first",
                              "call the first with retain_graph=True, or compute the result again")
-        if node.time < changes.last:
+        if node.time < last:
             changes.check(node)
 
 
@@ -265,8 +275,11 @@ def sweep(seeds: dict[Any, Any], targets: set[Any] | None, retain_graph: bool | 
     pending: dict[Any, Any] = {}
     before, mode.grad = mode.grad, create_graph
     try:
-        for step in walk(seeds, pending, targets=targets, create_graph=create_graph, since=since,
-                         retain_graph=create_graph if retain_graph is None else retain_graph):
+        steps = walk(seeds, pending, targets=targets, create_graph=create_graph, since=since,
+                     retain_graph=create_graph if retain_graph is None else retain_graph)
+        if not watchers:
+            deque(steps, maxlen=0)           # drains it
+        for step in steps:
             for watcher in watchers:
                 watcher.backward(*step)
             del step                         # or its gradients would live while the next rules run
@@ -319,7 +332,8 @@ def accumulate(t: Tensor, g: Any, given: set[int]) -> None:
     if isinstance(g, Tensor):                                    # create_graph: the sum is recorded too
         t._grad = recording.clone(g) if t._grad is None else t._grad + g     # other leaves may have been given g too
     else:
-        g = _as_array(g)
+        if type(g) is not type(t.array):
+            g = _as_array(g)
         F = namespaces[type(g)]
         if t._grad is None:
             if id(g) in given or g.base is not None or id(g) == id(t.array):

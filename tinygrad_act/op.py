@@ -17,7 +17,7 @@ from .backend import namespaces
 from .changes import note_view
 from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError, TinygradActError
 from .grad_mode import mode
-from .graph import PICK, Node, recording, watchers
+from .graph import PICK, Node, new_node, recording, watchers
 from .rule import Plan, Rule, parameters
 from .short import short
 from .tensor import Tensor, wrap
@@ -167,7 +167,7 @@ class Op:
         if None in edges:
             self.refuse_inference(plan, inputs)
         values = (tuple(arrays), *results) if self.variadic else (*arrays, *results)
-        return Node(self, edges, plan.keep(values), plan, params)
+        return new_node(self, edges, plan.keep(values), plan, params)
 
     def refuse_inference(self, plan: Plan, inputs: Sequence[Any]) -> None:
         """Raise if a rule wants an input that was made under inference_mode."""
@@ -327,7 +327,7 @@ def _remedy(x: Any) -> str:
 
 def pick(node: Node, index: int, array: Any) -> Node | None:
     """What stands behind one of several results; an integer one has no gradient."""
-    return Node(PICK, (node,), (), None, {"index": index}) if dtypes.is_floating(array.dtype) else None
+    return new_node(PICK, (node,), (), None, {"index": index}) if dtypes.is_floating(array.dtype) else None
 
 
 def _handle(array: Any, edge: Any) -> Any:

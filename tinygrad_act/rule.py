@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .backend import namespaces
 from .errors import ArgumentError
 
 
@@ -38,7 +39,7 @@ def beside(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
         @functools.wraps(rule)
         def run(F: Any, *values: Any, **settings: Any) -> Any:
-            return F.own(name, *values, **{**defaults, **settings}) if name in getattr(F, "beside", ()) else rule(F, *values, **settings)
+            return F.own(name, rule, *values, **{**defaults, **settings}) if name in getattr(F, "beside", ()) else rule(F, *values, **settings)
 
         return run
 
@@ -66,27 +67,57 @@ class Rule:
                                     f"the op has {sorted(names)}", "name an input, y, or an input's shape as x_shape")
 
 
+CAREFUL = 1 << 30                       # in a mask: the rules may not run as they are, on arrays that do not broadcast
+
+
+def quick(calls: Sequence[Any], arity: int) -> Callable[[Any, Any], Sequence[Any]]:
+    """(node, g) -> the gradient for each edge, in a sweep over arrays that wants all of them."""
+    if len(calls) == arity <= 2 and not any(settings for *_, settings in calls):
+        (_, first, pick, _), (_, second, other, _) = calls[0], calls[-1]
+        if arity == 1:
+            return lambda node, g: (first(namespaces[type(g)], g, *node.saved),)
+        if pick is None and other is None:
+            def both(node: Any, g: Any) -> Sequence[Any]:
+                F, saved = namespaces[type(g)], node.saved
+                return first(F, g, *saved), second(F, g, *saved)
+            return both
+        if pick is not None and other is not None:
+            def each(node: Any, g: Any) -> Sequence[Any]:
+                F, saved = namespaces[type(g)], node.saved
+                return first(F, g, *pick(saved)), second(F, g, *other(saved))
+            return each
+
+    def run(node: Any, g: Any) -> Sequence[Any]:
+        F, saved, params = namespaces[type(g)], node.saved, node.params
+        grads: list[Any] = [None] * arity
+        for i, rule, pick, settings in calls:
+            arguments = saved if pick is None else pick(saved)
+            grads[i] = rule(F, g, *arguments, **{k: params[k] for k in settings}) if settings else rule(F, g, *arguments)
+        return grads
+    return run
+
+
 class Plan:
     """For one choice of inputs that need a gradient: which arrays to keep and which rules to call on them."""
 
-    __slots__ = ("arrays", "calls", "keep", "sources")
+    __slots__ = ("arrays", "calls", "keep", "quick", "sources")
 
     def __init__(self, op: Any, mask: int) -> None:
         wanted = [i for i in range(len(op.rules)) if mask >> i & 1] if op.joint is None else [None]
         reads = {i: (op.joint if i is None else op.rules[i]) for i in wanted}
         self.sources: list[tuple[int, str]] = sorted({s for rule in reads.values() if rule for s in rule.sources})
         self.calls = [(i, rule.function, self._picker(rule), rule.params) for i, rule in reads.items() if rule]
+        self.quick = None if mask & CAREFUL or op.variadic or op.joint or op.outputs > 1 else quick(self.calls, op.arity)
         indices = [i for i, _ in self.sources]
         self.arrays = not all(attribute for _, attribute in self.sources)    # are there any, not only shapes?
         if not indices:
-            self.keep: Callable[[Any], tuple[Any, ...]] = lambda values: ()
+            self.keep: Callable[[Any], tuple[Any, ...]] = operator.itemgetter(slice(0))
         elif self.sources == [(0, "shape")] and not op.variadic:
             self.keep = lambda values: (values[0].shape,)
         elif any(attribute for _, attribute in self.sources):
             self.keep = self._keep_some_shapes
         elif len(indices) == 1:
-            only = indices[0]
-            self.keep = lambda values: (values[only],)
+            self.keep = operator.itemgetter(slice(indices[0], indices[0] + 1))
         else:
             self.keep = operator.itemgetter(*indices)
 
@@ -95,10 +126,12 @@ class Plan:
         positions = [self.sources.index(s) for s in rule.sources]
         if positions == list(range(len(self.sources))):
             return None
-        return operator.itemgetter(*positions) if len(positions) > 1 else lambda saved: [saved[p] for p in positions]
+        if len(positions) > 1:
+            return operator.itemgetter(*positions)
+        return operator.itemgetter(slice(positions[0], positions[0] + 1) if positions else slice(0))
 
     def _keep_some_shapes(self, values: Any) -> tuple[Any, ...]:
-        return tuple(_attribute(values[i], attribute) if attribute else values[i] for i, attribute in self.sources)
+        return tuple([_attribute(values[i], attribute) if attribute else values[i] for i, attribute in self.sources])
 
 
 def _attribute(value: Any, attribute: str) -> Any:

@@ -12,7 +12,8 @@ from .backend import namespaces
 from .changes import note_view
 from .errors import TinygradActError
 from .grad_mode import mode
-from .graph import Node, watchers
+from .graph import new_node, watchers
+from .rule import CAREFUL
 from .tensor import Tensor
 
 COMPLAINTS = (ValueError, TypeError, IndexError, ArithmeticError)       # of the library; the long way explains them
@@ -54,7 +55,8 @@ def one_input(op: Any) -> Callable[..., Any]:
         if elementwise and (a.dtype.char not in F.floats or not floats):
             return general(input, **settings)
         try:
-            y = F.run(forward, (a,), settings) if elementwise and a.size >= F.large else forward(F, a, **settings)
+            large = elementwise and a.size >= F.large
+            y = F.run(forward, (a,), settings) if large else forward(F, a, **settings)
         except TinygradActError:
             raise
         except COMPLAINTS:
@@ -66,9 +68,10 @@ def one_input(op: Any) -> Callable[..., Any]:
         if mode.grad:
             settings = {**defaults, **settings} if settings else defaults
             if input._requires_grad and op.differentiable:
-                plan = plans.get(1) or op.plan(1)
+                mask = 1 | CAREFUL if large else 1
+                plan = plans.get(mask) or op.plan(mask)
                 out._requires_grad = True
-                out.node = Node(op, (input.node or input,), plan.keep((a, y)), plan, settings)
+                out.node = new_node(op, (input.node or input,), plan.keep((a, y)), plan, settings)
             if is_view:
                 note_view(input, out, op, settings)
         else:
@@ -124,17 +127,17 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
         needs_input = input._requires_grad
         if (needs_input or needs_other) and mode.grad and op.differentiable:
             mask = needs_input + 2 * needs_other
+            shapes = None
+            if elementwise:
+                if b is not other and a.shape != b.shape:
+                    shapes = a.shape, b.shape
+                if shapes or a.size >= F.large:
+                    mask |= CAREFUL
             plan = plans.get(mask) or op.plan(mask)
-            node = Node(op, ((input.node or input) if needs_input else None, (other.node or other) if needs_other else None),
-                        plan.keep((a, b, y)), plan, op.defaults)
-            if b is other:
-                if a.shape != y.shape:
-                    node.shapes = (a.shape, ())
-            else:
-                if elementwise and (a.shape != y.shape or b.shape != y.shape):
-                    node.shapes = (a.shape, b.shape)
-                if mask != 3 and (input.inference or other.inference):
-                    op.refuse_inference(plan, (input, other))
+            node = new_node(op, ((input.node or input) if needs_input else None, (other.node or other) if needs_other else None),
+                            plan.keep((a, b, y)), plan, op.defaults, shapes)
+            if b is not other and not (needs_input and needs_other) and (input.inference or other.inference):
+                op.refuse_inference(plan, (input, other))
             out._requires_grad = True
             out.node = node
         elif mode.inference:
@@ -185,7 +188,7 @@ def several_inputs(op: Any) -> Callable[..., Any]:
             if mask != everything:
                 op.refuse_inference(plan, inputs)
             out._requires_grad = True
-            out.node = Node(op, tuple(edges), plan.keep((*arrays, out.array)), plan, {**defaults, **settings} if settings else defaults)
+            out.node = new_node(op, tuple(edges), plan.keep((*arrays, out.array)), plan, {**defaults, **settings} if settings else defaults)
         elif mode.inference:
             out.inference = True
         return out

@@ -13,7 +13,7 @@ from ..backend.namespace import broadcast_shape
 from ..changes import changes
 from ..errors import ArgumentError, GraphError, ShapeError
 from ..grad_mode import mode, no_grad
-from ..graph import Node, recording, watchers
+from ..graph import Node, new_node, recording, watchers
 from ..op import _handle, pick
 from ..ops.inplace import become, refuse
 from ..tensor import Tensor, wrap
@@ -191,7 +191,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], output
         params = {"ctx": ctx, "inputs": [(x.shape, x.dtype) if isinstance(x, Tensor) else None for x in args],
                   "saved_edges": [_edge_of(t, args, outputs) for t in saved]}
         shapes = tuple(functools.partial(_zeros, y.shape, y.dtype, type(y.array), backend.device_of(y.array).index) if isinstance(y, Tensor) else None for y in outputs)
-        node = Node(op, edges, tuple(t.array if t is not None else None for t in saved), None, params, shapes)
+        node = new_node(op, edges, tuple(t.array if t is not None else None for t in saved), None, params, shapes)
     results = []
     for i, y in enumerate(outputs):
         if not isinstance(y, Tensor):
@@ -240,7 +240,7 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         for r in results:
             if isinstance(r, Tensor):
                 r = wrap(r.array)
-                r.node, r._requires_grad = Node(Once(), tuple(g.node or g for g in inputs), ()), True
+                r.node, r._requires_grad = new_node(Once(), tuple(g.node or g for g in inputs), ()), True
             out.append(r)
         return tuple(out) if isinstance(returned, tuple) else out[0]
     return once

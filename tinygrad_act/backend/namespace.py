@@ -386,6 +386,8 @@ def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...] | None:
     >>> broadcast_shape((5, 1), (4,)), broadcast_shape((3,), (4,))
     ((5, 4), None)
     """
+    if shapes and shapes.count(shapes[0]) == len(shapes):
+        return shapes[0]
     out = []
     for i in range(1, max(map(len, shapes), default=0) + 1):
         sizes = {s[-i] for s in shapes if len(s) >= i} - {1}

@@ -21,7 +21,7 @@ from ..backend import namespaces
 from ..changes import changes, tick
 from ..errors import DeviceError, DTypeError, IndexingError, InplaceError, ShapeError
 from ..grad_mode import mode
-from ..graph import Node, recording, watchers
+from ..graph import Node, new_node, recording, watchers
 from ..tensor import Tensor, wrap
 from .index import getitem_op, resolve
 from .registry import add_method, attribute, functions, methods, op
@@ -155,7 +155,7 @@ def _put_node(x: Tensor, v: Tensor, path: Any) -> Node:
     mask = x.requires_grad + 2 * v.requires_grad
     plan = _put.plans.get(mask) or _put.plan(mask)
     edges = (x.node or x) if x.requires_grad else None, (v.node or v) if v.requires_grad else None
-    return Node(_put, edges, plan.keep((x.array, v.array, x.array)), plan, {"path": path})
+    return new_node(_put, edges, plan.keep((x.array, v.array, x.array)), plan, {"path": path})
 
 
 def become(x: Tensor, node: Node) -> None:

@@ -10,7 +10,7 @@ from .. import dtypes
 from ..backend.namespace import numel
 from ..errors import ArgumentError, DTypeError, ShapeError, TinygradActError
 from ..grad_mode import mode
-from ..graph import Node, recording
+from ..graph import new_node, recording
 from ..op import Single
 from ..short import new
 from ..tensor import Tensor
@@ -33,7 +33,7 @@ class Reduction(Single):
         if x._requires_grad and mode.grad and self.differentiable:
             plan = self.plans.get(1) or self.plan(1)
             out._requires_grad = True
-            out.node = Node(self, (x.node or x, *[None] * (len(values) - 2)), plan.keep(values), plan, params)
+            out.node = new_node(self, (x.node or x, *[None] * (len(values) - 2)), plan.keep(values), plan, params)
         elif mode.inference:
             out.inference = True
         return out

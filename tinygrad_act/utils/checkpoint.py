@@ -10,7 +10,7 @@ from ..amp.autocast_mode import as_in, state
 from ..changes import tick
 from ..errors import ArgumentError, GraphError
 from ..grad_mode import enable_grad, mode
-from ..graph import Node, reachable, sweep
+from ..graph import Node, new_node, reachable, sweep
 from ..op import _handle, pick
 from ..ops.random import get_rng_state, set_rng_state
 from ..tensor import Tensor, wrap
@@ -59,7 +59,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool | N
     edges = dict.fromkeys(e for n in nodes for e in n.edges if e is not None and (type(e) is not Node or e.time <= since))
     run.outputs = [(y.shape, y.dtype) if mine else None for y, mine in zip(outputs, inside, strict=True)]
     run.edges = [(x.node or x) if x._requires_grad else None for x in slots]
-    node = Node(run, tuple(edges), tuple(x.array for x in slots), None, {}, tuple(run.outputs))
+    node = new_node(run, tuple(edges), tuple(x.array for x in slots), None, {}, tuple(run.outputs))
     for i, y in enumerate(outputs):
         if inside[i]:
             outputs[i] = wrap(y.array)
