@@ -82,3 +82,52 @@ def test_it_can_be_switched_off() -> None:
     with ta.backend.config(kernels="tiles"):
         assert beside.library("pool", x.size, x) is None
     assert beside.library("pool", 10, x) is None and beside.library("pool", x.size, x[:, ::2]) is None
+
+
+# ------------------------------------------------------------------------------------------------ shares
+ROWS = [((30, 7), -1), ((20, 16), 1), ((9, 100), 1), ((3, 5000), -1), ((700,), 0), ((300, 1), 1), ((4, 21, 130), 1), ((2, 5, 3, 65), 1), ((700, 3), 0)]
+
+
+def rows(shape: Any) -> Any:
+    """Rows of numbers of all sizes; some have ties, infinities, nothing but -inf, or NaN."""
+    x = np.random.default_rng(1).standard_normal(shape).astype("float32") * np.logspace(-1, 2, shape[-1], dtype="float32")
+    x.reshape(-1)[3::11] = 2.0
+    x.reshape(-1)[5::13] = -np.inf
+    return x
+
+
+@pytest.mark.parametrize(("shape", "dim"), ROWS)
+@pytest.mark.parametrize("odd", [None, np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmaxes(name: str, shape: Any, dim: int, odd: Any) -> None:
+    op, x, exact = ta.activations.catalogue[name].op, rows(shape), {"rtol": 4e-6, "atol": 2e-6}
+    if odd is not None:
+        x.reshape(-1)[0] = odd
+    if odd == -np.inf:
+        np.moveaxis(x, dim, -1)[..., :] = odd
+    y, wanted = op.forward(F, x, dim=dim), op.forward.__wrapped__(F, x, dim=dim)
+    np.testing.assert_allclose(y, wanted, **exact)
+    g, back = np.random.default_rng(2).standard_normal(shape).astype("float32"), op.rules[0].function
+    np.testing.assert_allclose(back(F, g, wanted, dim=dim), back.__wrapped__(F, g, wanted, dim=dim), rtol=1e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_a_row_gives_the_same_bits_wherever_it_stands(name: str) -> None:
+    forward, x = ta.activations.catalogue[name].op.forward, rows((40, 101))
+    whole = forward(F, x, dim=1)
+    for start in (1, 3, 17):
+        np.testing.assert_array_equal(forward(F, x[start:start + 5], dim=1), whole[start:start + 5])
+
+
+def test_exponentials_of_scores() -> None:
+    x = rows((6, 5, 37))
+    x[2, 3], x[0, 0, 0] = -np.inf, 1e30
+    e, total, peak = F.exponentials(x.copy())
+    e_wanted, total_wanted, peak_wanted = Namespace.exponentials(F, x.copy())
+    np.testing.assert_allclose(e, e_wanted, rtol=1e-5)
+    np.testing.assert_allclose(total, total_wanted, rtol=1e-5)
+    np.testing.assert_array_equal(peak, peak_wanted)
+    np.testing.assert_array_equal(F.again(x.copy(), peak), e)
+    g, y = (np.random.default_rng(3).standard_normal((6, 5, 8)).astype("float32") for _ in range(2))
+    gs = np.random.default_rng(4).standard_normal(x.shape).astype("float32")
+    np.testing.assert_allclose(F.pulled(gs.copy(), e, g, y), Namespace.pulled(F, gs.copy(), e, g, y), rtol=1e-5, atol=1e-5)

@@ -18,6 +18,7 @@ from .config import config
 from .namespace import Namespace, _narrow, _wide, numel
 from .normalise import Normalised
 from .recurrent import InSteps
+from .shares import Shares
 
 Array = np.ndarray
 _add: Any = np.add.reduce
@@ -36,7 +37,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Normalised, InSteps, Beside):
+class NumpyNamespace(Normalised, Shares, InSteps, Beside):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 
@@ -105,13 +106,6 @@ class NumpyNamespace(Normalised, InSteps, Beside):
         return _min(x, dim, None, None, keepdim)
 
     scores_at_once = 1 << 18                             # in float32 a megabyte: the cache of a core holds a few
-
-    def exponentials(self, x: Any) -> tuple[Any, Any, Any]:
-        """Without looking for the largest numbers, which takes longer than all the rest, if the sums show they did not matter."""
-        e: Any = np.exp(x)
-        total = np.matmul(e, np.ones((x.shape[-1], 1), x.dtype))
-        safe = _min(total, None) >= 1e-8 and _max(total, None) <= 1e8              # not so for NaN
-        return (e, total, 0.0) if safe else super().exponentials(x)
 
     def together(self, work: Any, parts: Any, size: int) -> None:
         """Among threads, if there is enough to do: to start one takes as long as some passes over 10,000 numbers."""

@@ -42,9 +42,9 @@ class Beside:
     def raw(self, text: str, name: str) -> Any:
         raise NotImplementedError
 
-    def own(self, rule: str, *values: Any, **settings: Any) -> Any:
+    def own(self, name: str, rule: Any, *values: Any, **settings: Any) -> Any:
         """What the rule of that name returns, by its kernel."""
-        return getattr(self, f"own_{rule}")(*values, **settings)
+        return getattr(self, f"own_{name}")(*values, **settings)
 
     def launch(self, file: str, name: str, dtype: Any, shape: Any, *arguments: Any) -> None:
         """Run a kernel of a file; None stands for an array that is not there."""
