@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..numerics.recurrent import Step, add_biases, given
+from ..numerics.recurrent import Step, given
 from . import threads
 from .direct import dense, library, place
 from .namespace import Namespace
@@ -28,9 +28,8 @@ class InSteps(Namespace):
         if functions is None:
             return super().lstm(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, order)
         z, size = np.dot(x, w_ih.T), h0.shape[1]
-        add_biases(z, b_ih, b_hh)
         hidden, cells, hn, cn = np.empty((len(z), size), z.dtype), np.empty((len(z), size), z.dtype), _copy(h0), _copy(c0)
-        self._steps(functions.lstm, (z, _packed(functions, w_hh.T), hidden, cells, hn, cn), (), size, order, len(h0))
+        self._steps(functions.lstm, (z, _packed(functions, w_hh.T), _bias(w_hh, b_ih, b_hh), hidden, cells, hn, cn), (), size, order, len(h0))
         return hidden, z, cells, hn, cn
 
     def lstm_back(self, gy: Any, gh: Any, gc: Any, h0: Any, c0: Any, w_hh: Any, w_hr: Any, z: Any, cells: Any, order: Sequence[Step]) -> Any:
@@ -46,10 +45,10 @@ class InSteps(Namespace):
         if functions is None:
             return super().gru(x, h0, w_ih, w_hh, b_ih, b_hh, order)
         z, size = np.dot(x, w_ih.T), h0.shape[1]
-        add_biases(z, b_ih)
         hidden, products, last = np.empty((len(z), size), z.dtype), np.empty((len(z), size), z.dtype), _copy(h0)
         room = np.empty((len(h0), 3 * size), z.dtype)
-        self._steps(functions.gru, (z, _packed(functions, w_hh.T), dense(b_hh), room, hidden, products, last), (), size, order, len(h0))
+        biases = _bias(w_hh, b_ih), _bias(w_hh, b_hh)
+        self._steps(functions.gru, (z, _packed(functions, w_hh.T), *biases, room, hidden, products, last), (), size, order, len(h0))
         return hidden, z, products, last
 
     def gru_back(self, gy: Any, gh: Any, w_hh: Any, z: Any, products: Any, found: Any, order: Sequence[Step]) -> tuple[Any, Any]:
@@ -66,8 +65,7 @@ class InSteps(Namespace):
         if functions is None:
             return super().rnn(x, h0, w_ih, w_hh, b_ih, b_hh, relu, order)
         hidden, last = np.dot(x, w_ih.T), _copy(h0)
-        add_biases(hidden, b_ih, b_hh)
-        self._steps(functions.rnn, (hidden, _packed(functions, w_hh.T), last), (int(relu),), h0.shape[1], order, len(h0))
+        self._steps(functions.rnn, (hidden, _packed(functions, w_hh.T), _bias(w_hh, b_ih, b_hh), last), (int(relu),), h0.shape[1], order, len(h0))
         return hidden, last
 
     def rnn_back(self, gy: Any, gh: Any, w_hh: Any, hidden: Any, relu: bool, order: Sequence[Step]) -> tuple[Any, Any]:
@@ -99,6 +97,14 @@ def _packed(functions: Any, w: Any) -> Any:
     whole = np.ascontiguousarray(w.T if turned else w)
     functions.pack(place(whole), place(panels), rows, columns, int(turned))
     return panels
+
+
+def _bias(w: Any, *biases: Any) -> Any:
+    """The sum of those that are given, for the rows of w."""
+    total = np.zeros(len(w), w.dtype)
+    for b in biases:
+        total += b
+    return total
 
 
 def _copy(x: Any) -> Any:

@@ -93,9 +93,10 @@ static void tanh_of(const REAL* x, REAL* y, long count) {
 #define ZERO(p, count) __builtin_memset(p, 0, (count) * sizeof(REAL))
 
 /* ----------------------------------------------------------------------------------------------------------- LSTM */
-void lstm(REAL** z_, REAL** panels_, REAL** hidden_, REAL** cells_, REAL** h_, REAL** c_, const long** steps_,
+void lstm(REAL** z_, REAL** panels_, const REAL** bias_, REAL** hidden_, REAL** cells_, REAL** h_, REAL** c_, const long** steps_,
           long count, long H, long from, long to) {
     const long* steps = *steps_;
+    const REAL* bias = *bias_;
     REAL *panels = aligned(*panels_), *h = *h_ + from * H, *state = *c_ + from * H;
     for (long t = 0; t < count; t++) {
         STEP(t)
@@ -103,8 +104,9 @@ void lstm(REAL** z_, REAL** panels_, REAL** hidden_, REAL** cells_, REAL** h_, R
         product(h, H, panels, z, 4 * H, rows, H, 4 * H);
         for (long b = 0; b < rows; b++) {
             REAL* gates = z + b * 4 * H;
-            SIMD for (long j = 0; j < 2 * H; j++) gates[j] *= (REAL)0.5;
-            SIMD for (long j = 3 * H; j < 4 * H; j++) gates[j] *= (REAL)0.5;
+            SIMD for (long j = 0; j < 2 * H; j++) gates[j] = (gates[j] + bias[j]) * (REAL)0.5;
+            SIMD for (long j = 2 * H; j < 3 * H; j++) gates[j] += bias[j];
+            SIMD for (long j = 3 * H; j < 4 * H; j++) gates[j] = (gates[j] + bias[j]) * (REAL)0.5;
         }
         tanh_of(z, z, rows * 4 * H);
         for (long b = 0; b < rows; b++) {
@@ -154,24 +156,22 @@ void lstm_back(const REAL** gy, const REAL** c0, REAL** panels_, const REAL** z_
 }
 
 /* ------------------------------------------------------------------------------------------------------------ GRU */
-void gru(REAL** z_, REAL** panels_, const REAL** bias, REAL** room, REAL** hidden_, REAL** products_, REAL** h_, const long** steps_,
+void gru(REAL** z_, REAL** panels_, const REAL** for_x, const REAL** for_h, REAL** room, REAL** hidden_, REAL** products_, REAL** h_, const long** steps_,
          long count, long H, long from, long to) {
     const long* steps = *steps_;
     REAL *panels = aligned(*panels_), *h_all = *h_ + from * H, *p_all = *room + from * 3 * H;
     for (long t = 0; t < count; t++) {
         STEP(t)
-        for (long b = 0; b < rows; b++) {
-            if (bias) __builtin_memcpy(p_all + b * 3 * H, *bias, 3 * H * sizeof(REAL));
-            else ZERO(p_all + b * 3 * H, 3 * H);
-        }
+        for (long b = 0; b < rows; b++) __builtin_memcpy(p_all + b * 3 * H, *for_h, 3 * H * sizeof(REAL));
         product(h_all, H, panels, p_all, 3 * H, rows, H, 3 * H);
         for (long b = 0; b < rows; b++) {
             REAL *r = *z_ + (low + b) * 3 * H, *u = r + H, *n = u + H, *h = h_all + b * H, *p = p_all + b * 3 * H, *q = p + 2 * H;
             REAL *y = *hidden_ + (low + b) * H, *kept = *products_ + (low + b) * H;
-            SIMD for (long j = 0; j < 2 * H; j++) r[j] = (r[j] + p[j]) * (REAL)0.5;
+            const REAL *bias = *for_x, *bias_n = bias + 2 * H;
+            SIMD for (long j = 0; j < 2 * H; j++) r[j] = (r[j] + p[j] + bias[j]) * (REAL)0.5;
             tanh_of(r, r, 2 * H);
             SIMD for (long j = 0; j < 2 * H; j++) r[j] = r[j] * (REAL)0.5 + (REAL)0.5;
-            SIMD for (long j = 0; j < H; j++) n[j] += r[j] * q[j], kept[j] = q[j];
+            SIMD for (long j = 0; j < H; j++) n[j] += r[j] * q[j] + bias_n[j], kept[j] = q[j];
             tanh_of(n, n, H);
             SIMD for (long j = 0; j < H; j++) {
                 const REAL now = (h[j] - n[j]) * u[j] + n[j];
@@ -204,13 +204,14 @@ void gru_back(const REAL** gy, REAL** panels_, const REAL** z_, const REAL** pro
 }
 
 /* ------------------------------------------------------------------------------------------------------------ RNN */
-void rnn(REAL** hidden_, REAL** panels_, REAL** h_, const long** steps_, long relu, long count, long H, long from, long to) {
+void rnn(REAL** hidden_, REAL** panels_, const REAL** bias_, REAL** h_, const long** steps_, long relu, long count, long H, long from, long to) {
     const long* steps = *steps_;
     REAL *panels = aligned(*panels_), *h = *h_ + from * H;
     for (long t = 0; t < count; t++) {
         STEP(t)
         REAL* z = *hidden_ + low * H;
         product(h, H, panels, z, H, rows, H, H);
+        for (long b = 0; b < rows; b++) { SIMD for (long j = 0; j < H; j++) z[b * H + j] += (*bias_)[j]; }
         if (relu) { SIMD for (long j = 0; j < rows * H; j++) z[j] = z[j] < 0 ? 0 : z[j]; }
         else tanh_of(z, z, rows * H);
         __builtin_memcpy(h, z, rows * H * sizeof(REAL));
