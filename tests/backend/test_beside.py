@@ -131,3 +131,18 @@ def test_exponentials_of_scores() -> None:
     g, y = (np.random.default_rng(3).standard_normal((6, 5, 8)).astype("float32") for _ in range(2))
     gs = np.random.default_rng(4).standard_normal(x.shape).astype("float32")
     np.testing.assert_allclose(F.pulled(gs.copy(), e, g, y), Namespace.pulled(F, gs.copy(), e, g, y), rtol=1e-5, atol=1e-5)
+
+
+# ------------------------------------------------------------------------------------------------- rows added up
+@DTYPES
+@pytest.mark.parametrize("weighed", [False, True])
+@pytest.mark.parametrize(("n", "width", "count"), [(500, 7, 40), (90, 128, 1000), (4000, 1, 3), (2000, 100, 999)])
+def test_rows_added_up(n: int, width: int, count: int, weighed: bool, dtype: str) -> None:
+    rng = np.random.default_rng(6)
+    v, index, factor = rng.standard_normal((n, width)).astype(dtype), rng.integers(0, count, n), rng.random(n).astype(dtype)
+    for parts, some in ((v, index), (np.asfortranarray(v), np.sort(index)[::-1])):
+        found = F.add_rows(parts, some, count, 2, factor if weighed else None)
+        wanted = np.zeros((count, width))
+        np.add.at(wanted, some, parts * (factor if weighed else np.ones(n))[:, None])
+        wanted[2] = 0
+        np.testing.assert_allclose(found, wanted, **({"rtol": 1e-4, "atol": 1e-4} if dtype == "float32" else {"rtol": 1e-12, "atol": 1e-12}))

@@ -18,6 +18,7 @@ from .config import config
 from .namespace import Namespace, _narrow, _wide, numel
 from .normalise import Normalised
 from .recurrent import InSteps
+from .rowsums import RowsAdded
 from .shares import Shares
 
 Array = np.ndarray
@@ -37,7 +38,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Normalised, Shares, InSteps, Beside):
+class NumpyNamespace(Normalised, Shares, RowsAdded, InSteps, Beside):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 
@@ -143,25 +144,6 @@ class NumpyNamespace(Normalised, Shares, InSteps, Beside):
             np.add.at(y, index, v)
         else:
             np.add.at(y.reshape(-1), places.ravel(), np.broadcast_to(v, places.shape).ravel())
-
-    def _add_rows(self, y: Any, v: Any, index: Any, factor: Any, ordered: bool) -> None:
-        """A product of a vector and the rows of each place; few numbers, and short rows of many places, one by one."""
-        order = np.arange(index.size) if ordered else np.argsort(index.astype(np.uint16) if len(y) <= 1 << 16 else index, kind="stable")
-        place = index[order]
-        starts = np.flatnonzero(np.concatenate(((True,), place[1:] != place[:-1])))
-        several = np.diff(starts, append=index.size) > 1
-        if v.size <= 1 << 12 or 300 * np.count_nonzero(several) > v.size:
-            flat = index[:, None] * v.shape[1] + np.arange(v.shape[1])
-            np.add.at(y.reshape(-1), flat.ravel(), (v if factor is None else v * factor[:, None]).ravel())
-            return
-        v = v if ordered else v[order]
-        factor = np.ones(index.size, v.dtype) if factor is None else factor[order]
-        single = starts[~several]
-        y[place[single]] = v[single] * factor[single, None]
-        ends = np.append(starts[1:], index.size)[several]
-        starts = starts[several]
-        for start, end, row in zip(starts.tolist(), ends.tolist(), place[starts].tolist(), strict=True):
-            np.dot(factor[start:end], v[start:end], out=y[row])
 
     def within(self, index: Any, low: int, high: int) -> bool:
         if low == 0 and index.dtype.char == "l":             # as unsigned numbers the negative ones are too large: one look

@@ -1,0 +1,44 @@
+"""Rows added up by where they belong on the CPU: in C (kernels/rowsums.c), or by products where there is no compiler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import threads
+from .direct import library, place
+from .namespace import Namespace
+
+
+class RowsAdded(Namespace):
+    """See numerics/rowsums.py."""
+
+    def _add_rows(self, y: Any, v: Any, index: Any, factor: Any, ordered: bool) -> None:
+        functions = library("rowsums", "fd", v, y, *([] if factor is None else [factor]))
+        if functions is None:
+            self._by_products(y, v, index, factor, ordered)
+            return
+        held = y, np.ascontiguousarray(v), np.ascontiguousarray(index, np.int64), None if factor is None else np.ascontiguousarray(factor)
+        places = [place(a) for a in held]
+        step = -(-len(y) // max(threads.available(), 1)) or 1
+        self.together(lambda low: functions.add_rows(*places, len(v), v.shape[1], low, low + step), list(range(0, len(y), step)), v.size)
+
+    def _by_products(self, y: Any, v: Any, index: Any, factor: Any, ordered: bool) -> None:
+        """A product of a vector and the rows of each place; few numbers, and short rows of many places, one by one."""
+        order = np.arange(index.size) if ordered else np.argsort(index.astype(np.uint16) if len(y) <= 1 << 16 else index, kind="stable")
+        place = index[order]
+        starts = np.flatnonzero(np.concatenate(((True,), place[1:] != place[:-1])))
+        several = np.diff(starts, append=index.size) > 1
+        if v.size <= 1 << 12 or 300 * np.count_nonzero(several) > v.size:
+            flat = index[:, None] * v.shape[1] + np.arange(v.shape[1])
+            np.add.at(y.reshape(-1), flat.ravel(), (v if factor is None else v * factor[:, None]).ravel())
+            return
+        v = v if ordered else v[order]
+        factor = np.ones(index.size, v.dtype) if factor is None else factor[order]
+        single = starts[~several]
+        y[place[single]] = v[single] * factor[single, None]
+        ends = np.append(starts[1:], index.size)[several]
+        starts = starts[several]
+        for start, end, row in zip(starts.tolist(), ends.tolist(), place[starts].tolist(), strict=True):
+            np.dot(factor[start:end], v[start:end], out=y[row])
