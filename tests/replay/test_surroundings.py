@@ -289,3 +289,63 @@ def test_a_function_without_a_module() -> None:
     names["factor"] = 3.0
     assert step(ta.ones(())).item() == 3.0
     assert "settings_of_a_test" not in sys.modules
+
+
+# ------------------------------------------------------------------------------------------- tensors that the step makes or moves
+def penalty(layer: Any) -> Any:
+    """A gradient penalty: a leaf made in the step, with a gradient of its own (arXiv:1704.00028)."""
+    def step(x: Any) -> Any:
+        layer.zero_grad()
+        point = (x * 0.5).requires_grad_()
+        slope, = ta.autograd.grad(ta.tanh(layer(point)).sum(), point, create_graph=True)
+        loss = ((slope.norm(dim=1) - 1) ** 2).mean()
+        loss.backward()
+        return loss
+    return step
+
+
+def attack(layer: Any) -> Any:
+    """The sign of the gradient for an input, added to it (arXiv:1412.6572)."""
+    def step(x: Any) -> Any:
+        point = x.detach().clone().requires_grad_()
+        (layer(point) ** 2).sum().backward()
+        layer.zero_grad()
+        return (x + 0.1 * point.grad.sign()).detach(), point.grad
+    return step
+
+
+@pytest.mark.parametrize("make", [penalty, attack])
+def test_gradients_of_leaves_that_the_step_makes(make: Any) -> None:
+    ours, theirs = linear(), linear()
+    step, eager = ta.compile(make(ours), fullgraph=True), make(theirs)
+    for i in range(6):
+        x = ta.arange(6.0).reshape(2, 3) - i
+        got, wanted = step(x), eager(x)
+        assert repr(got) == repr(wanted)
+        assert repr([p.grad for p in ours.parameters()]) == repr([p.grad for p in theirs.parameters()])
+    assert step.counts["replayed"] == 4
+
+
+def test_a_returned_leaf_keeps_its_gradient() -> None:
+    def made(x: Any) -> Any:
+        leaf = x.clone().requires_grad_()
+        (leaf * leaf).sum().backward()
+        return leaf
+    step = ta.compile(made)
+    with pytest.warns(UserWarning, match="return the gradient"):
+        for i in range(5):
+            assert step(ta.full((1,), float(i))).grad.tolist() == [2.0 * i]
+
+
+@pytest.mark.parametrize("place", ["argument", "surroundings"])
+def test_a_tensor_given_another_array_without_a_look_at_it(place: str) -> None:
+    kept = ta.zeros(2)
+
+    def assign(x: Any, y: Any) -> None:
+        (y if place == "argument" else kept).data = x * 2
+    step = ta.compile(assign)
+    with pytest.warns(UserWarning, match="given another array"):
+        for i in range(5):
+            y = ta.zeros(2)
+            step(ta.full((2,), float(i)), y)
+            assert (y if place == "argument" else kept).tolist() == [2.0 * i] * 2

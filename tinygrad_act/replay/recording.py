@@ -76,7 +76,8 @@ class Recording:
         self.kept: dict[int, tuple[Tensor, Any]] = {}       # id -> a Tensor from before that was read, and its array then
         self.flags: dict[int, tuple[Tensor, Any, bool]] = {}
         self.gradients: dict[int, tuple[Tensor, Any]] = {}  # id -> a Tensor and how its gradient lay when the step first asked for it
-        self.made: dict[int, weakref.ref[Tensor]] = {}      # Tensors that were given an array meanwhile
+        self.made: dict[int, weakref.ref[Tensor]] = {}      # Tensors that the step has made
+        self.moved: dict[int, Tensor] = {}                  # those from before that it has given an array
         self.modules: dict[int, Module] = {}
         self.held: dict[int, Recorded] = {}
 
@@ -117,13 +118,9 @@ class Recording:
     def __exit__(self, *exc: object) -> None:
         self.restore.close()
         under_way.remove(self)
-        for reference in self.made.values():
-            t = reference()
+        for t in (*[reference() for reference in self.made.values()], *self.moved.values()):
             if t is not None:
                 self.open(t)
-        for t, array in self.kept.values():
-            if t.__dict__["array"] is not array:
-                self.log.problem(f"a tensor of shape {t.shape} is given another array")
         for t, node, wanted in self.flags.values():
             if t.node is not node or t._requires_grad is not wanted:
                 self.log.problem(f"a tensor of shape {t.shape} from before the step becomes part of a graph, or ceases to require a gradient")
@@ -187,15 +184,26 @@ class Recording:
         return recorded
 
     def set_array(self, t: Tensor, array: Any) -> None:
+        before = t.__dict__.get("array")
         t.__dict__["array"] = array
         if self.log.here():
-            self.made[id(t)] = weakref.ref(t)
+            if before is None:
+                self.made[id(t)] = weakref.ref(t)
+            elif not self.made_here(t):
+                self.moved[id(t)] = t
+                if Log.bare(before) is not Log.bare(array):
+                    self.log.problem(f"a tensor of shape {t.shape} is given another array")
             if not isinstance(array, Recorded):
                 self.log.problem(f"an array of shape {array.shape} comes from outside what is recorded")
 
+    def made_here(self, t: Tensor) -> bool:
+        """Has the step made it?"""
+        reference = self.made.get(id(t))
+        return reference is not None and reference() is t
+
     def get_grad(self, t: Tensor) -> Any:
         g = t.__dict__.get("_grad")
-        if self.log.here() and id(t) not in self.gradients:
+        if self.log.here() and id(t) not in self.gradients and not self.made_here(t):
             a = None if g is None else g.__dict__["array"]
             self.gradients[id(t)] = (t, None if a is None else (a.shape, a.dtype, a.strides))
             if a is not None:
@@ -204,7 +212,7 @@ class Recording:
 
     def set_grad(self, t: Tensor, g: Any) -> None:
         t.__dict__["_grad"] = g
-        if self.log.here():
+        if self.log.here() and not self.made_here(t):       # what the step has made is gone with its gradient
             self.gradients.setdefault(id(t), (t, "not read"))
             self.log.note(set_gradient, t, g, None if g is None else g.__dict__["array"])
 

@@ -54,6 +54,8 @@ class Variant:
                 problem(f"it returns a {type(part).__name__}")
             elif isinstance(part, Tensor) and _alive(part):
                 problem("it returns a tensor whose graph is still there: call backward within the step")
+            elif isinstance(part, Tensor) and recording.made_here(part) and part._grad is not None:
+                problem("it returns a tensor that it has made and whose .grad it has set: return the gradient")
         for call in self.log.calls:
             if call.function is set_gradient and call.args[1] is not None and call.args[1]._requires_grad:
                 problem("a gradient has a graph of its own (create_graph=True)")
