@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -214,3 +215,17 @@ def test_a_step_keeps_no_gradient() -> None:
     optimizer.zero_grad()
     gc.collect()
     assert gradient() is None
+
+
+def test_dtypes_that_were_unpickled_are_the_same_dtypes() -> None:
+    p = pickle.loads(pickle.dumps(nn.Parameter(ta.ones(300))))
+    optimizer = optim.SGD([p], lr=0.5)
+    for _ in range(3):
+        p.grad = ta.ones(300)
+        optimizer.step()
+        settled()
+    assert p.tolist() == [-0.5] * 300
+    if compiled():
+        (table,) = [run.columns for run in optimizer._runs[0][2]]
+        table.pack(id(p.grad.array))
+        assert by_table(optimizer) and table.call() and p.tolist() == [-1.0] * 300

@@ -3,6 +3,7 @@
 #include <fenv.h>
 typedef void (*rule_t)(char**, const long*, const long*, void*);
 typedef struct { char* data; int ndim; long *shape, *strides; void *base, *dtype; int flags; } array_t;      /* as in NumPy's C interface */
+typedef struct { void* scalar; char kind, letter, order, flags; int number; } dtype_t;                       /* likewise */
 typedef struct {
     rule_t rule;
     void* data;                                          /* of the rule: where it finds the threads */
@@ -16,10 +17,15 @@ enum { IN_ONE_PIECE = 0x101 };                           /* NPY_ARRAY_C_CONTIGUO
 
 static inline const array_t* fields(const char* object, long head) { return (const array_t*)(object + head); }
 
+static int same(const void* a, const void* b, long head) {                  /* a dtype that was unpickled is an object of its own */
+    const dtype_t *d = (const dtype_t*)((const char*)a + head), *e = (const dtype_t*)((const char*)b + head);
+    return d == e || (d->number == e->number && d->letter == e->letter && d->order == e->order);
+}
+
 static int alike(const several_t* t, const char* given, const char* like) {
     const array_t *a = fields(given, t->head), *b = fields(like, t->head);
     if (*(void**)(given + t->head - sizeof(void*)) != *(void**)(like + t->head - sizeof(void*))) return 0;       /* their types */
-    if (a->dtype != b->dtype || a->ndim != b->ndim || (a->flags & IN_ONE_PIECE) != IN_ONE_PIECE) return 0;
+    if (!same(a->dtype, b->dtype, t->head) || a->ndim != b->ndim || (a->flags & IN_ONE_PIECE) != IN_ONE_PIECE) return 0;
     for (int k = 0; k < a->ndim; k++)
         if (a->shape[k] != b->shape[k]) return 0;
     return 1;
