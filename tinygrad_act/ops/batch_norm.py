@@ -12,7 +12,7 @@ from ..graph import recording
 from ..op import Single
 from ..tensor import Tensor, wrap
 from .inplace import write
-from .normalisation import View, affine, affine_grads, gradient, row
+from .normalisation import View, affine, affine_grads, fits, gradient, row
 from .reduce import only_floats
 from .registry import enter
 
@@ -136,6 +136,8 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
 
 
 def _check_running(name: str, x: Tensor, mean: Tensor | None, var: Tensor | None, needed: bool) -> None:
+    if mean is not None and var is not None and fits(x, mean, var, x.shape[1:2]):
+        return
     if (mean is None or var is None) if needed else ((mean is None) != (var is None)):
         missing = "running_mean" if mean is None else "running_var"
         raise ArgumentError(name, f"{missing}=None", "in evaluation both running statistics are needed" if needed else
@@ -156,6 +158,7 @@ def _move(running_mean: Tensor | None, running_var: Tensor | None, mean: Any, va
     """The running statistics, `momentum` of the way to these; `count` values make the variance."""
     if running_mean is None or running_var is None or not count:
         return
-    F = namespaces[type(mean)]
     for r, v, share in ((running_mean, mean, momentum), (running_var, variance, momentum * count / max(count - 1, 1))):    # unbiased
-        write(r, Ellipsis, F.cast((1 - momentum) * F.cast(r.array, v.dtype) + share * v, r.dtype), "batch_norm")
+        moved = share * v
+        moved += (1 - momentum) * (namespaces[type(v)].cast(r.array, v.dtype) if dtypes.is_half(r.dtype) else r.array)
+        write(r, Ellipsis, moved, "batch_norm")

@@ -81,9 +81,16 @@ _rms_norm = enter(Single("rms_norm", _rms, joint=_rms_back, aux=("scale",)))
 
 
 # ------------------------------------------------------------------------------------------------- what is refused
+def fits(x: Tensor, a: Tensor, b: Tensor, shape: tuple[int, ...]) -> bool:
+    """Are two Tensors what goes with x, at first sight?"""
+    return isinstance(a, Tensor) and isinstance(b, Tensor) and a.array.dtype is b.array.dtype is x.array.dtype and a.array.shape == b.array.shape == shape
+
+
 def affine(name: str, x: Tensor, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...], what: str) -> tuple[Any, Any]:
     """Weight and bias as the rows take them: 1 and 0 for none, and no bias without a weight."""
     only_floats(x, name)
+    if weight is not None and bias is not None and fits(x, weight, bias, shape):
+        return weight, bias
     for label, p in (("weight", weight), ("bias", bias)):
         if p is None:
             continue
