@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..numerics.windows import Windows
-from . import compiler
 from .config import config
-from .kernels import FOLDER
+from .kernels import text
 from .namespace import Namespace
 
 REAL = {"f": "float", "d": "double"}
@@ -25,8 +24,9 @@ PARTS = 16                               # into which planes are cut, for thread
 
 @functools.cache
 def _library(file: str, char: str) -> Any:
+    from . import compiler  # with the first large array, as what it needs of Python takes long to import
     try:
-        return compiler.library(f"#define REAL {REAL[char]}\n" + (FOLDER / f"{file}.c").read_text())
+        return compiler.library(f"#define REAL {REAL[char]}\n" + text(f"{file}.c"))
     except compiler.CompileError:
         return None
 

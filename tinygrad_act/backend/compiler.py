@@ -73,7 +73,7 @@ def _temporary() -> Path:
 
 def folder() -> Path:
     """Where libraries are kept: the cache folder if it is this user's alone, else one for this process."""
-    path = config.cache.expanduser() / "kernels"
+    path = Path(config.cache).expanduser() / "kernels"
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path if mine(path) and os.access(path, os.W_OK) else _temporary()

@@ -13,7 +13,6 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError
@@ -47,7 +46,7 @@ class Config:
         self.large: int
         self.tile: int
         self.memory: str
-        self.cache: Path
+        self.cache: str
         chosen = {**DEFAULTS, **{k: _parsed(k, os.environ[PREFIX + k.upper()]) for k in DEFAULTS if os.environ.get(PREFIX + k.upper())}}
         self.__dict__.update(chosen, listeners=[])
         for name, value in chosen.items():
@@ -55,7 +54,7 @@ class Config:
 
     def __setattr__(self, name: str, value: Any) -> None:
         value = _check(name, value)
-        self.__dict__[name] = Path(value) if name == "cache" else value
+        self.__dict__[name] = os.fspath(value) if name == "cache" else value
         for listener in self.listeners:
             listener()
 
@@ -75,11 +74,11 @@ class Config:
         return "config(" + ", ".join(f"{name}={getattr(self, name)!r}" for name in DEFAULTS) + ")"
 
 
-def _folder() -> Path:
+def _folder() -> str:
     """Where the user's programs keep what can be made again."""
     if sys.platform == "darwin":
-        return Path("~/Library/Caches/tinygrad_act")
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "tinygrad_act"
+        return "~/Library/Caches/tinygrad_act"
+    return os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "tinygrad_act")      # noqa: PTH118
 
 
 DEFAULTS: dict[str, Any] = {"kernels": "auto", "threads": None, "large": 4096, "tile": 1 << 15, "memory": "keep", "cache": _folder()}
@@ -87,10 +86,8 @@ CHOICES = {"kernels": KERNELS, "memory": MEMORY}
 
 
 def _parsed(name: str, text: str) -> Any:
-    if name in CHOICES:
+    if name in CHOICES or name == "cache":
         return text
-    if name == "cache":
-        return Path(text)
     try:
         return int(text)
     except ValueError:

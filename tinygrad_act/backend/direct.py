@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from . import compiler
 from .config import config
-from .kernels import FOLDER
+from .kernels import text
 
 REAL = {"f": "float", "d": "double"}
-HEAD = object.__basicsize__
+HEAD = object.__basicsize__              # bytes of an array before its own fields
 SMALL = 5                                # by so many powers of 2 smaller than what is large to the executor
 
 
@@ -32,14 +31,15 @@ def _library(file: str, char: str, vector: tuple[str, ...]) -> Any:
     array = np.ones(1)
     if ctypes.c_void_p.from_address(id(array) + HEAD).value != array.ctypes.data:          # a NumPy that is laid out otherwise
         return None
-    text = (FOLDER / f"{file}.c").read_text()
+    from . import compiler  # here, as what it needs of Python takes long to import
+    source = text(f"{file}.c")
     if not compiler.vector_functions().issuperset(vector):
         return None
     try:
-        functions = compiler.library(f"#define REAL {REAL[char]}\n{text}", [f"{name}f" for name in vector])
+        functions = compiler.library(f"#define REAL {REAL[char]}\n{source}", [f"{name}f" for name in vector])
     except compiler.CompileError:
         return None
-    for name, parameters in re.findall(r"^void (\w+)\(([^)]*)\)", text, re.MULTILINE):
+    for name, parameters in re.findall(r"^void (\w+)\(([^)]*)\)", source, re.MULTILINE):
         function = getattr(functions, name)
         function.restype, function.argtypes = None, [ctypes.c_void_p if "*" in p else ctypes.c_double if "double" in p else ctypes.c_long
                                                      for p in parameters.split(",")]

@@ -16,6 +16,7 @@ import numpy as np
 
 from . import compiler
 from .config import config
+from .direct import HEAD
 
 SOURCE = r"""
 typedef void (*loop_t)(char**, const long*, const long*, void*);
@@ -37,7 +38,6 @@ void run(const lines_t* all) {
 }
 """
 MOST = 4                                 # arrays of a line
-HEAD = object.__basicsize__              # bytes of an array before its own fields
 
 # What gives the same bits in whatever order and however many at a time the numbers are taken
 EXACT = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, np.maximum, np.minimum, np.sqrt, np.square, np.reciprocal,

@@ -19,7 +19,7 @@ import numpy as np
 from . import compiler, subnormal
 from .config import config
 from .direct import HEAD
-from .kernels import FOLDER
+from .kernels import text
 
 Change = tuple[Any, tuple[int, ...], tuple[int, ...], dict[str, Any]]      # rule, targets, arrays, params: arrays by their columns
 
@@ -78,7 +78,7 @@ def caller() -> Callable[[int, int], int] | None:
     if not _as_written():
         return None
     try:
-        function = compiler.library((FOLDER / "several.c").read_text()).several
+        function = compiler.library(text("several.c")).several
     except compiler.CompileError:
         return None
     function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p], ctypes.c_long

@@ -9,9 +9,7 @@ arrays: see backend/beside.py.)
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
-FOLDER = Path(__file__).parent
 TYPES = {"float16": ("float16", "float"), "float32": ("float", "float"), "float64": ("double", "double")}      # T, W of common.cu
 HALF = """struct float16 {
     unsigned short bits;
@@ -25,12 +23,18 @@ FILES = {"softmax": ("softmax", "softmax_backward", "log_softmax", "log_softmax_
          "normalise": ("normalise", "normalise_backward", "channel_sums")}
 
 
+def text(file: str) -> str:
+    """What is in a file of this folder."""
+    from pathlib import Path  # here, as it takes long to import
+    return Path(__file__).with_name(file).read_text(encoding="utf-8")
+
+
 @functools.cache
 def source(file: str, dtype: str) -> str:
     """The whole text of a file's kernels, for arrays of that dtype."""
     element, arithmetic = TYPES[dtype]
     head = (HALF if dtype == "float16" else "") + f"typedef {element} T;\ntypedef {arithmetic} W;\n"
-    return head + (FOLDER / "common.cu").read_text() + (FOLDER / f"{file}.cu").read_text()
+    return head + text("common.cu") + text(f"{file}.cu")
 
 
 @functools.cache
