@@ -337,3 +337,12 @@ def test_a_call_that_failed_was_no_recording() -> None:
     with pytest.raises(ta.errors.ShapeError):
         step(ta.ones(3))
     assert step.report().count("recorded:") == 0
+
+
+def test_a_step_that_finds_other_tensors_each_time_says_so() -> None:
+    box = [ta.ones(2)]
+    step = ta.compile(lambda: box[0] * 2)
+    with pytest.warns(UserWarning, match=r"recorded 8 times; box\.0 is another Tensor than it was"):
+        for i in range(10):
+            box[0] = ta.full((2,), float(i))
+            assert step().tolist() == [2.0 * i] * 2

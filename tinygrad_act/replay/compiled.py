@@ -35,6 +35,12 @@ class Way:
         self.reasons: list[str] = []             # why it was recorded, each time
         self.eager = ""                          # why it is not replayed
 
+    def why(self, tensors: list[Tensor]) -> str:
+        """Why it is to be recorded (again), in words."""
+        if self.variants:
+            return self.variants[0].why(tensors)
+        return self.waiting[-1].surroundings.change() or "again, to compare" if self.waiting else "the first call"
+
     def compare(self, variant: Variant) -> str:
         """Take in a recording: ready if an earlier one is the same. Returns in what it differs from one under the same conditions."""
         for other in self.waiting:
@@ -108,7 +114,7 @@ class Compiled:
         """Run the step and write it down."""
         surroundings = Surroundings(self.function, _objects((args, kwargs)))
         _without_hooks(surroundings)
-        why = left or (way.variants[0].why(tensors) if way.variants else "again, to compare" if way.waiting else "the first call")
+        why = left or way.why(tensors)
         log.info("%s, called with %s, is recorded: %s", self.name, way.form, why)
         try:
             with Recording(tensors, surroundings) as recording:
@@ -126,7 +132,7 @@ class Compiled:
             if way.attempts >= ATTEMPTS:
                 self.give_up(way, reason)
         elif len(way.variants) + len(way.waiting) > self.limit:
-            last = before.difference(variant) if before and variant in way.waiting else way.reasons[-1]
+            last = (before.difference(variant) if before and variant in way.waiting else "") or why
             self.give_up(way, f"it was recorded {self.limit} times; {last}")
         return result
 
