@@ -16,7 +16,6 @@ from typing import Any
 from .. import backend, graph
 from ..changes import changes
 from ..distributed import group as processes
-from ..nn.module import Module
 from ..ops import random
 from ..optim.lr_scheduler.base import LRScheduler
 from ..optim.optimizer import Optimizer
@@ -78,7 +77,6 @@ class Recording:
         self.gradients: dict[int, tuple[Tensor, Any]] = {}  # id -> a Tensor and how its gradient lay when the step first asked for it
         self.made: dict[int, weakref.ref[Tensor]] = {}      # Tensors that the step has made
         self.moved: dict[int, Tensor] = {}                  # those from before that it has given an array
-        self.modules: dict[int, Module] = {}
         self.held: dict[int, Recorded] = {}
 
     # ------------------------------------------------------------------------------------------- in and out
@@ -101,7 +99,6 @@ class Recording:
         self.swap(random, "_engine", self.engine)
         self.swap(random.Generator, "engine", property(self.get_engine, self.set_engine))
         self.swap(changes, "mark", functools.partial(self.mark, changes.mark))
-        self.swap(Module, "__call__", self.module_call(Module.__call__))
         self.swap(Optimizer, "zero_grad", self.zero_grad(Optimizer.zero_grad))
         if processes._link is not None:
             self.swap(processes, "_link", _Link(processes._link, self.log))
@@ -247,13 +244,6 @@ class Recording:
         function(array, op)
         if self.log.here() and isinstance(array, Recorded) and array.value.root.origin != "made":
             self.log.note(function, array, op)
-
-    def module_call(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(module: Module, *args: Any, **kwargs: Any) -> Any:
-            if self.log.here():
-                self.modules[id(module)] = module
-            return function(module, *args, **kwargs)
-        return call
 
     def zero_grad(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Of all that is in the groups, the parameters count; and not the gradients that are there, where they are forgotten anyway."""
