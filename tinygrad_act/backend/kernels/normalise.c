@@ -20,18 +20,16 @@ INLINE double sum_of(vector v) {
     return total;
 }
 
-/* first and second += the sums of what: x; x - near and its square; g w (w null: g) and that times x - near - left. */
-enum { PLAIN, SQUARES, SEEDS };
+/* first and second += the sums of what: x - near and its square, or g w (w null: g) and that times x - near - left. */
+enum { PLAIN, SQUARES, SEEDS };                          /* PLAIN: x alone, down columns */
 #define TERM(type, a, b, i) { \
-    type away = *(const type*)(x + (i)); \
-    if (what != PLAIN) away = away - near; \
+    type away = *(const type*)(x + (i)) - near; \
     if (what == SEEDS) { \
         type v = *(const type*)(g + (i)); \
         if (w) v = v * *(const type*)(w + (i)); \
         a += v, b += v * (away - left); \
     } else { \
-        a += away; \
-        if (what == SQUARES) b += away * away; \
+        a += away, b += away * away; \
     } \
 }
 INLINE void add(const int what, const REAL* x, const REAL* g, const REAL* w, REAL near, REAL left, long count, double* first, double* second) {
@@ -46,20 +44,27 @@ INLINE void add(const int what, const REAL* x, const REAL* g, const REAL* w, REA
         for (; i + WIDTH <= end; i += WIDTH) TERM(some, a, b, i)
         for (; i < end; i++) TERM(REAL, e, f, i)
         *first += sum_of(a + c) + e;
-        if (what != PLAIN) *second += sum_of(b + d) + f;
+        *second += sum_of(b + d) + f;
     }
 }
 
-/* The mean and variance of a group that lies in `runs` pieces of `length` numbers, `step` apart. Without `mean` none is subtracted. */
+/* The mean and variance of a group that lies in `runs` pieces of `length` numbers, `step` apart. Without `mean` none is subtracted.
+   Differences are from what the first numbers are about; if that is further from the mean than the deviation, once more from the mean. */
 INLINE double moments_of(const REAL* x, double* mean, long runs, long length, long step) {
     const double count = runs * length > 0 ? runs * length : 1;
-    double total = 0, rest = 0, squares = 0;
-    for (long r = 0; mean && r < runs; r++) add(PLAIN, x + r * step, 0, 0, 0, 0, length, &total, 0);
-    const REAL near = total / count;
-    for (long r = 0; r < runs; r++) add(SQUARES, x + r * step, 0, 0, near, 0, length, &rest, &squares);
-    rest /= count;
-    if (mean) *mean = near + rest;
-    return squares / count - (mean ? rest * rest : 0);
+    const long few = length < WIDTH ? length : WIDTH;
+    REAL near = 0;
+    for (long i = 0; mean && i < few; i++) near += x[i] / few;
+    for (int again = 0;; again = 1) {
+        double rest = 0, squares = 0;
+        for (long r = 0; r < runs; r++) add(SQUARES, x + r * step, 0, 0, near, 0, length, &rest, &squares);
+        rest /= count, squares /= count;
+        if (!mean) return squares;
+        const double variance = squares - rest * rest;
+        *mean = near + rest;
+        if (again || rest * rest <= variance) return variance;
+        near = *mean;
+    }
 }
 
 INLINE void spread(const REAL* x, REAL* y, long count, REAL near, REAL left, REAL factor, REAL bias) {
