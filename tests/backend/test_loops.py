@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_act as ta
-from tinygrad_act.backend import loops, preallocated
+from tinygrad_act.backend import execute, loops, preallocated
 
 pytestmark = pytest.mark.skipif(not loops.available(), reason="there is no C compiler")
 UNARY = [np.negative, np.absolute, np.exp, np.expm1, np.log1p, np.tanh, np.sin, np.sqrt, np.square, np.reciprocal, np.sign, np.floor, np.rint]
@@ -150,6 +150,30 @@ def test_a_replay_with_rows_and_one_without_are_the_same() -> None:
         ta.backend.config.kernels = before
     assert found == without
     assert "row0()" in source and "row0()" not in plain
+
+
+@pytest.mark.parametrize("activation", ["ReLU", "GELU", "LeakyReLU", "Softplus"])
+def test_compiled_rules_are_lines_of_a_row_too(activation: str) -> None:
+    def train(compiled: bool) -> tuple[Any, str]:
+        ta.manual_seed(0)
+        model = ta.nn.Sequential(ta.nn.Linear(6, 16), getattr(ta.nn, activation)(), ta.nn.Linear(16, 1))
+        optimizer = ta.optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = ta.nn.functional.mse_loss(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+        run = ta.compile(step) if compiled else step
+        seen = [run(ta.randn(8, 6), ta.randn(8, 1)).item() for _ in range(8)]
+        return (seen, [p.tolist() for p in model.parameters()], [p.grad.tolist() for p in model.parameters()]), run.source() if compiled else ""
+    with ta.backend.config(large=32):
+        eager, _ = train(False)
+        execute._background.submit(int).result()                # a rule that is compiled meanwhile is a line of Python until then
+        replayed, source = train(True)
+    assert replayed == eager
+    assert len([line for line in source.splitlines() if line.strip().startswith("#   ") and activation.lower()[:4] in line]) >= 2
 
 
 def test_an_argument_that_is_not_aligned_is_copied() -> None:

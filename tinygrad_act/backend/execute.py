@@ -44,6 +44,7 @@ class Inner(NamedTuple):
     numbers: Callable[[Sequence[Any]], Sequence[Any]]
     dtypes: Sequence[Any]
     takes: int                          # how many numbers it is given; fewer than there are where it is good for these very ones
+    ufunc: Any
 
 
 class Executor:
@@ -151,8 +152,17 @@ class Executor:
             places = [list(values).index(s.value) for s in kernel.numbers]
             compute = lambda numbers: [numbers[i] for i in places]
         launch = self.launch(function, used, dtypes, compute)
-        self.inner[launch] = Inner(*_loops[function], used, compute, dtypes, len(values))
+        self.inner[launch] = Inner(*_loops[function], used, compute, dtypes, len(values), function)
         return launch
+
+    def settled(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> tuple[Any, list[Any]] | None:
+        """The ufunc that `run` calls by now, and what it is given; None if it calls none."""
+        launch, numbers = self.find(rule, arrays, params)
+        inner = self.inner.get(launch)
+        if inner is None:
+            return None
+        given = [np.asarray(x).astype(t) for x, t in zip(inner.numbers(numbers), inner.dtypes, strict=True)]
+        return inner.ufunc, [*[arrays[i] for i in inner.used], *given]
 
     @staticmethod
     def launch(function: Any, used: Sequence[int], dtypes: Sequence[Any], compute: Callable[[Sequence[Any]], Sequence[Any]]) -> Launch:

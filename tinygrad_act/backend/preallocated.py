@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
+from .namespace import Namespace
 
 # Operators of arrays that are ufuncs and nothing else. (`x ** 2` is not: it is a square, which a ufunc would have to be told.)
 UFUNCS: dict[Any, Any] = {
@@ -24,8 +27,12 @@ NEW = object()                           # in a call's arguments: where the arra
 def into(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...], dict[str, Any], bool] | None:
     """The same call with a place for the result, NEW: (function, args, kwargs, is it elementwise). None if there is none."""
     function = UFUNCS.get(function, function)
-    if getattr(function, "__name__", "") == "sum_rows" and len(args) == 1:
-        function, args = np.dot, (np.ones(args[0].shape[0], args[0].dtype), *args)      # as NumpyNamespace.sum_rows says
+    of = getattr(function, "__self__", None)
+    if isinstance(of, Namespace) and not kwargs:
+        if function.__name__ == "sum_rows":                                             # as NumpyNamespace says
+            function, args = np.dot, (np.ones(args[0].shape[0], args[0].dtype), *args)
+        elif function.__name__ == "run":
+            function, args = _compiled(of, *args) or (function, args)
     if function is np.dot and len(args) == 2 and not kwargs and {a.dtype for a in args} < FLOATS:
         return np.dot, (*args, NEW), {}, False
     if isinstance(function, np.ufunc) and function.nout == 1 and not kwargs and len(args) == function.nin:
@@ -41,6 +48,19 @@ def into(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     if getattr(function, "__name__", "") == "copy" and of is not None and not isinstance(of, np.ufunc) and len(args) == 1:
         return np.copyto, (NEW, *args), {}, False
     return None
+
+
+def _compiled(F: Any, rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> tuple[Any, tuple[Any, ...]] | None:
+    """The ufunc that F.run comes to, and its arguments."""
+    sizes = [math.prod(a.shape) for a in arrays if hasattr(a, "shape")]
+    if F.executor is None or max(sizes, default=0) < F.large:
+        return None
+    stand = [np.empty(0, a.dtype) if hasattr(a, "dtype") else a for a in arrays]
+    found = F.executor.settled(rule, stand, params)
+    if found is None:
+        return None
+    value = {id(s): a for s, a in zip(stand, arrays, strict=True)}
+    return found[0], tuple(value.get(id(a), a) for a in found[1])
 
 
 def plain(function: Any) -> bool:
