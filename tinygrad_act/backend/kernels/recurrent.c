@@ -212,7 +212,7 @@ void rnn(REAL** hidden_, REAL** panels_, const REAL** bias_, REAL** h_, const lo
         REAL* z = *hidden_ + low * H;
         product(h, H, panels, z, H, rows, H, H);
         for (long b = 0; b < rows; b++) { SIMD for (long j = 0; j < H; j++) z[b * H + j] += (*bias_)[j]; }
-        if (relu) { SIMD for (long j = 0; j < rows * H; j++) z[j] = z[j] < 0 ? 0 : z[j]; }
+        if (relu) { SIMD for (long j = 0; j < rows * H; j++) z[j] = z[j] <= 0 ? 0 : z[j]; }
         else tanh_of(z, z, rows * H);
         __builtin_memcpy(h, z, rows * H * sizeof(REAL));
     }
