@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from ..dtypes import float32, is_half
-from ..elementwise import Elementwise
 from ..errors import ShapeError
 from ..graph import recording
 from ..op import Single, tensor_of
@@ -103,7 +102,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 # --------------------------------------------------------------------------------------------- behind an activation
-def behind(activation: Elementwise) -> Single:
+def behind(activation: Single) -> Single:
     """The row of linear(dropout(activation(x)), weight, bias). `keep` says what dropout leaves, to be multiplied by `gain`; it is
     an array or the number 0.0.
 
