@@ -15,7 +15,7 @@ import numpy as np
 from .direct import library, place
 from .namespace import Namespace
 
-PARTS = 16                               # into which blocks are cut, for threads to share
+PARTS, SHARED = 16, 1 << 19              # into how many parts blocks are cut for threads to share, and from how many numbers on
 
 
 def _library(*arrays: Any) -> Any:
@@ -42,7 +42,7 @@ class Shares(Namespace):
     def _blocks(self, function: Any, arrays: tuple[Any, ...], sizes: tuple[int, ...], count: int, size: int) -> None:
         """The function on all blocks of the arrays, which lie in one piece."""
         places, step = [place(a) for a in arrays], -(-count // PARTS)
-        if size < 1 << 17:
+        if size < SHARED:
             function(*places, *sizes, 0, count)
         else:
             self.together(lambda low: function(*places, *sizes, low, min(low + step, count)), list(range(0, count, step)), size)
