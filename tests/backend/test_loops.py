@@ -127,51 +127,37 @@ def test_lines_in_a_row_and_an_array_that_comes_later(draw: Any) -> None:
         assert same(y, np.tanh(np.dot(x, w)) ** 2)
 
 
-def test_a_replay_with_rows_and_one_without_are_the_same() -> None:
-    def train() -> tuple[Any, str]:
-        ta.manual_seed(0)
-        model = ta.nn.Sequential(ta.nn.Linear(3, 8), ta.nn.Tanh(), ta.nn.Linear(8, 1))
-        optimizer = ta.optim.SGD(model.parameters(), lr=0.1)
+def trained(activation: str, compiled: bool = True) -> tuple[Any, str]:
+    """What some steps of training give and leave, and what is replayed."""
+    ta.manual_seed(0)
+    model = ta.nn.Sequential(ta.nn.Linear(6, 16), getattr(ta.nn, activation)(), ta.nn.Linear(16, 1))
+    optimizer = ta.optim.SGD(model.parameters(), lr=0.1)
 
-        @ta.compile
-        def step(x: Any, y: Any) -> Any:
-            optimizer.zero_grad()
-            loss = ta.nn.functional.mse_loss(model(x), y)
-            loss.backward()
-            optimizer.step()
-            return loss
-        seen = [step(ta.randn(5, 3), ta.randn(5, 1)).item() for _ in range(6)]
-        return (seen, [p.tolist() for p in model.parameters()], [p.grad.tolist() for p in model.parameters()]), step.source()
-    found, source = train()
-    before, ta.backend.config.kernels = ta.backend.config.kernels, "off"
-    try:
-        without, plain = train()
-    finally:
-        ta.backend.config.kernels = before
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = ta.nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+    run = ta.compile(step) if compiled else step
+    seen = [run(ta.randn(8, 6), ta.randn(8, 1)).item() for _ in range(8)]
+    return (seen, [p.tolist() for p in model.parameters()], [p.grad.tolist() for p in model.parameters()]), run.source() if compiled else ""
+
+
+def test_a_replay_with_rows_and_one_without_are_the_same() -> None:
+    found, source = trained("Tanh")
+    with ta.backend.config(kernels="off"):
+        without, plain = trained("Tanh")
     assert found == without
     assert "row0()" in source and "row0()" not in plain
 
 
 @pytest.mark.parametrize("activation", ["ReLU", "GELU", "LeakyReLU", "Softplus"])
 def test_compiled_rules_are_lines_of_a_row_too(activation: str) -> None:
-    def train(compiled: bool) -> tuple[Any, str]:
-        ta.manual_seed(0)
-        model = ta.nn.Sequential(ta.nn.Linear(6, 16), getattr(ta.nn, activation)(), ta.nn.Linear(16, 1))
-        optimizer = ta.optim.SGD(model.parameters(), lr=0.1)
-
-        def step(x: Any, y: Any) -> Any:
-            optimizer.zero_grad()
-            loss = ta.nn.functional.mse_loss(model(x), y)
-            loss.backward()
-            optimizer.step()
-            return loss
-        run = ta.compile(step) if compiled else step
-        seen = [run(ta.randn(8, 6), ta.randn(8, 1)).item() for _ in range(8)]
-        return (seen, [p.tolist() for p in model.parameters()], [p.grad.tolist() for p in model.parameters()]), run.source() if compiled else ""
     with ta.backend.config(large=32):
-        eager, _ = train(False)
+        eager, _ = trained(activation, compiled=False)
         execute._background.submit(int).result()                # a rule that is compiled meanwhile is a line of Python until then
-        replayed, source = train(True)
+        replayed, source = trained(activation)
     assert replayed == eager
     assert len([line for line in source.splitlines() if line.strip().startswith("#   ") and activation.lower()[:4] in line]) >= 2
 
