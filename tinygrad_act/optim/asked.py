@@ -10,6 +10,7 @@ from ..backend.several import Change
 
 column_of = attrgetter("column")
 
+
 class Place:
     """Stands for the arrays of one kind, by the number of their column: gradients, parameters, what is remembered of them."""
 
