@@ -1,7 +1,7 @@
 """The steps of recurrent layers on the CPU in C (kernels/recurrent.c), in float32: one call for a whole sequence.
 
 The functions in numerics/recurrent.py stay the definition, and what runs where there is no compiler; the tests run both.
-Threads share the sequences of a batch, which need nothing of one another until the gradients of the weights.
+It runs in one thread: OpenBLAS's other threads wait busily for a while after a product, where a second one would have to run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ..numerics.recurrent import Step, given
-from . import threads
 from .direct import dense, library, place
 from .namespace import Namespace
 
@@ -77,12 +76,9 @@ class InSteps(Namespace):
         return dz, dh
 
     def _steps(self, function: Any, arrays: tuple[Any, ...], settings: tuple[int, ...], size: int, order: Sequence[Step], batch: int) -> None:
-        """The function on all sequences, some in each thread."""
+        """The function on all steps of all sequences."""
         steps = np.array(order, np.int64)
-        places = [place(a) for a in (*arrays, steps)]
-        each = -(-batch // max(threads.available(), 1))
-        self.together(lambda low: function(*places, *settings, len(order), size, low, min(low + each, batch)), list(range(0, batch, each)),
-                      batch * len(order) * size * size)
+        function(*[place(a) for a in (*arrays, steps)], *settings, len(order), size, 0, batch)
 
 
 def _functions(x: Any, w: Any, order: Sequence[Step]) -> Any:
