@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -30,6 +31,15 @@ def signs(*shape: int) -> np.ndarray:
 def test_shapes_that_broadcast(name: str, reduction: str) -> None:
     for a, b in (((3, 1), (4,)), ((2, 3), ()), ((0, 3), (3,)), ((), ())):
         check(getattr(F, name), getattr(theirs, name), array(*a, low=0.1), array(*b, low=0.1, high=0.9, seed=1), reduction=reduction)
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (7, 5, 3), (7, 5, 3, 2)])
+def test_cross_entropy_wherever_the_logits_lie_in_memory(shape: tuple[int, ...]) -> None:
+    classes = np.arange(math.prod(shape) // 5).reshape(7, *shape[2:]) % 5
+    for order in itertools.permutations(range(len(shape))):
+        logits = array(*[shape[i] for i in order])
+        check(lambda x, t, to=np.argsort(order).tolist(): F.cross_entropy(x.permute(to), t),
+              lambda x, t, to=np.argsort(order).tolist(): theirs.cross_entropy(x.permute(to), t), logits, classes)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])

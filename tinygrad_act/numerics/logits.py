@@ -68,9 +68,10 @@ class Logits:
         return y.reshape(shape)
 
     def subtract_at(self, y: Any, places: Any, v: Any) -> Any:
-        """y less v at those places, in y's memory: for an array a rule has just made."""
-        y.reshape(-1)[places] -= v
-        return y
+        """y less v at those places: for an array a rule has just made, in its memory if that lies in rows."""
+        flat = y.reshape(-1)
+        flat[places] -= v
+        return flat.reshape(y.shape)
 
     def _tiled(self, x: Any, peak: Any) -> Any:
         """The totals of rows, a tile at a time."""
