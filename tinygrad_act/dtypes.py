@@ -36,9 +36,17 @@ def bfloat16() -> Any:
 
 
 def as_dtype(dtype: Any) -> Any:
-    """A NumPy dtype from what PyTorch takes: a dtype, its name, or Python's float, int, bool. None stays None."""
-    if dtype is None or isinstance(dtype, np.dtype):
-        return dtype
+    """A NumPy dtype, in this machine's byte order, from what PyTorch takes: a dtype, its name, or Python's float, int, bool. None
+    stays None.
+    """
+    if dtype is None:
+        return None
+    if not isinstance(dtype, np.dtype):
+        dtype = _named(dtype)
+    return dtype if dtype.isnative else dtype.newbyteorder("=")
+
+
+def _named(dtype: Any) -> Any:
     if dtype in _PYTHON:
         return _PYTHON[dtype]
     if isinstance(dtype, str):

@@ -37,7 +37,7 @@ class Tensor(TensorMethods):
         if isinstance(given, Tensor):
             self.array = given.array
         elif backend.is_array(given):
-            self.array = given
+            self.array = backend.asarray(given)
         elif data and isinstance(given, (list, tuple)) and len(data) == 1:
             self.array = backend.asarray(given, dtypes.get_default_dtype(), device)
         else:

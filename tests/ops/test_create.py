@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,26 @@ def test_tensor_copies_and_the_others_share() -> None:
     assert ta.tensor(t) is not t
     with pytest.raises(ArgumentError, match="copy"):
         ta.asarray([1.0], copy=False)
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i8", ">f2"])
+def test_bytes_in_the_other_order_are_put_in_this_machines(dtype: str) -> None:
+    array = np.arange(6).reshape(2, 3).astype(dtype)
+    for t in (ta.tensor(array), ta.as_tensor(array), ta.asarray(array), ta.Tensor(array), ta.tensor([1, 2], dtype=np.dtype(dtype))):
+        assert t.dtype.isnative and t.dtype.char == np.dtype(dtype).char
+    assert ta.tensor(array).tolist() == array.tolist()
+    with pytest.raises(DTypeError, match="other order"):
+        ta.from_numpy(array)
+
+
+@pytest.mark.parametrize("kind", [np.memmap, np.matrix, np.ma.MaskedArray, np.recarray])
+def test_an_array_of_another_class_is_its_memory(kind: Any, tmp_path: Path) -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    given = np.memmap(tmp_path / "numbers", np.float32, "w+", shape=(2, 3)) if kind is np.memmap else array.view(kind)
+    given[...] = array
+    t = ta.from_numpy(given)
+    np.asarray(given)[0, 0] = 7
+    assert (t + 1).tolist() == [[8.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
 
 
 def test_asarray_shares_unless_told_to_copy() -> None:

@@ -167,6 +167,8 @@ def asarray(data: Any, dtype: Any = None, device: Any = None) -> Any:
     module, index = resolve(device)
     dtype = dtypes.as_dtype(dtype)
     if is_array(data):
+        if not data.dtype.isnative:
+            dtype = dtype or dtypes.as_dtype(data.dtype)
         if device is not None:
             data = to_device(data, device)
         return data if dtype is None or data.dtype == dtype else namespace(data).cast(data, dtype)

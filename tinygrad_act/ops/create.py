@@ -64,6 +64,9 @@ def from_numpy(array: Any) -> Tensor:
     """A Tensor on the CPU that shares the memory of a NumPy array: a change of either shows in both."""
     if not backend.is_host(array):
         raise ArgumentError("from_numpy", type(array).__name__, "that is no NumPy array", "use ta.tensor(...) for other data")
+    if not array.dtype.isnative:
+        raise DTypeError("from_numpy", f"an array of dtype {array.dtype}", "its bytes are in the other order than this machine's",
+                         "use ta.tensor(array), which converts it")
     return wrap(_numbers(array, "from_numpy"))
 
 
@@ -145,7 +148,7 @@ def _numbers(array: Any, op: str) -> Any:
     if (array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16") or array.dtype.itemsize > 8:
         raise DTypeError(op, f"an array of dtype {array.dtype}", "tensors hold real numbers of at most 64 bits and bools",
                          "convert it, for example with array.astype('float32')")
-    return array
+    return backend.to_host(array) if backend.is_host(array) else array       # a memmap, a matrix: the same memory as a plain array
 
 
 def _typed(name: str, dtype: Any) -> None:
