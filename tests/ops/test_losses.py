@@ -37,9 +37,8 @@ def test_shapes_that_broadcast(name: str, reduction: str) -> None:
 def test_cross_entropy_wherever_the_logits_lie_in_memory(shape: tuple[int, ...]) -> None:
     classes = np.arange(math.prod(shape) // 5).reshape(7, *shape[2:]) % 5
     for order in itertools.permutations(range(len(shape))):
-        logits = array(*[shape[i] for i in order])
-        check(lambda x, t, to=np.argsort(order).tolist(): F.cross_entropy(x.permute(to), t),
-              lambda x, t, to=np.argsort(order).tolist(): theirs.cross_entropy(x.permute(to), t), logits, classes)
+        logits, back = array(*[shape[i] for i in order]), np.argsort(order).tolist()
+        check(lambda x, t, back: F.cross_entropy(x.permute(back), t), lambda x, t, back: theirs.cross_entropy(x.permute(back), t), logits, classes, back)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
