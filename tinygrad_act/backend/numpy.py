@@ -15,6 +15,7 @@ from ..numerics.logits import SMALL
 from . import memory, threads
 from .beside import Beside
 from .config import config
+from .convolve import Convolved
 from .namespace import Namespace, _narrow, _wide, numel
 from .normalise import Normalised
 from .recurrent import InSteps
@@ -38,7 +39,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Normalised, Shares, RowsAdded, InSteps, Beside):
+class NumpyNamespace(Normalised, Shares, RowsAdded, InSteps, Beside, Convolved):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 

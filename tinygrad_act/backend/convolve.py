@@ -1,0 +1,192 @@
+"""Convolutions over one or two axes on the CPU in C (kernels/convolve.c): products with the rows of images as they lie.
+
+The functions in numerics/convolve.py stay the definition, and what runs where there is no compiler; the tests run both.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .direct import dense, library, place
+from .namespace import Namespace
+
+Shape = tuple[int, ...]
+SPAN = 1 << 20                           # bytes that a part takes: half of what a core's cache holds
+SHORT, LONG = 1 << 8, 1 << 10            # columns of a part, if so many fit: for products of a kernel, and for its gradient
+RUNS, SUMS = 8, 1 << 18                  # a kernel's gradient is the sum of so many parts at most, of so many numbers in all
+JOBS = 16                                # in which a convolution falls, for threads to share
+PANEL, LANES, SPARE = 8, 16, 1 << 9      # results in a panel and numbers in a vector, as in C; bytes between what is in a room
+
+
+class Map(NamedTuple):
+    """A convolution of one group, as C has it (`shape`), with the places in x, y and w where that of the first group begins."""
+
+    channels: int
+    image: Shape
+    x_steps: Shape                       # from one image and one channel to the next
+    results: int
+    size: Shape
+    y_steps: Shape                       # from one image, channel, row and number to the next
+    kernel: Shape
+    w_steps: Shape                       # from one result, channel, row and number to the next
+    stride: Shape
+    padding: Shape
+    dilation: Shape
+    x_start: int = 0
+    y_start: int = 0
+    w_start: int = 0
+
+    def numbers(self) -> Any:
+        flat = [n for field in self[:-3] for n in (field if isinstance(field, tuple) else (field,))]
+        return (ctypes.c_long * len(flat))(*flat)
+
+    def rows(self) -> int:
+        """How many rows of a part lie above one another in what is seen of it: those that a stride leaves out follow."""
+        return self.stride[0] if self.dilation[0] > 1 else min(self.stride[0], self.kernel[0])
+
+    def line(self, itemsize: int) -> int:
+        """Bytes of what is seen of a channel, for a row of y."""
+        return max(self.kernel[1] * self.rows() * self.size[1] * itemsize, 1)
+
+    def parts(self, images: int, columns: int, itemsize: int) -> list[Shape]:
+        """Which images and which rows of y to compute at a time: (first image, number, first row, number). The first is the largest."""
+        (high, wide), spanned = self.size, self.kernel[0]
+        fits = SPAN // (self.channels * self.line(itemsize) or 1)                         # rows, with those that the kernel spans
+        together = max(min(-(-columns // (high * wide)), fits // (high + spanned), images), 1)
+        tall = high if fits >= high + spanned else min(max(fits - spanned, -(-SHORT // wide)), high)
+        return [(first, min(together, images - first), row, min(tall, high - row))
+                for first in range(0, images, together) for row in range(0, high, tall)]
+
+    def chunks(self, images: int, itemsize: int) -> list[Map]:
+        """The same for some channels at a time, so that many columns fit in a part."""
+        together = min(-(-LONG // math.prod(self.size)), images)
+        count = max(SPAN // (2 * self.line(itemsize) * (self.size[0] + self.kernel[0]) * together), 8)
+        every = -(-self.channels // -(-self.channels // count))              # all about as large
+        return [self._replace(channels=min(every, self.channels - c), x_start=c * self.x_steps[1], w_start=c * self.w_steps[1])
+                for c in range(0, self.channels, every)]
+
+    def room(self, part: Shape, panels: int, itemsize: int) -> Any:
+        """Memory for what is seen of a part, its taps, and so many rows of columns."""
+        (KH, KW), columns = self.kernel, part[1] * self.size[1]
+        rows = self.stride[0] * (part[3] + KH * self.dilation[0] // self.stride[0])
+        seen = rows * (self.channels * KW * columns + part[1] * (self.size[1] * self.stride[1] + KW * self.dilation[1]))
+        return np.empty((seen + panels * (part[3] * columns + LANES)) * itemsize + self.channels * KH * KW * 8 + 4 * SPARE, np.uint8)
+
+
+class Convolved(Namespace):
+    """The functions that have C beside them."""
+
+    def convolution(self, x: Any, w: Any, bias: Any = None, *, size: Any, groups: int, **settings: Any) -> Any:
+        functions = _library(x, w, bias, w.shape, size, groups)
+        if functions is None:
+            return super().convolution(x, w, bias, size=size, groups=groups, **settings)
+        y = np.empty((len(x), len(w), *size), x.dtype)
+        self._products(functions, x, w, bias, y, groups, [_map(x, y, w, groups, **settings)])
+        return y
+
+    def convolution_input(self, g: Any, w: Any, bias: Any = None, *, size: Any, groups: int, **settings: Any) -> Any:
+        functions = _library(g, w, bias, w.shape, size, groups)
+        if functions is None:
+            return super().convolution_input(g, w, bias, size=size, groups=groups, **settings)
+        y = np.empty((len(g), groups * w.shape[1], *size), g.dtype)
+        self._products(functions, g, w, bias, y, groups, _turned(_map(y, g, w, groups, **settings)))
+        return y
+
+    def convolution_weight(self, g: Any, x: Any, *, size: Any, groups: int, **settings: Any) -> Any:
+        shape = (g.shape[1], x.shape[1] // groups, *size)
+        functions = _library(x, g, None, shape, size, groups)
+        if functions is None:
+            return super().convolution_weight(g, x, size=size, groups=groups, **settings)
+        x, g, numbers = dense(x), dense(g), math.prod(shape)
+        whole = _map(x, g, np.empty(shape, np.bool_), groups, **settings)
+        chunks = whole.chunks(len(x), x.itemsize)
+        parts, places = chunks[0].parts(len(x), LONG, x.itemsize), list(itertools.product(chunks, range(groups)))
+        each = -(-len(parts) // max(min(RUNS // len(places), SUMS // numbers), 1 + (len(places) == 1)))
+        runs = [parts[i:i + each] for i in range(0, len(parts), each)]
+        y = np.zeros((len(runs), *shape), x.dtype)
+
+        def work(job: Any) -> None:
+            run, (m, group) = job
+            room = m.room(parts[0], m.results, x.itemsize)
+            functions.kernel(place(x), place(g), place(y), place(room), m.numbers(), *_flat(runs[run]),
+                             m.x_start + group * whole.channels * m.x_steps[1], group * m.results * m.y_steps[1],
+                             m.w_start + run * numbers + group * numbers // groups)
+
+        self.together(work, list(itertools.product(range(len(runs)), places)), g.size * numbers // g.shape[1])
+        return y[0] if len(runs) == 1 else y.sum(0)
+
+    def _products(self, functions: Any, x: Any, w: Any, bias: Any, y: Any, groups: int, maps: list[Map]) -> None:
+        """The maps of x to y, each to places of its own."""
+        x, w, bias = dense(x), dense(w), None if bias is None else dense(bias)
+        jobs: list[Any] = []
+        for m, group in itertools.product(maps, range(groups)):
+            panels = np.empty(-(-m.results // PANEL) * PANEL * m.channels * math.prod(m.kernel) + SPARE // 8, x.dtype)
+            functions.pack(place(w), place(panels), sizes := m.numbers(), m.w_start + group * w.size // groups)
+            parts = m.parts(len(x), SHORT, x.itemsize)
+            each = -(-len(parts) // JOBS)
+            jobs += [(m, group, panels, sizes, parts[i:i + each]) for i in range(0, len(parts), each)]
+
+        def work(job: Any) -> None:
+            m, group, panels, sizes, parts = job
+            room = m.room(parts[0], PANEL, x.itemsize)
+            functions.convolve(place(x), place(panels), place(bias), place(y), place(room), sizes, *_flat(parts),
+                               group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results)
+
+        self.together(work, jobs, y.size * w[0].size)
+
+
+def _library(x: Any, w: Any, bias: Any, kernel: Shape, size: Shape, groups: int) -> Any:
+    """The functions in C, for what they are quicker for."""
+    if len(size) > 2 or (groups > 1 and kernel[1] < 4) or 0 in size or not x.size or len(x) * math.prod(size) < 16:
+        return None
+    return library("convolve", "fd", x if x.size > w.size else w, x, w, 1.0 if bias is None else bias)
+
+
+def _flat(parts: list[Shape]) -> tuple[Any, int]:
+    """The parts and their number, for C."""
+    return (ctypes.c_long * (4 * len(parts)))(*itertools.chain(*parts)), len(parts)
+
+
+def _plane(axes: Shape, rest: int) -> Shape:
+    return (*axes, rest)[:2]
+
+
+def _map(x: Any, y: Any, w: Any, groups: int, *, stride: Shape, padding: Shape, dilation: Shape) -> Map:
+    """The convolution of x with w that makes y; one axis is two, the second of size 1."""
+    image, size, kernel = (_plane(a.shape[2:], 1) for a in (x, y, w))
+    taps = math.prod(kernel)
+    return Map(x.shape[1] // groups, image, (math.prod(x.shape[1:]), math.prod(image)), y.shape[1] // groups, size,
+               (math.prod(y.shape[1:]), math.prod(size), size[1], 1), kernel, (w.shape[1] * taps, taps, kernel[1], 1),
+               _plane(stride, 1), _plane(padding, 0), _plane(dilation, 1))
+
+
+def _turned(m: Map) -> list[Map]:
+    """The maps of a convolution's result to its images: one for those places a stride apart that see the same part of the kernel."""
+    maps = []
+    for high, wide in itertools.product(*[list(_phases(*axis)) for axis in zip(m.image, m.kernel, m.stride, m.padding, m.dilation, strict=True)]):
+        y_start, size, tap, taps, step, padding, dilation = zip(high, wide, strict=True)
+        (image, channel), (_, _, row, one) = m.x_steps, m.w_steps
+        maps.append(Map(m.results, m.size, m.y_steps[:2], m.channels, size, (image, channel, m.stride[0] * m.image[1], m.stride[1]), taps,
+                        (m.w_steps[1], m.w_steps[0], -step[0] * row, -step[1] * one), (1, 1), padding, dilation,
+                        0, y_start[0] * m.image[1] + y_start[1], tap[0] * row + tap[1] * one))
+    return maps
+
+
+def _phases(image: int, kernel: int, stride: int, padding: int, dilation: int) -> Iterator[Shape]:
+    """Of the places that see the same taps: the first and their number, the last tap and their number, from one such tap to the
+    one before, and the padding and dilation with which they move over the convolution's result.
+    """
+    step = stride // math.gcd(stride, dilation)                              # every so many-th tap falls on a multiple of the stride
+    apart = step * dilation // stride
+    for start in range(min(stride, image)):
+        seen = [k for k in range(min(step, kernel)) if (start + padding - k * dilation) % stride == 0]
+        first = seen[0] if seen else kernel
+        taps = -(-(kernel - first) // step)
+        low = (start + padding - first * dilation) // stride                 # the place of the result that the first place sees first
+        yield start, -(-(image - start) // stride), first + (taps - 1) * step if taps else 0, taps, step, (taps - 1) * apart - low, apart
