@@ -76,6 +76,11 @@ def test_functions_of_two_arrays_and_what_is_broadcast(draw: Any, function: Any,
             assert same(found, wanted) if found is not None else function not in loops.EXACT, (shape, other)
 
 
+def test_a_sum_into_its_own_array_is_no_line() -> None:
+    for x in (np.array(3.0), np.array([3.0])):
+        assert loops.line(np.add.reduce, (x, None, None, x, True)) is None
+
+
 @pytest.mark.parametrize("char", "fd")
 def test_sums_of_all_of_rows_and_of_columns(draw: Any, char: str) -> None:
     lines = 0

@@ -6,7 +6,6 @@ The function in numerics/ stays the definition, and what runs where there is no 
 from __future__ import annotations
 
 import ctypes
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,29 +13,18 @@ from typing import Any
 import numpy as np
 
 from ..numerics.windows import Windows
+from . import direct
 from .config import config
-from .kernels import text
+from .layout import in_one_piece
 from .namespace import Namespace
 
-REAL = {"f": "float", "d": "double"}
 PARTS = 16                               # into which planes are cut, for threads to share
 
 
-@functools.cache
-def _library(file: str, char: str) -> Any:
-    from . import compiler  # with the first large array, as what it needs of Python takes long to import
-    try:
-        return compiler.library(f"#define REAL {REAL[char]}\n" + text(f"{file}.c"))
-    except compiler.CompileError:
-        return None
-
-
-def library(file: str, size: int, *arrays: Any) -> Any:
-    """The file's functions for arrays of that size and these dtypes; None if they are to be computed without."""
-    char = arrays[0].dtype.char
-    if size < config.large or config.kernels != "auto" or char not in REAL or not all(a.dtype.char == char and a.flags.c_contiguous for a in arrays):
-        return None
-    return _library(file, char)
+def library(file: str, *arrays: Any) -> Any:
+    """The file's functions for these arrays, the first of which is as large as any; None if they are to be computed without."""
+    whole = arrays[0].size >= config.large and all(map(in_one_piece, arrays))
+    return direct.library(file, "fd", *arrays) if whole else None
 
 
 def _at(array: Any) -> Any:
@@ -47,7 +35,7 @@ class Beside(Namespace):
     """The functions that have C beside them."""
 
     def max_pool(self, x: Any, windows: Sequence[Windows], index: bool = True) -> tuple[Any, Any]:
-        functions = library("pool", x.size, x) if index and _simple(windows) else None
+        functions = library("pool", x) if index and _simple(windows) else None
         if functions is None:
             return super().max_pool(x, windows, index)
         shape = (*x.shape[:-len(windows)], *[w.out for w in windows])
@@ -56,7 +44,7 @@ class Beside(Namespace):
         return y, which
 
     def max_scatter(self, g: Any, which: Any, windows: Sequence[Windows]) -> Any:
-        functions = library("pool", g.size, g) if _simple(windows) and which.dtype == np.uint8 and which.flags.c_contiguous else None
+        functions = library("pool", g) if _simple(windows) and which.dtype == np.uint8 and in_one_piece(which) else None
         if functions is None:
             return super().max_scatter(g, which, windows)
         y = np.empty((*g.shape[:-len(windows)], *[w.n for w in windows]), g.dtype)
@@ -78,7 +66,7 @@ class Beside(Namespace):
 
     # -------------------------------------------------------------------- convolutions of each channel by itself
     def convolution(self, x: Any, w: Any, bias: Any = None, *, groups: int, size: Any, **settings: Any) -> Any:
-        functions = library("depthwise", x.size, x, w) if _depthwise(x.shape[1], w.shape, groups) else None
+        functions = library("depthwise", x, w) if _depthwise(x.shape[1], w.shape, groups) else None
         if functions is None:
             return super().convolution(x, w, bias, groups=groups, size=size, **settings)
         y = np.zeros((*x.shape[:2], *size), x.dtype)
@@ -88,7 +76,7 @@ class Beside(Namespace):
         return y
 
     def convolution_input(self, g: Any, w: Any, bias: Any = None, *, groups: int, size: Any, **settings: Any) -> Any:
-        functions = library("depthwise", g.size, g, w) if _depthwise(g.shape[1], w.shape, groups) else None
+        functions = library("depthwise", g, w) if _depthwise(g.shape[1], w.shape, groups) else None
         if functions is None:
             return super().convolution_input(g, w, bias, groups=groups, size=size, **settings)
         x = np.zeros((*g.shape[:2], *size), g.dtype)
@@ -99,7 +87,7 @@ class Beside(Namespace):
 
     def convolution_weight(self, g: Any, x: Any, *, groups: int, size: Any, **settings: Any) -> Any:
         shape = (g.shape[1], x.shape[1] // groups, *size)
-        functions = library("depthwise", x.size, x, g) if _depthwise(x.shape[1], shape, groups) else None
+        functions = library("depthwise", x, g) if _depthwise(x.shape[1], shape, groups) else None
         if functions is None:
             return super().convolution_weight(g, x, groups=groups, size=size, **settings)
         w = np.empty(shape, x.dtype)
@@ -121,7 +109,7 @@ class Beside(Namespace):
 
     def blend(self, y: Any, terms: Sequence[Any], factors: Sequence[tuple[Any, Any]]) -> None:
         held = [a for several in (terms, *factors) for a in several if a is not None]
-        functions = library("blend", y.size, y, *held) if _usual(terms) else None
+        functions = library("blend", y, *held) if _usual(terms) else None
         if functions is None:
             super().blend(y, terms, factors)
             return

@@ -1,7 +1,7 @@
-"""Calls of C with little in between: for functions of the vocabulary that small arrays go through as well (see beside.py).
+"""C written by hand (kernels/*.c) as functions: compiled once for each dtype, and for arrays that it can take.
 
-What C is given of an array is where NumPy keeps its address, which is behind the head that every object of Python's has: to
-ask NumPy for the address itself would take a microsecond an array.
+What C is given of an array is where NumPy keeps its address (layout.place), so that a call costs little and small arrays may go
+this way, too.
 """
 
 from __future__ import annotations
@@ -13,52 +13,49 @@ from typing import Any
 
 import numpy as np
 
+from . import layout
 from .config import config
 from .kernels import text
+from .layout import in_one_piece
+from .layout import place as place
 
 REAL = {"f": "float", "d": "double"}
-HEAD = object.__basicsize__              # bytes of an array before its own fields
 SMALL = 5                                # by so many powers of 2 smaller than what is large to the executor
 
 
-def place(array: Any) -> int | None:
-    """Where the address of the array's memory is; None for no array. Somebody must hold the array until the call is over."""
-    return None if array is None else id(array) + HEAD
-
-
 @functools.cache
-def _library(file: str, char: str, vector: tuple[str, ...]) -> Any:
-    array = np.ones(1)
-    if ctypes.c_void_p.from_address(id(array) + HEAD).value != array.ctypes.data:          # a NumPy that is laid out otherwise
-        return None
+def functions(file: str, char: str = "", vector: tuple[str, ...] = ()) -> Any:
+    """The functions of kernels/<file>.c, where REAL is the type of that character. None if they cannot be had: without a compiler,
+    where one of the `vector` functions would be called number by number, or where NumPy's objects lie otherwise than is known.
+    """
     from . import compiler  # here, as what it needs of Python takes long to import
-    source = text(f"{file}.c")
-    if not compiler.vector_functions().issuperset(vector):
+    if not layout.known() or not compiler.vector_functions().issuperset(vector):
         return None
+    source = f"#define REAL {REAL[char]}\n{text(f'{file}.c')}" if char else text(f"{file}.c")
     try:
-        functions = compiler.library(f"#define REAL {REAL[char]}\n{source}", [f"{name}f" for name in vector])
+        library = compiler.library(source, [f"{name}f" for name in vector])
     except compiler.CompileError:
         return None
-    for name, parameters in re.findall(r"^void (\w+)\(([^)]*)\)", source, re.MULTILINE):
-        function = getattr(functions, name)
-        function.restype, function.argtypes = None, [ctypes.c_void_p if "*" in p else ctypes.c_double if "double" in p else ctypes.c_long
-                                                     for p in parameters.split(",")]
-    return functions
+    for result, name, parameters in re.findall(r"^(void|long) (\w+)\(([^)]*)\)", source, re.MULTILINE):
+        function = getattr(library, name)
+        function.restype = ctypes.c_long if result == "long" else None
+        function.argtypes = [ctypes.c_void_p if "*" in p else ctypes.c_double if "double" in p else ctypes.c_long for p in parameters.split(",")]
+    return library
 
 
 def library(file: str, chars: str, x: Any, *others: Any, vector: tuple[str, ...] = ()) -> Any:
     """The file's functions for arrays of one dtype (of `chars`) and about the size of x; a float among the others stands for an
-    array that is not there. None if they are to be computed without. `vector` says what C must be able to compute on vectors.
+    array that is not there. None if they are to be computed without.
     """
-    char = x.dtype.char
-    if char not in chars or x.size <= config.large >> SMALL or config.kernels != "auto":
+    dtype = x.dtype
+    if dtype.char not in chars or not dtype.isnative or x.size <= config.large >> SMALL or config.kernels != "auto":
         return None
     for a in others:
-        if type(a) is not float and a.dtype.char != char:
+        if type(a) is not float and a.dtype != dtype:
             return None
-    return _library(file, char, vector)
+    return functions(file, dtype.char, vector)
 
 
 def dense(x: Any) -> Any:
     """The array in one piece; None for a float."""
-    return None if type(x) is float else x if x.flags.c_contiguous else np.ascontiguousarray(x)
+    return None if type(x) is float else x if in_one_piece(x) else np.array(x, order="C")

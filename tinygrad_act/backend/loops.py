@@ -1,4 +1,4 @@
-"""Several of NumPy's calls as one: their inner loops, called one after the other by a few lines of C.
+"""Several of NumPy's calls as one: their inner loops, called one after the other by a few lines of C (kernels/loops.c).
 
 A call of NumPy's on a small array is mostly the way to its loop: dtypes, shapes and the array for the result are looked at anew
 each time. A replayed step knows all of that beforehand, so it keeps of each call the loop and what the loop is given (Line), and
@@ -14,29 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from . import compiler
 from .config import config
-from .direct import HEAD
+from .direct import functions
+from .layout import HEAD, Ufunc
 
-SOURCE = r"""
-typedef void (*loop_t)(char**, const long*, const long*, void*);
-typedef struct { loop_t loop; void* data; long count, times, places[4], step[4], sizes[5], strides[9], filled, width; char start[8]; } line_t;
-typedef struct { const line_t* lines; long count; void** arrays; long fields; } lines_t;
-
-/* `fields`: how far into an array's object, after Python's own fields, the address of its numbers is */
-void run(const lines_t* all) {
-    for (const line_t* line = all->lines; line < all->lines + all->count; line++) {
-        char* a[4];
-        char* b[4];
-        for (long k = 0; k < line->count; k++) a[k] = *(char**)((char*)all->arrays[line->places[k]] + all->fields);
-        for (long i = 0; i < line->filled; i++) __builtin_memcpy(a[0] + i * line->width, line->start, line->width);
-        for (long i = 0; i < line->times; i++) {
-            for (long k = 0; k < line->count; k++) b[k] = a[k] + i * line->step[k];
-            line->loop(b, line->sizes, line->strides, line->data);
-        }
-    }
-}
-"""
 MOST = 4                                 # arrays of a line
 
 # What gives the same bits in whatever order and however many at a time the numbers are taken
@@ -46,7 +27,7 @@ EXACT = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, 
 
 
 class Line(ctypes.Structure):
-    """One call of a loop, `times` over: the places of its arrays in the table, sizes and strides as loops want them.
+    """line_t of loops.c: one call of a loop, `times` over; the places of its arrays in the table, sizes and strides as loops want them.
 
     `filled`: so many numbers of the first array, each of `width` bytes, are first set to `start`.
     """
@@ -57,37 +38,14 @@ class Line(ctypes.Structure):
 
 
 class Row(ctypes.Structure):
-    """What the C function is given: lines, and the table of arrays."""
+    """lines_t: lines, and the table of arrays."""
 
     _fields_ = (("lines", ctypes.POINTER(Line)), ("count", ctypes.c_long), ("arrays", ctypes.POINTER(ctypes.c_void_p)), ("fields", ctypes.c_long))
 
 
-class Ufunc(ctypes.Structure):
-    """The head of NumPy's PyUFuncObject, which is part of its C interface."""
-
-    _fields_ = (("head", ctypes.c_char * HEAD), ("nin", ctypes.c_int), ("nout", ctypes.c_int), ("nargs", ctypes.c_int), ("identity", ctypes.c_int),
-                ("functions", ctypes.POINTER(ctypes.c_void_p)), ("data", ctypes.POINTER(ctypes.c_void_p)), ("ntypes", ctypes.c_int),
-                ("reserved", ctypes.c_int), ("name", ctypes.c_char_p), ("types", ctypes.POINTER(ctypes.c_char)))
-
-
-@functools.cache
-def runner() -> Any:
-    """The C function; None where there is no compiler, or NumPy's objects are laid out otherwise than is written here."""
-    add, array = Ufunc.from_address(id(np.add)), np.empty(1)
-    known = (add.nin, add.nout, add.nargs, add.ntypes, add.name) == (2, 1, 3, np.add.ntypes, b"add")
-    if not known or ctypes.c_void_p.from_address(id(array) + HEAD).value != array.ctypes.data or ctypes.sizeof(ctypes.c_long) != np.intp().nbytes:
-        return None
-    try:
-        run = compiler.library(SOURCE).run
-    except compiler.CompileError:
-        return None
-    run.argtypes, run.restype = [ctypes.c_void_p], None
-    return run
-
-
 def available() -> bool:
     """Can calls be run in a row here?"""
-    return config.kernels == "auto" and runner() is not None
+    return config.kernels == "auto" and functions("loops") is not None
 
 
 def line(function: Any, args: Sequence[Any]) -> Line | None:
@@ -175,6 +133,8 @@ def _sum(args: Sequence[Any]) -> Line | None:
     summed = [n for i, n in enumerate(x.shape) if n > 1 and i in {a % x.ndim for a in axes}]
     if dtype is not None or x.dtype != out.dtype or x.dtype.char not in "fd" or not x.flags.c_contiguous or not out.flags.c_contiguous:
         return None
+    if np.may_share_memory(x, out):                      # which is set to zero first
+        return None
     made = _loop(np.add, (out, x, out))
     if made is None or len(sizes) > 2 or len(set(axes)) < len(axes):
         return None
@@ -209,7 +169,7 @@ class Lines:
         self.arrays = list(arrays)                       # None where the table's entry is set before each run
         self.table = (ctypes.c_void_p * len(arrays))(*[None if a is None else id(a) for a in arrays])
         self.row = Row(self.lines, len(lines), self.table, HEAD)
-        self.run = functools.partial(runner(), ctypes.addressof(self.row))
+        self.run = functools.partial(functions("loops").run, ctypes.addressof(self.row))
 
     def __call__(self) -> None:
         self.run()

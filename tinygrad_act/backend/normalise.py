@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..numerics.normalise import RUNS, SHORT, channels_last
-from .direct import dense, library, place
+from .direct import dense, library
+from .layout import place
 from .namespace import Namespace
 
 SHARED = 1 << 17                         # from how many numbers on the groups are cut into parts, for threads to share
@@ -45,7 +46,7 @@ class Normalised(Namespace):
         shape = x.shape
         kind, sizes, x = _channels(view, x)
         y = np.empty(x.shape, x.dtype)
-        statistics = mean.astype("d", copy=False), scale.astype("d", copy=False)
+        statistics = dense(mean.astype("d", copy=False)), dense(scale.astype("d", copy=False))
         self._run(getattr(functions, f"{kind}standardise"), (x, *statistics, dense(weight), dense(bias), y), sizes, view[1])
         return _as_given(y, shape)
 

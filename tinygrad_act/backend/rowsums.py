@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from . import threads
-from .direct import library, place
+from .direct import dense, library
+from .layout import place
 from .namespace import Namespace
 
 
@@ -19,7 +20,7 @@ class RowsAdded(Namespace):
         if functions is None:
             self._by_products(y, v, index, factor, ordered)
             return
-        held = y, np.ascontiguousarray(v), np.ascontiguousarray(index, np.int64), None if factor is None else np.ascontiguousarray(factor)
+        held = y, dense(v), dense(index.astype(np.int64, copy=False)), None if factor is None else dense(factor)
         places = [place(a) for a in held]
         step = -(-len(y) // max(threads.available(), 1)) or 1
         self.together(lambda low: functions.add_rows(*places, len(v), v.shape[1], low, low + step), list(range(0, len(y), step)), v.size)

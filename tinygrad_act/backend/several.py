@@ -9,17 +9,16 @@ from __future__ import annotations
 import ctypes
 import functools
 import struct
-import sys
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from . import compiler, subnormal
+from . import subnormal
 from .config import config
-from .direct import HEAD
-from .kernels import text
+from .direct import functions
+from .layout import HEAD
 
 Change = tuple[Any, tuple[int, ...], tuple[int, ...], dict[str, Any]]      # rule, targets, arrays, params: arrays by their columns
 
@@ -47,50 +46,12 @@ class _Several(ctypes.Structure):
                 *[(name, ctypes.c_void_p) for name in ("table", "counts", "steps", "like")])
 
 
-class _Array(ctypes.Structure):
-    """An array and its fields: array_t of several.c."""
-
-    _fields_ = (("head", ctypes.c_char * HEAD), ("data", ctypes.c_void_p), ("ndim", ctypes.c_int), ("shape", ctypes.POINTER(ctypes.c_long)),
-                ("strides", ctypes.c_void_p), ("base", ctypes.c_void_p), ("dtype", ctypes.c_void_p), ("flags", ctypes.c_int))
-
-
-class _Dtype(ctypes.Structure):
-    """A dtype and the first of its fields: dtype_t."""
-
-    _fields_ = (("head", ctypes.c_char * HEAD), ("scalar", ctypes.c_void_p),
-                *[(name, ctypes.c_char) for name in ("kind", "letter", "order", "flags")], ("number", ctypes.c_int))
-
-
-def _as_written() -> bool:
-    """Are NumPy's objects laid out here as several.c says?"""
-    if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_long) != ctypes.sizeof(ctypes.c_void_p):
-        return False
-    a = np.empty((3, 5))
-    array, dtype = _Array.from_address(id(a)), _Dtype.from_address(id(a.dtype))
-    kind = ctypes.c_void_p.from_address(id(a) + HEAD - ctypes.sizeof(ctypes.c_void_p)).value
-    return ((kind, array.data, array.ndim, array.dtype, array.flags & 0x101) == (id(np.ndarray), a.ctypes.data, a.ndim, id(a.dtype), 0x101)
-            and tuple(array.shape[:2]) == a.shape and (dtype.kind, dtype.letter, dtype.order, dtype.number) == (b"f", b"d", b"=", a.dtype.num))
-
-
-@functools.cache
-def caller() -> Callable[[int, int], int] | None:
-    """The function of several.c; None where there is no compiler, or arrays are laid out otherwise than it says."""
-    if not _as_written():
-        return None
-    try:
-        function = compiler.library(text("several.c")).several
-    except compiler.CompileError:
-        return None
-    function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_void_p], ctypes.c_long
-    return function  # type: ignore[no-any-return]
-
-
 def possible(rows: Sequence[Sequence[Any]]) -> bool:
     """Can a Table hold these arrays?"""
     dtype = rows[0][0].dtype
     return dtype.char in "fd" and dtype.isnative and all(
         type(a) is np.ndarray and a.dtype == dtype and a.shape == row[0].shape and a.flags.carray for row in rows for a in row) \
-        and not any(np.may_share_memory(a, b) for row in rows for a, b in combinations(row, 2)) and caller() is not None
+        and not any(np.may_share_memory(a, b) for row in rows for a, b in combinations(row, 2)) and functions("several") is not None
 
 
 class Table(Columns):
@@ -170,5 +131,4 @@ class Table(Columns):
         several = _Several(inner.loop, inner.data, len(self.rows), len(table) // len(self.rows), len(targets), varying, size, HEAD, word, bits,
                            *[ctypes.addressof(part) for part in parts])
         self._kept = (several, parts)          # what C has pointers to
-        function: Any = caller()
-        self.call = functools.partial(function, ctypes.addressof(several), ctypes.addressof(self.given))
+        self.call = functools.partial(functions("several").several, ctypes.addressof(several), ctypes.addressof(self.given))

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .direct import library, place
+from .direct import dense, library
+from .layout import in_one_piece, place
 from .namespace import Namespace
 
 PARTS, SHARED = 16, 1 << 19              # into how many parts blocks are cut for threads to share, and from how many numbers on
@@ -31,7 +32,7 @@ class Shares(Namespace):
         """What the rule of that name returns."""
         x = values[0]
         functions = _library(x, *values[1:]) if x.size else None
-        if functions is None or not all(v.flags.c_contiguous for v in values):
+        if functions is None or not all(map(in_one_piece, values)):
             return rule(self, *values, **settings)
         axis = settings["dim"] % x.ndim
         n, inner = x.shape[axis], math.prod(x.shape[axis + 1:])
@@ -49,7 +50,7 @@ class Shares(Namespace):
 
     # ------------------------------------------------------------------------------------------- attention
     def exponentials(self, x: Any) -> tuple[Any, Any, Any]:
-        functions = _library(x) if x.flags.c_contiguous else None
+        functions = _library(x) if in_one_piece(x) else None
         if functions is None:
             return self._exponentials(x)
         total, peak = (np.empty((*x.shape[:-1], 1), x.dtype) for _ in range(2))
@@ -64,17 +65,17 @@ class Shares(Namespace):
         return (e, total, 0.0) if safe else super().exponentials(x)
 
     def again(self, scores: Any, peak: Any) -> Any:
-        functions = _library(scores, peak) if scores.flags.c_contiguous else None
+        functions = _library(scores, peak) if in_one_piece(scores) else None
         if functions is None:
             return super().again(scores, peak)
-        rows = np.ascontiguousarray(peak)
+        rows = dense(peak)
         functions.again(place(scores), place(rows), scores.shape[-1], 0, rows.size)
         return scores
 
     def pulled(self, gs: Any, p: Any, g: Any, y: Any) -> Any:
-        functions = _library(gs, p, g, y) if gs.flags.c_contiguous and p.flags.c_contiguous else None
+        functions = _library(gs, p, g, y) if in_one_piece(gs) and in_one_piece(p) else None
         if functions is None:
             return super().pulled(gs, p, g, y)
-        dots = np.ascontiguousarray(self.vecdot(g, y))
+        dots = dense(self.vecdot(g, y))
         functions.pulled(place(gs), place(p), place(dots), gs.shape[-1], 0, dots.size)
         return gs

@@ -30,13 +30,12 @@ INLINE void channel(const int what, REAL* x, REAL* y, REAL* w, const long* n, co
     for (long k = 0; what == 2 && k < KH * KW; k++) w[k] = sums[k];
 }
 
-#define MAP(name, what) \
-void name(REAL* x, REAL* y, REAL* w, const long* n) { \
-    for (long c = n[0]; c < n[1]; c++) { \
-        REAL *p = x + c * n[4] * n[5], *q = y + c * n[6] * n[7], *k = w + c * n[8] * n[9]; \
-        if (n[11] == 1) channel(what, p, q, k, n, 1); else channel(what, p, q, k, n, n[11]); \
-    } \
+INLINE void channels(const int what, REAL* x, REAL* y, REAL* w, const long* n) {
+    for (long c = n[0]; c < n[1]; c++) {
+        REAL *p = x + c * n[4] * n[5], *q = y + c * n[6] * n[7], *k = w + c * n[8] * n[9];
+        if (n[11] == 1) channel(what, p, q, k, n, 1); else channel(what, p, q, k, n, n[11]);
+    }
 }
-MAP(result, 0)
-MAP(image, 1)
-MAP(kernel, 2)
+void result(REAL* x, REAL* y, REAL* w, const long* n) { channels(0, x, y, w, n); }
+void image(REAL* x, REAL* y, REAL* w, const long* n) { channels(1, x, y, w, n); }
+void kernel(REAL* x, REAL* y, REAL* w, const long* n) { channels(2, x, y, w, n); }
