@@ -59,7 +59,7 @@ CASES: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
     "depthwise": (lambda x, w, b: F.conv2d(x, w, b, padding=1, groups=6), [(4, 6, 20, 20), (6, 1, 3, 3), (6,)]),
     "convolution": (lambda x, w, b: F.conv2d(x, w, b, padding=1), [(4, 6, 20, 20), (5, 6, 3, 3), (5,)]),
     "embedding": (lambda w: F.embedding(TARGETS.repeat(20), w), [(10, 8)]),
-    "silu": (F.silu, [(100, 50)]),
+    "hardswish": (F.hardswish, [(100, 50)]),
     **{kind: (lambda *given, op=op: op(*given)[0], [(12, 6, 9), *[(6, 11)] * states, (n * 11, 9), (n * 11, 11), (n * 11,), (n * 11,)])
        for kind, (op, n, states) in LAYERS.items()}}
 
