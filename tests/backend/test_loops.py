@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,15 @@ def test_lines_in_a_row_and_an_array_that_comes_later(draw: Any) -> None:
         assert same(y, np.tanh(np.dot(x, w)) ** 2)
 
 
+@pytest.fixture
+def on_numpy() -> Iterator[None]:
+    """Replays of NumPy's arrays, whatever backend the suite runs on."""
+    before = ta.backend.current()
+    ta.backend.use("numpy")
+    yield
+    ta.backend.use(before)
+
+
 def trained(activation: str, compiled: bool = True) -> tuple[Any, str]:
     """What some steps of training give and leave, and what is replayed."""
     ta.manual_seed(0)
@@ -149,7 +159,7 @@ def trained(activation: str, compiled: bool = True) -> tuple[Any, str]:
     return (seen, [p.tolist() for p in model.parameters()], [p.grad.tolist() for p in model.parameters()]), run.source() if compiled else ""
 
 
-def test_a_replay_with_rows_and_one_without_are_the_same() -> None:
+def test_a_replay_with_rows_and_one_without_are_the_same(on_numpy: None) -> None:
     found, source = trained("Tanh")
     with ta.backend.config(kernels="off"):
         without, plain = trained("Tanh")
@@ -158,7 +168,7 @@ def test_a_replay_with_rows_and_one_without_are_the_same() -> None:
 
 
 @pytest.mark.parametrize("activation", ["ReLU", "GELU", "LeakyReLU", "Softplus"])
-def test_compiled_rules_are_lines_of_a_row_too(activation: str) -> None:
+def test_compiled_rules_are_lines_of_a_row_too(activation: str, on_numpy: None) -> None:
     with ta.backend.config(large=32):
         eager, _ = trained(activation, compiled=False)
         execute._background.submit(int).result()                # a rule that is compiled meanwhile is a line of Python until then
