@@ -19,6 +19,7 @@ from .namespace import Namespace
 Shape = tuple[int, ...]
 SPAN = 1 << 20                           # bytes that a part takes: half of what a core's cache holds
 SHORT, LONG = 1 << 8, 1 << 10            # columns of a part, if so many fit: for products of a kernel, and for its gradient
+FEW, LARGE = 1 << 8, 1 << 22             # columns in all, and bytes of a kernel
 RUNS, SUMS = 8, 1 << 18                  # a kernel's gradient is the sum of so many parts at most, of so many numbers in all
 JOBS = 16                                # in which a convolution falls, for threads to share
 PANEL, LANES, SPARE = 8, 16, 1 << 9      # results in a panel and numbers in a vector, as in C; bytes between what is in a room
@@ -100,7 +101,7 @@ class Convolved(Namespace):
 
     def convolution_weight(self, g: Any, x: Any, *, size: Any, groups: int, **settings: Any) -> Any:
         shape = (g.shape[1], x.shape[1] // groups, *size)
-        functions = _library(x, g, None, shape, size, groups)
+        functions = _library(x, g, None, shape, g.shape[2:], groups)
         if functions is None:
             return super().convolution_weight(g, x, size=size, groups=groups, **settings)
         x, g, numbers = dense(x), dense(g), math.prod(shape)
@@ -142,8 +143,9 @@ class Convolved(Namespace):
 
 
 def _library(x: Any, w: Any, bias: Any, kernel: Shape, size: Shape, groups: int) -> Any:
-    """The functions in C, for what they are quicker for."""
-    if len(size) > 2 or (groups > 1 and kernel[1] < 4) or 0 in size or not x.size or len(x) * math.prod(size) < 16:
+    """The functions in C, for what they are quicker for: kernels that are large, or are used a few times only, are OpenBLAS's."""
+    numbers, line = math.prod(kernel), kernel[1] * kernel[-1] * size[-1] * x.itemsize
+    if len(size) > 2 or (groups > 1 and kernel[1] < 4) or len(x) * math.prod(size) < FEW or line > SPAN or numbers * x.itemsize > LARGE or not x.size:
         return None
     return library("convolve", "fd", x if x.size > w.size else w, x, w, 1.0 if bias is None else bias)
 
@@ -154,11 +156,11 @@ def _flat(parts: list[Shape]) -> tuple[Any, int]:
 
 
 def _plane(axes: Shape, rest: int) -> Shape:
-    return (*axes, rest)[:2]
+    return (rest, *axes)[-2:]
 
 
 def _map(x: Any, y: Any, w: Any, groups: int, *, stride: Shape, padding: Shape, dilation: Shape) -> Map:
-    """The convolution of x with w that makes y; one axis is two, the second of size 1."""
+    """The convolution of x with w that makes y; one axis is two, the first of size 1."""
     image, size, kernel = (_plane(a.shape[2:], 1) for a in (x, y, w))
     taps = math.prod(kernel)
     return Map(x.shape[1] // groups, image, (math.prod(x.shape[1:]), math.prod(image)), y.shape[1] // groups, size,

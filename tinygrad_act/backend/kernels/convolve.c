@@ -1,4 +1,4 @@
-/* Beside numerics/convolve.py: convolutions over two axes (one is two, the second of size 1), some images and rows at a time.
+/* Beside numerics/convolve.py: convolutions over two axes (one is two, the first of size 1), some images and rows at a time.
 
    What the kernel's columns see of the images is written out once for each of them, (channels, columns, rows, images, width), with
    its padding and strides: then what a whole tap sees is one run of memory, and no two products need rows written out again. The
@@ -94,12 +94,13 @@ static REAL* see(const REAL* x, REAL* room, long* taps, const shape* s, const pa
 void pack(const REAL** w_, REAL** panels_, const shape* s, long start) {
     REAL* to = aligned(*panels_);
     for (long o = 0; o < s->O; o += PANEL)
-        for (long c = 0; c < s->C; c++)
-            for (long i = 0; i < s->KH; i++)
-                for (long j = 0; j < s->KW; j++, to += PANEL) {
-                    const REAL* w = *w_ + start + o * s->w_result + c * s->w_channel + i * s->w_row + j * s->w_step;
-                    for (long r = 0; r < PANEL; r++) to[r] = o + r < s->O ? w[r * s->w_result] : 0;
-                }
+        for (long c = 0; c < s->C; c++, to += s->KH * s->KW * PANEL)
+            for (long r = 0; r < PANEL; r++) {
+                const REAL* w = *w_ + start + (o + r) * s->w_result + c * s->w_channel;
+                for (long i = 0; i < s->KH; i++)
+                    for (long j = 0; j < s->KW; j++)
+                        to[(i * s->KW + j) * PANEL + r] = o + r < s->O ? w[i * s->w_row + j * s->w_step] : 0;
+            }
 }
 
 #define ONE(X) X(0)
