@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..numerics.recurrent import Step, given
-from .direct import dense, library, place
+from .direct import dense, library
+from .layout import place
 from .namespace import Namespace
 
 STEPS = 4                                # for fewer it does not pay to lay out the weights
@@ -90,7 +91,7 @@ def _packed(functions: Any, w: Any) -> Any:
     rows, columns = w.shape
     panels = np.empty(-(-columns // PANEL) * PANEL * rows + PANEL, w.dtype)
     turned = not w.flags.c_contiguous
-    whole = np.ascontiguousarray(w.T if turned else w)
+    whole = dense(w.T if turned else w)
     functions.pack(place(whole), place(panels), rows, columns, int(turned))
     return panels
 
