@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .direct import dense, library, place
+from .direct import dense, library
+from .layout import place
 from .namespace import Namespace
 
 Shape = tuple[int, ...]

@@ -17,7 +17,6 @@ from . import layout
 from .config import config
 from .kernels import text
 from .layout import in_one_piece
-from .layout import place as place
 
 REAL = {"f": "float", "d": "double"}
 SMALL = 5                                # by so many powers of 2 smaller than what is large to the executor

@@ -1,4 +1,4 @@
-"""Threads for compiled kernels: a few of C's own, which wait for work. A hand-over takes some microseconds.
+"""Threads for compiled kernels: a few of C's own (kernels/threads.c), which wait for work. A hand-over takes some microseconds.
 
 The thread that asks begins at once and the others help with what is left, in pieces of a few thousand numbers. If they are
 busy with another kernel, or there are none, it does all of it. After a fork the child begins with none.
@@ -11,91 +11,9 @@ from typing import Any
 
 from . import compiler, threads
 from .config import config
+from .kernels import text
 
-SOURCE = r"""
-#include <fenv.h>
-#include <pthread.h>
-#include <signal.h>
-typedef void (*work_t)(char**, const long*, long, long);
-enum { MOST = 64, PIECE = 1 << 14 };
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, busy = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t wake = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
-static int (*ask)(void), fixed = 1, started, seats, active;
-static unsigned long round_;
-static struct { work_t work; char** a; const long* s; long next, count, piece; fenv_t env; } job;
-
-static void take(void) {
-    for (;;) {
-        long from = __atomic_fetch_add(&job.next, job.piece, __ATOMIC_RELAXED);
-        if (from >= job.count) return;
-        job.work(job.a, job.s, from, job.count - from < job.piece ? job.count : from + job.piece);
-    }
-}
-
-static void* helper(void* unused) {
-    unsigned long seen = 0;
-    pthread_mutex_lock(&lock);
-    for (;;) {
-        while (seen == round_ || !seats) {
-            if (!seats) seen = round_;
-            pthread_cond_wait(&wake, &lock);
-        }
-        seen = round_, seats--, active++;
-        fesetenv(&job.env);                               /* subnormals as the one that asks has them */
-        pthread_mutex_unlock(&lock);
-        take();
-        pthread_mutex_lock(&lock);
-        if (--active == 0) pthread_cond_signal(&done);
-    }
-    return 0;
-}
-
-static void start(int wanted) {
-    sigset_t all, before;
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);          /* signals are for Python's own thread */
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    while (started < wanted && !pthread_create(&thread, &attributes, helper, 0)) started++;
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &before, 0);
-}
-
-void share(work_t work, char** a, const long* s, long count) {
-    int threads = fixed > 0 ? fixed : ask ? ask() : 1;
-    if (threads > MOST) threads = MOST;
-    if (threads < 2 || pthread_mutex_trylock(&busy)) { work(a, s, 0, count); return; }
-    pthread_mutex_lock(&lock);
-    start(threads - 1);
-    job.work = work, job.a = a, job.s = s, job.next = 0, job.count = count, job.piece = PIECE;
-    fegetenv(&job.env);
-    round_++, seats = started < threads - 1 ? started : threads - 1;
-    pthread_cond_broadcast(&wake);
-    pthread_mutex_unlock(&lock);
-    take();
-    pthread_mutex_lock(&lock);
-    seats = 0;
-    while (active) pthread_cond_wait(&done, &lock);
-    pthread_mutex_unlock(&lock);
-    pthread_mutex_unlock(&busy);
-}
-
-static void child(void) {
-    pthread_mutex_init(&lock, 0), pthread_mutex_init(&busy, 0);
-    pthread_cond_init(&wake, 0), pthread_cond_init(&done, 0);
-    started = seats = active = 0;
-}
-
-void choose(int threads, int (*question)(void)) {
-    static int registered;
-    if (!registered++) pthread_atfork(0, 0, child);
-    fixed = threads, ask = question;
-}
-"""
-
+SOURCE = text("threads.c")
 share = ctypes.c_void_p()                # where a kernel finds the function; empty until there is one
 _library: Any = None
 
