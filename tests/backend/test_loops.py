@@ -45,11 +45,14 @@ def same(a: Any, b: Any) -> bool:
 @pytest.mark.parametrize("char", "fd")
 def test_products_are_those_of_dot_whatever_the_shape_and_the_layout(draw: Any, char: str) -> None:
     for m, k, n in itertools.product((1, 2, 7, 33, 128), (1, 5, 16, 200), (1, 2, 10, 64)):
+        if k == 1 in (m, n):
+            continue
         for orders in itertools.product("CF", "CF"):
             a, b = draw((m, k), char, orders[0]), draw((k, n), char, orders[1])
             assert same(result(np.dot, (a, b, np.empty((m, n), char))), np.dot(a, b))
         a, b = draw((m, k), char), draw((k, n), char)
-        assert same(result(np.dot, (a[0], b, np.empty(n, char))), np.dot(a[0], b))
+        if k > 1:
+            assert same(result(np.dot, (a[0], b, np.empty(n, char))), np.dot(a[0], b))
         assert same(result(np.dot, (a, a.T, np.empty((m, m), char))), np.dot(a, a.T))
 
 
@@ -75,6 +78,14 @@ def test_functions_of_two_arrays_and_what_is_broadcast(draw: Any, function: Any,
             wanted = np.asarray(function(x, y))
             found = result(function, (x, y, np.empty(wanted.shape, wanted.dtype)))
             assert same(found, wanted) if found is not None else function not in loops.EXACT, (shape, other)
+
+
+def test_a_number_times_a_vector_is_no_line_where_numpy_leaves_out_zeros() -> None:
+    zero, row = np.zeros((1, 1)), np.array([[np.inf, -1.0, np.nan]])
+    for a, b in ((zero, row), (row.T, zero), (zero[0], row)):
+        assert loops.line(np.dot, (a, b, np.empty_like(np.dot(a, b)))) is None
+    with np.errstate(invalid="ignore"):
+        assert same(result(np.matmul, (zero, row, np.empty_like(row))), np.matmul(zero, row))
 
 
 def test_a_sum_into_its_own_array_is_no_line() -> None:

@@ -64,7 +64,7 @@ def line(function: Any, args: Sequence[Any]) -> Line | None:
     if len(arrays) < len(args):
         return None
     if function is np.dot or function is np.matmul:
-        return _product(arrays)
+        return _product(function, arrays)
     return _elementwise(function, arrays) if isinstance(function, np.ufunc) and function.signature is None else None
 
 
@@ -107,7 +107,7 @@ def _elementwise(function: Any, arrays: Sequence[Any]) -> Line | None:
     return made
 
 
-def _product(arrays: Sequence[Any]) -> Line | None:
+def _product(function: Any, arrays: Sequence[Any]) -> Line | None:
     """Of two matrices, or of a vector and a matrix, that BLAS takes as they lie."""
     if len(arrays) != 3 or any(np.may_share_memory(a, arrays[2]) for a in arrays[:2]):
         return None
@@ -115,6 +115,8 @@ def _product(arrays: Sequence[Any]) -> Line | None:
     if a.ndim == 1 and b.ndim == 2:
         a, out = a[None], out[None]
     if not (a.ndim == b.ndim == 2 and out.flags.c_contiguous and a.dtype == b.dtype == out.dtype and a.dtype.char in "fd"):
+        return None
+    if function is np.dot and a.shape[1] == 1 in out.shape:          # a number times a vector: numbers times 0 are 0 there, also inf
         return None
     if (a.shape[0], b.shape[1]) != out.shape or a.shape[1] != b.shape[0] or not all(_dense(x) for x in (a, b)):
         return None
