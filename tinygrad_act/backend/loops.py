@@ -116,7 +116,7 @@ def _product(function: Any, arrays: Sequence[Any]) -> Line | None:
         a, out = a[None], out[None]
     if not (a.ndim == b.ndim == 2 and out.flags.c_contiguous and a.dtype == b.dtype == out.dtype and a.dtype.char in "fd"):
         return None
-    if function is np.dot and a.shape[1] == 1 in out.shape:          # a number times a vector: numbers times 0 are 0 there, also inf
+    if function is np.dot and a.shape[1] == 1:       # there a number times 0 is 0, also inf, and what underflows may have another sign
         return None
     if (a.shape[0], b.shape[1]) != out.shape or a.shape[1] != b.shape[0] or not all(_dense(x) for x in (a, b)):
         return None
