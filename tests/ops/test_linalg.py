@@ -215,6 +215,7 @@ def test_a_diagonal_is_a_view() -> None:
     assert read(x.diagonal()).tolist() == [0, 0]
 
 
+@pytest.mark.filterwarnings("ignore:Using torch.cross")          # PyTorch says so once in a process, whichever test comes first
 def test_trace_and_cross() -> None:
     check("trace", None, array(3, 4))
     check("trace", None, np.arange(6).reshape(2, 3))
