@@ -10,6 +10,7 @@ import importlib
 from math import e, inf, nan, pi
 from typing import Any
 
+from . import before_numpy  # first
 from . import _functions, activations, autograd, backend, cuda, errors, linalg
 from . import dtypes as _dtypes
 from ._functions import *

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,3 +75,13 @@ def test_the_number_of_threads_is_pytorchs_to_ask_and_set() -> None:
     for wrong in (0, -1, 1.5, True, "2"):
         with pytest.raises(ArgumentError, match="1 or more"):
             ta.set_num_threads(wrong)                                        # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, "20"), ("9", "9")])
+def test_openblas_waits_for_a_short_time_unless_it_was_told_how_long(given: str | None, found: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_THREAD_TIMEOUT"} | ({"OPENBLAS_THREAD_TIMEOUT": given} if given else {})
+    code = "import sys; import tinygrad_act.before_numpy; import os; print(os.environ['OPENBLAS_THREAD_TIMEOUT'])"
+    first = "import ast, sys, tinygrad_act; print(list(m for m in sys.modules if m in ('tinygrad_act.before_numpy', 'numpy'))[0])"
+    for text, wanted in ((code, found), (first, "tinygrad_act.before_numpy")):
+        done = subprocess.run([sys.executable, "-c", text], env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == wanted
