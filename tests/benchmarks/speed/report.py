@@ -92,8 +92,9 @@ def plots(results: dict[str, Any]) -> None:
             if "ratio" in (v := r["candidates"].get(name, {})):
                 axes.plot(v["ratio"], -i, marker, color=colour, label=name if i == 1 or (i == 0 and name == OURS) else None)
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set(xscale="log", yticks=[-i for i in range(len(rows))], yticklabels=[r["workload"] for r in rows],
+    axes.set(xscale="log", xticks=[0.1, 0.2, 0.5, 1, 2], xticklabels=["0.1", "0.2", "0.5", "1", "2"], yticks=[-i for i in range(len(rows))], yticklabels=[r["workload"] for r in rows],
              xlabel="time of PyTorch's eager mode (left of 1: faster)")
+    axes.minorticks_off()
     handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
     axes.legend(handles.values(), handles.keys(), loc="lower right")
     axes.grid(axis="x", alpha=0.3)
@@ -106,6 +107,9 @@ def plots(results: dict[str, Any]) -> None:
             ax.loglog(s["values"], [1e3 * v for v in s["seconds"][name]], "o-", color=colour, markersize=4,
                       label=f"{label}: exponent {exponent(s['values'], s['seconds'][name]):.2f}")
         ax.set(title=s["title"], xlabel=s["size"], ylabel="ms a step")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter("")
         ax.legend(fontsize=8)
         ax.grid(alpha=0.3)
     figure.savefig(IMAGES / "speed-sizes.png", dpi=100)
