@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 def milliseconds(module: str) -> float:
     code = f"import time; a = time.process_time(); import {module}; print(1000 * (time.process_time() - a))"
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}       # compiled once, as installed
+    environment["OPENBLAS_NUM_THREADS"] = "1"                # its threads, waiting busily, would be counted too
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
