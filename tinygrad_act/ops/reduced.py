@@ -53,7 +53,7 @@ class PointwiseLoss(Elementwise):
         rules = [s and _signed(_backward, s, ("g", *names), settings, at=i, reads=_places(s, names)) for i, s in enumerate(slopes)]
         super().__init__(name, _signed(_forward, value, names, settings), *rules, **more)
 
-    record, vjp = Op.record, Op.vjp                     # the rules see to what was broadcast
+    record = Op.record                                  # the rules see to what was broadcast
 
 
 def _signed(rule: Callable[..., Any], formula: Callable[..., Any], names: Sequence[str], settings: dict[str, Any], **more: Any) -> Any:
