@@ -6,5 +6,14 @@ NumPy already, keeps what there is.
 """
 
 import os
+import sys
 
+LATE = "numpy" in sys.modules            # then it has no effect: OpenBLAS has read what there was
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
+
+
+def state() -> str:
+    """How long OpenBLAS's threads wait, as far as is known."""
+    if LATE:
+        return "as they did: NumPy was imported first"
+    return f"busily for 2^{os.environ['OPENBLAS_THREAD_TIMEOUT']} ticks"

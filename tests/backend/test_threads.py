@@ -85,3 +85,11 @@ def test_openblas_waits_for_a_short_time_unless_it_was_told_how_long(given: str 
     for text, wanted in ((code, found), (first, "tinygrad_act.before_numpy")):
         done = subprocess.run([sys.executable, "-c", text], env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == wanted
+
+
+@pytest.mark.parametrize(("first", "said"), [("tinygrad_act", "busily for 2^20 ticks"), ("numpy, tinygrad_act", "as they did: NumPy was imported first")])
+def test_the_doctor_knows_who_came_first(first: str, said: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_THREAD_TIMEOUT"}
+    text = f"import {first}; from tinygrad_act.backend.config import rows; print(dict(rows())[\"OpenBLAS's threads wait\"])"
+    done = subprocess.run([sys.executable, "-c", text], env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == said
