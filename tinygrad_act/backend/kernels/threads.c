@@ -1,9 +1,11 @@
 /* Threads that wait for work, and share what a kernel has to do: see backend/pool.py. */
 #include <fenv.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <time.h>
 typedef void (*work_t)(char**, const long*, long, long);
-enum { MOST = 64, PIECE = 1 << 14 };
+enum { MOST = 64, PIECE = 1 << 14, AWAKE = 400000 };             /* AWAKE: nanoseconds */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, busy = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
@@ -19,10 +21,24 @@ static void take(void) {
     }
 }
 
+/* To wake a thread that sleeps takes some 50 microseconds: so each waits for a while with open eyes, and lets others go first. */
+#define WATCH(waiting) do { \
+    long end = now() + AWAKE; \
+    pthread_mutex_unlock(&lock); \
+    while ((waiting) && now() < end) sched_yield(); \
+    pthread_mutex_lock(&lock); \
+} while (0)
+static long now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
 static void* helper(void* unused) {
     unsigned long seen = 0;
     pthread_mutex_lock(&lock);
     for (;;) {
+        if (seen == round_) WATCH(__atomic_load_n(&round_, __ATOMIC_RELAXED) == seen);
         while (seen == round_ || !seats) {
             if (!seats) seen = round_;
             pthread_cond_wait(&wake, &lock);
@@ -32,7 +48,7 @@ static void* helper(void* unused) {
         pthread_mutex_unlock(&lock);
         take();
         pthread_mutex_lock(&lock);
-        if (--active == 0) pthread_cond_signal(&done);
+        if (__atomic_sub_fetch(&active, 1, __ATOMIC_RELAXED) == 0) pthread_cond_signal(&done);
     }
     return 0;
 }
@@ -58,12 +74,14 @@ void share(work_t work, char** a, const long* s, long count) {
     start(threads - 1);
     job.work = work, job.a = a, job.s = s, job.next = 0, job.count = count, job.piece = PIECE;
     fegetenv(&job.env);
-    round_++, seats = started < threads - 1 ? started : threads - 1;
+    __atomic_store_n(&round_, round_ + 1, __ATOMIC_RELAXED);
+    seats = started < threads - 1 ? started : threads - 1;
     pthread_cond_broadcast(&wake);
     pthread_mutex_unlock(&lock);
     take();
     pthread_mutex_lock(&lock);
     seats = 0;
+    if (active) WATCH(__atomic_load_n(&active, __ATOMIC_RELAXED));
     while (active) pthread_cond_wait(&done, &lock);
     pthread_mutex_unlock(&lock);
     pthread_mutex_unlock(&busy);
