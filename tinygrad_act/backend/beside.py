@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..numerics.windows import Windows
-from . import direct
+from . import direct, pool
 from .config import config
 from .layout import in_one_piece
 from .namespace import Namespace
@@ -54,15 +54,14 @@ class Beside(Namespace):
     def _planes(self, function: Any, arrays: Sequence[Any], windows: Sequence[Windows], size: int) -> None:
         """The function on all planes, some at a time."""
         axes = (Windows(1, 1, 1, 1), *windows)[-2:]
-        arrays = [a.reshape(-1, math.prod(a.shape[a.ndim - len(windows):])) for a in arrays]
-        step = max(len(arrays[0]) // PARTS, 1)
-
-        def work(start: int) -> None:
-            parts = [a[start:start + step] for a in arrays]
-            sizes = [len(parts[0]), *[getattr(w, name) for name in ("n", "out", "kernel", "stride", "padding") for w in axes]]
-            function(*map(_at, parts), (ctypes.c_long * len(sizes))(*sizes))
-
-        self.together(work, list(range(0, len(arrays[0]), step)), size)
+        steps = [a.itemsize * math.prod(a.shape[a.ndim - len(windows):]) for a in arrays]
+        count = math.prod(arrays[0].shape[:-len(windows)])
+        step = max(count // PARTS, 1)
+        shape = [getattr(w, name) for name in ("n", "out", "kernel", "stride", "padding") for w in axes]
+        firsts = range(0, count, step)
+        sizes = [(ctypes.c_long * 11)(min(step, count - first), *shape) for first in firsts]
+        pool.calls(function, [(*[a.ctypes.data + first * n for a, n in zip(arrays, steps, strict=True)], ctypes.addressof(numbers))
+                              for first, numbers in zip(firsts, sizes, strict=True)], size)
 
     # -------------------------------------------------------------------- convolutions of each channel by itself
     def convolution(self, x: Any, w: Any, bias: Any = None, *, groups: int, size: Any, **settings: Any) -> Any:
@@ -98,14 +97,10 @@ class Beside(Namespace):
         """The function on all channels, some at a time."""
         axes = [(1, *v)[-2:] for v in (x.shape[2:], y.shape[2:], w.shape[2:], stride)]
         axes += [(0, *padding)[-2:], (1, *dilation)[-2:]]
-        pointers, count = [_at(a) for a in (x, y, w)], x.shape[1]
-        step = max(count // PARTS, 1)
-
-        def work(start: int) -> None:
-            sizes = [start, min(start + step, count), count, len(x), *[n for pair in axes for n in pair]]
-            function(*pointers, (ctypes.c_long * len(sizes))(*sizes))
-
-        self.together(work, list(range(0, count, step)), y.size * math.prod(w.shape[2:]))
+        places, count = [a.ctypes.data for a in (x, y, w)], x.shape[1]
+        step, shape = max(count // PARTS, 1), [n for pair in axes for n in pair]
+        sizes = [(ctypes.c_long * (4 + len(shape)))(start, min(start + step, count), count, len(x), *shape) for start in range(0, count, step)]
+        pool.calls(function, [(*places, ctypes.addressof(numbers)) for numbers in sizes], y.size * math.prod(w.shape[2:]))
 
     def blend(self, y: Any, terms: Sequence[Any], factors: Sequence[tuple[Any, Any]]) -> None:
         held = [a for several in (terms, *factors) for a in several if a is not None]

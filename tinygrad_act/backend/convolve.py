@@ -6,6 +6,7 @@ The functions in numerics/convolve.py stay the definition, and what runs where t
 from __future__ import annotations
 
 import ctypes
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import pool
 from .direct import dense, library
 from .layout import place
 from .namespace import Namespace
@@ -23,6 +25,7 @@ SHORT, LONG = 1 << 8, 1 << 10            # columns of a part, if so many fit: fo
 FEW, LARGE = 1 << 8, 1 << 22             # columns in all, and bytes of a kernel
 RUNS, SUMS = 8, 1 << 18                  # a kernel's gradient is the sum of so many parts at most, of so many numbers in all
 JOBS = 16                                # in which a convolution falls, for threads to share
+QUICK = 32                               # products that take about as long as a number of what is shared otherwise
 PANEL, LANES, SPARE = 8, 16, 1 << 9      # results in a panel and numbers in a vector, as in C; bytes between what is in a room
 
 
@@ -43,10 +46,6 @@ class Map(NamedTuple):
     x_start: int = 0
     y_start: int = 0
     w_start: int = 0
-
-    def numbers(self) -> Any:
-        flat = [n for field in self[:-3] for n in (field if isinstance(field, tuple) else (field,))]
-        return (ctypes.c_long * len(flat))(*flat)
 
     def rows(self) -> int:
         """How many rows of a part lie above one another in what is seen of it: those that a stride leaves out follow."""
@@ -73,12 +72,32 @@ class Map(NamedTuple):
         return [self._replace(channels=min(every, self.channels - c), x_start=c * self.x_steps[1], w_start=c * self.w_steps[1])
                 for c in range(0, self.channels, every)]
 
-    def room(self, part: Shape, panels: int, itemsize: int) -> Any:
-        """Memory for what is seen of a part, its taps, and so many rows of columns."""
+    def room(self, part: Shape, panels: int, itemsize: int) -> int:
+        """Bytes for what is seen of a part, its taps, and so many rows of columns."""
         (KH, KW), columns = self.kernel, part[1] * self.size[1]
         rows = self.stride[0] * (part[3] + KH * self.dilation[0] // self.stride[0])
         seen = rows * (self.channels * KW * columns + part[1] * (self.size[1] * self.stride[1] + KW * self.dilation[1]))
-        return np.empty((seen + panels * (part[3] * columns + LANES)) * itemsize + self.channels * KH * KW * 8 + 4 * SPARE, np.uint8)
+        return (seen + panels * (part[3] * columns + LANES)) * itemsize + self.channels * KH * KW * 8 + 4 * SPARE
+
+
+class Plan(NamedTuple):
+    """A map and its parts as C has them; it holds what the addresses are of."""
+
+    numbers: int                         # the address of the map's numbers
+    parts: int                           # of the first part's, and from one part's to the next
+    step: int
+    total: int
+    largest: Shape
+    held: Any
+
+
+@functools.lru_cache(maxsize=1024)
+def plan(m: Map, images: int, columns: int, itemsize: int) -> Plan:
+    """How to compute the map for so many images."""
+    parts = m.parts(images, columns, itemsize)
+    held = [(ctypes.c_long * len(flat))(*flat) for flat in (
+        [n for field in m[:-3] for n in (field if isinstance(field, tuple) else (field,))], list(itertools.chain(*parts)))]
+    return Plan(ctypes.addressof(held[0]), ctypes.addressof(held[1]), 4 * ctypes.sizeof(ctypes.c_long), len(parts), parts[0] if parts else (0,) * 4, held)
 
 
 class Convolved(Namespace):
@@ -107,40 +126,36 @@ class Convolved(Namespace):
             return super().convolution_weight(g, x, size=size, groups=groups, **settings)
         x, g, numbers = dense(x), dense(g), math.prod(shape)
         whole = _map(x, g, np.empty(shape, np.bool_), groups, **settings)
-        chunks = whole.chunks(len(x), x.itemsize)
-        parts, places = chunks[0].parts(len(x), LONG, x.itemsize), list(itertools.product(chunks, range(groups)))
-        each = -(-len(parts) // max(min(RUNS // len(places), SUMS // numbers), 1 + (len(places) == 1)))
-        runs = [parts[i:i + each] for i in range(0, len(parts), each)]
-        y = np.zeros((len(runs), *shape), x.dtype)
-
-        def work(job: Any) -> None:
-            run, (m, group) = job
-            room = m.room(parts[0], m.results, x.itemsize)
-            functions.kernel(place(x), place(g), place(y), place(room), m.numbers(), *_flat(runs[run]),
-                             m.x_start + group * whole.channels * m.x_steps[1], group * m.results * m.y_steps[1],
-                             m.w_start + run * numbers + group * numbers // groups)
-
-        self.together(work, list(itertools.product(range(len(runs)), places)), g.size * numbers // g.shape[1])
-        return y[0] if len(runs) == 1 else y.sum(0)
+        places = list(itertools.product(whole.chunks(len(x), x.itemsize), range(groups)))
+        plans = [plan(m, len(x), LONG, x.itemsize) for m, _ in places]
+        count = plans[0].total                                                    # all in the parts of the first
+        each = -(-count // max(min(RUNS // len(places), SUMS // numbers), 1 + (len(places) == 1)))
+        firsts = range(0, count, each)
+        y = np.zeros((len(firsts), *shape), x.dtype)
+        lists = [(place(x), place(g), place(y), None, p.numbers, plans[0].parts + first * p.step, min(each, count - first),
+                  m.x_start + group * whole.channels * m.x_steps[1], group * m.results * m.y_steps[1],
+                  m.w_start + run * numbers + group * numbers // groups)
+                 for run, first in enumerate(firsts) for p, (m, group) in zip(plans, places, strict=True)]
+        room = max(m.room(plans[0].largest, m.results, x.itemsize) for m, _ in places)
+        pool.calls(functions.kernel, lists, g.size // g.shape[1] * numbers // QUICK, (3, room))
+        return y[0] if len(firsts) == 1 else y.sum(0)
 
     def _products(self, functions: Any, x: Any, w: Any, bias: Any, y: Any, groups: int, maps: list[Map]) -> None:
         """The maps of x to y, each to places of its own."""
         x, w, bias = dense(x), dense(w), None if bias is None else dense(bias)
-        jobs: list[Any] = []
+        lists: list[tuple[int | None, ...]] = []
+        held, room = [], 0
         for m, group in itertools.product(maps, range(groups)):
+            p = plan(m, len(x), SHORT, x.itemsize)
             panels = np.empty(-(-m.results // PANEL) * PANEL * m.channels * math.prod(m.kernel) + SPARE // 8, x.dtype)
-            functions.pack(place(w), place(panels), sizes := m.numbers(), m.w_start + group * w.size // groups)
-            parts = m.parts(len(x), SHORT, x.itemsize)
-            each = -(-len(parts) // JOBS)
-            jobs += [(m, group, panels, sizes, parts[i:i + each]) for i in range(0, len(parts), each)]
-
-        def work(job: Any) -> None:
-            m, group, panels, sizes, parts = job
-            room = m.room(parts[0], PANEL, x.itemsize)
-            functions.convolve(place(x), place(panels), place(bias), place(y), place(room), sizes, *_flat(parts),
-                               group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results)
-
-        self.together(work, jobs, y.size * w[0].size)
+            functions.pack(place(w), place(panels), p.numbers, m.w_start + group * w.size // groups)
+            each = -(-p.total // JOBS)
+            lists += [(place(x), place(panels), place(bias), place(y), None, p.numbers, p.parts + first * p.step, min(each, p.total - first),
+                       group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results)
+                      for first in range(0, p.total, each or 1)]
+            held.append((panels, p))
+            room = max(room, m.room(p.largest, PANEL, x.itemsize))
+        pool.calls(functions.convolve, lists, y.size * w[0].size // QUICK, (4, room))
 
 
 def _library(x: Any, w: Any, bias: Any, kernel: Shape, size: Shape, groups: int) -> Any:
@@ -149,11 +164,6 @@ def _library(x: Any, w: Any, bias: Any, kernel: Shape, size: Shape, groups: int)
     if len(size) > 2 or (groups > 1 and kernel[1] < 4) or len(x) * math.prod(size) < FEW or line > SPAN or numbers * x.itemsize > LARGE or not x.size:
         return None
     return library("convolve", "fd", x if x.size > w.size else w, x, w, 1.0 if bias is None else bias)
-
-
-def _flat(parts: list[Shape]) -> tuple[Any, int]:
-    """The parts and their number, for C."""
-    return (ctypes.c_long * (4 * len(parts)))(*itertools.chain(*parts)), len(parts)
 
 
 def _plane(axes: Shape, rest: int) -> Shape:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..numerics.normalise import RUNS, SHORT, channels_last
+from . import pool
 from .direct import dense, library
 from .layout import place
 from .namespace import Namespace
@@ -27,7 +28,7 @@ class Normalised(Namespace):
         N, G, K, L = view
         x, groups = dense(x), N * G
         y, mean, scale = np.empty(x.shape, x.dtype), np.empty(groups) if centred else None, np.empty(groups)
-        self._run(functions.normalise, (x, dense(weight), dense(bias), y, mean, scale), (G, K, L, eps), groups)
+        self._run(functions.normalise, (x, dense(weight), dense(bias), y, mean, scale, np.array(eps)), (G, K, L), groups)
         return y, mean, scale
 
     def moments(self, x: Any, view: Any, batch: bool, centred: bool = True) -> tuple[Any, Any]:
@@ -74,12 +75,8 @@ class Normalised(Namespace):
 
     def _run(self, function: Any, arrays: tuple[Any, ...], sizes: tuple[Any, ...], groups: int) -> None:
         """The function on all groups of the first array."""
-        places = [place(a) for a in arrays]
-        each = _each(arrays[0].size, groups)
-        if each == groups:
-            function(*places, *sizes, 0, groups)
-        else:
-            self.together(lambda low: function(*places, *sizes, low, min(low + each, groups)), list(range(0, groups, each)), arrays[0].size)
+        size = arrays[0].size
+        pool.ranges(function, (*map(place, arrays), *sizes), groups, _each(size, groups), size)
 
 
 def _each(size: int, groups: int) -> int:

@@ -1,19 +1,27 @@
 """Threads for compiled kernels: a few of C's own (kernels/threads.c), which wait for work. A hand-over takes some microseconds.
 
-The thread that asks begins at once and the others help with what is left, in pieces of a few thousand numbers. If they are
-busy with another kernel, or there are none, it does all of it. After a fork the child begins with none.
+The thread that asks begins at once and the others help with what is left: of an elementwise kernel in pieces of a few thousand
+numbers, of C by hand call by call (`calls`). If they are busy with another kernel, or there are none, it does all of it. After a
+fork the child begins with none.
 """
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
+
+import numpy as np
 
 from . import compiler, threads
 from .config import config
 from .kernels import text
+from .layout import place
 
 SOURCE = text("threads.c")
+WORTH = 1 << 15                          # from how many numbers on calls are shared
+MOST = 16                                # arguments of a call, as in C
 share = ctypes.c_void_p()                # where a kernel finds the function; empty until there is one
 _library: Any = None
 
@@ -23,10 +31,14 @@ def start() -> None:
     global _library
     if _library is None:
         try:
-            _library = compiler.library(SOURCE)
+            library = compiler.library(SOURCE)
         except compiler.CompileError:
             return
-        _library.choose.argtypes = [ctypes.c_int, ctypes.c_void_p]
+        library.choose.argtypes = [ctypes.c_int, ctypes.c_void_p]
+        library.available.restype = ctypes.c_long
+        library.calls.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_long] * 3 + [ctypes.c_void_p, ctypes.c_long]
+        library.calls.restype = None
+        _library = library
         choose()
         share.value = ctypes.cast(_library.share, ctypes.c_void_p).value
 
@@ -37,3 +49,31 @@ def choose() -> None:
         blas = threads._openblas()
         question = ctypes.cast(blas[0], ctypes.c_void_p).value if blas else None              # type: ignore[arg-type]
         _library.choose(config.threads or (0 if blas else 1), question)
+
+
+def calls(function: Any, lists: Sequence[tuple[int | None, ...]], size: int, room: tuple[int, int] = (-1, 0)) -> None:
+    """The function of C on each of the lists of arguments, all of one length, in any order: by several threads from `size` numbers on.
+
+    Arguments are whole numbers and addresses, None for 0. `room` says in place of which one a thread gives the function memory
+    of its own, and how many bytes: as the place of an array.
+    """
+    start()
+    if not lists:
+        return
+    width, (at, size_of_room) = len(lists[0]), room
+    assert width <= MOST
+    count = _library.available() if _library is not None and size >= WORTH and len(lists) > 1 else 1
+    rooms = [np.empty(size_of_room, np.uint8) for _ in range(count)] if size_of_room else []
+    if _library is None:
+        for arguments in lists:
+            function(*arguments[:at], place(rooms[0]), *arguments[at + 1:]) if rooms else function(*arguments)
+        return
+    flat = (ctypes.c_long * (width * len(lists)))(*[a or 0 for a in chain.from_iterable(lists)])
+    places = (ctypes.c_long * len(rooms))(*[place(a) or 0 for a in rooms])
+    _library.calls(ctypes.byref(function), flat, width, len(lists), at, places, count)
+
+
+def ranges(function: Any, before: Iterable[int | None], count: int, step: int, size: int) -> None:
+    """`function(*before, from, to)` for ranges of at most so many steps, which are 0 .. count together."""
+    before, step = tuple(before), step or 1
+    calls(function, [(*before, low, min(low + step, count)) for low in range(0, count, step)], size)

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from . import pool
 from .direct import dense, library
 from .layout import in_one_piece, place
 from .namespace import Namespace
 
-PARTS, SHARED = 16, 1 << 19              # into how many parts blocks are cut for threads to share, and from how many numbers on
+PARTS = 16                               # into which blocks are cut, for threads to share
 
 
 def _library(*arrays: Any) -> Any:
@@ -42,11 +43,7 @@ class Shares(Namespace):
 
     def _blocks(self, function: Any, arrays: tuple[Any, ...], sizes: tuple[int, ...], count: int, size: int) -> None:
         """The function on all blocks of the arrays, which lie in one piece."""
-        places, step = [place(a) for a in arrays], -(-count // PARTS)
-        if size < SHARED:
-            function(*places, *sizes, 0, count)
-        else:
-            self.together(lambda low: function(*places, *sizes, low, min(low + step, count)), list(range(0, count, step)), size)
+        pool.ranges(function, (*map(place, arrays), *sizes), count, -(-count // PARTS) if size >= pool.WORTH else count, size)
 
     # ------------------------------------------------------------------------------------------- attention
     def exponentials(self, x: Any) -> tuple[Any, Any, Any]:

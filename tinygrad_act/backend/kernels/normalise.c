@@ -76,13 +76,13 @@ INLINE void pull(const REAL* g, const REAL* x, REAL* gx, long count, REAL near, 
 }
 
 /* ------------------------------------------------------------------------------------------ the groups of samples */
-void normalise(const REAL** x_, const REAL** w_, const REAL** b_, REAL** y_, double** mean_, double** scale_,
-               long G, long K, long L, double eps, long from, long to) {
+void normalise(const REAL** x_, const REAL** w_, const REAL** b_, REAL** y_, double** mean_, double** scale_, const double** eps,
+               long G, long K, long L, long from, long to) {
     const REAL *x = *x_ + from * K * L, *w = w_ ? *w_ : 0, *b = b_ ? *b_ : 0;
     REAL* y = *y_ + from * K * L;
     for (long q = from; q < to; q++, x += K * L, y += K * L) {
         double middle = 0;
-        const double s = 1 / __builtin_sqrt(moments_of(x, mean_ ? &middle : 0, 1, K * L, 0) + eps);
+        const double s = 1 / __builtin_sqrt(moments_of(x, mean_ ? &middle : 0, 1, K * L, 0) + **eps);
         const REAL near = middle, left = middle - near, scale = s;
         const REAL *weight = w ? w + q % G * K : 0, *bias = b ? b + q % G * K : 0;
         (*scale_)[q] = s;

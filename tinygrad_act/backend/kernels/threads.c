@@ -5,12 +5,13 @@
 #include <signal.h>
 #include <time.h>
 typedef void (*work_t)(char**, const long*, long, long);
-enum { MOST = 64, PIECE = 1 << 14, AWAKE = 400000 };             /* AWAKE: nanoseconds */
+enum { MOST = 64, PIECE = 1 << 14, AWAKE = 400000, ARGUMENTS = 16 };      /* AWAKE: nanoseconds */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, busy = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
 static int (*ask)(void), fixed = 1, started, seats, active;
 static unsigned long round_;
+static __thread int seat;                                 /* of a job's threads: 0 has who asks for it */
 static struct { work_t work; char** a; const long* s; long next, count, piece; fenv_t env; } job;
 
 static void take(void) {
@@ -43,7 +44,7 @@ static void* helper(void* unused) {
             if (!seats) seen = round_;
             pthread_cond_wait(&wake, &lock);
         }
-        seen = round_, seats--, active++;
+        seen = round_, seat = seats--, active++;
         fesetenv(&job.env);                               /* subnormals as the one that asks has them */
         pthread_mutex_unlock(&lock);
         take();
@@ -66,13 +67,16 @@ static void start(int wanted) {
     pthread_sigmask(SIG_SETMASK, &before, 0);
 }
 
-void share(work_t work, char** a, const long* s, long count) {
+long available(void) {
     int threads = fixed > 0 ? fixed : ask ? ask() : 1;
-    if (threads > MOST) threads = MOST;
+    return threads > MOST ? MOST : threads;
+}
+
+static void spread(work_t work, char** a, const long* s, long count, long piece, int threads) {
     if (threads < 2 || pthread_mutex_trylock(&busy)) { work(a, s, 0, count); return; }
     pthread_mutex_lock(&lock);
     start(threads - 1);
-    job.work = work, job.a = a, job.s = s, job.next = 0, job.count = count, job.piece = PIECE;
+    job.work = work, job.a = a, job.s = s, job.next = 0, job.count = count, job.piece = piece;
     fegetenv(&job.env);
     __atomic_store_n(&round_, round_ + 1, __ATOMIC_RELAXED);
     seats = started < threads - 1 ? started : threads - 1;
@@ -85,6 +89,26 @@ void share(work_t work, char** a, const long* s, long count) {
     while (active) pthread_cond_wait(&done, &lock);
     pthread_mutex_unlock(&lock);
     pthread_mutex_unlock(&busy);
+}
+
+void share(work_t work, char** a, const long* s, long count) { spread(work, a, s, count, PIECE, available()); }
+
+/* The function on each of the lists of `width` arguments. In place of argument `room`, if there is one, it is given that of its
+   thread. The caller is the one who takes arguments from the stack, so that more than a function knows of do no harm. */
+typedef void (*function_t)(long, long, long, long, long, long, long, long, long, long, long, long, long, long, long, long);
+typedef struct { function_t function; const long* lists; long width, count, room; const long* rooms; } calls_t;
+static void call(char** calls, const long* unused, long from, long to) {
+    const calls_t* c = (const calls_t*)calls;
+    for (long k = from; k < to; k++) {
+        long a[ARGUMENTS] = {0};
+        for (long i = 0; i < c->width; i++) a[i] = c->lists[k * c->width + i];
+        if (c->room >= 0) a[c->room] = c->rooms[seat];
+        c->function(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14], a[15]);
+    }
+}
+void calls(function_t* function, const long* lists, long width, long count, long room, const long* rooms, long threads) {
+    calls_t c = {*function, lists, width, count, room, rooms};
+    spread(call, (char**)&c, 0, count, 1, threads);
 }
 
 static void child(void) {
