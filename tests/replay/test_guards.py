@@ -133,6 +133,18 @@ def test_decisions_by_numbers_have_a_variant_each() -> None:
     assert step.counts["replayed"] == 5
 
 
+def test_the_way_that_the_last_step_went_is_tried_first() -> None:
+    step = ta.compile(lambda x: x * 2 if x.sum() > 0 else x * 3)
+    for k in (1.0, -1.0, 1.0):
+        assert many(step, ta.full((2,), k)).tolist() == [2 * k if k > 0 else 3 * k] * 2
+        (way,) = step.ways.values()
+        tried: list[Any] = []
+        for variant in way.variants:
+            variant.replay = lambda tensors, variant=variant, tried=tried: tried.append(variant) or type(variant).replay(variant, tensors)
+        step(ta.full((2,), k))
+        assert tried == way.variants[:1]
+
+
 def test_a_number_that_is_read_each_time_ends_in_eager_mode() -> None:
     step = ta.compile(lambda x: x * x.sum().item())
     with pytest.warns(UserWarning, match="runs eagerly"):

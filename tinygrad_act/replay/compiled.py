@@ -92,6 +92,9 @@ class Compiled:
                         except Changed as change:
                             left = variant.left(change)
                             continue
+                        if left:                 # the next step may well go as this one did
+                            way.variants.remove(variant)
+                            way.variants.insert(0, variant)
                         self.counts["replayed"] += 1
                         return result
             elif way is None and len(self.ways) < FORMS:
