@@ -90,6 +90,8 @@ def test_the_layers_run_ops_whose_cost_is_known() -> None:
                 getattr(nn, f"{kind}{n}d")(2, 3, 2)(ta.ones(1, 2, *[4] * n))
         for layer in (nn.LSTM(2, 3), nn.GRU(2, 3), nn.RNN(2, 3), nn.RNN(2, 3, nonlinearity="relu"), nn.TransformerEncoderLayer(4, 2, 4)):
             layer(ta.ones(2, 1, 4 if isinstance(layer, nn.TransformerEncoderLayer) else 2))
+        for cell in (nn.LSTMCell(2, 3), nn.GRUCell(2, 3), nn.RNNCell(2, 3), nn.RNNCell(2, 3, nonlinearity="relu")):
+            cell(ta.ones(1, 2))
         nn.Bilinear(2, 2, 2)(ta.ones(1, 2), ta.ones(1, 2))
         a = ta.ones(2, 2)
         a @ a, a @ a[0], a[0] @ a[0], a[None] @ a, ta.bmm(a[None], a[None]), ta.addmm(a, a, a)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 PRODUCTS = {"linear", "matmul", "mm", "bmm", "mv", "dot", "baddbmm", "addmm", "addbmm", "einsum", "prelu", "scaled_dot_product_attention",
-            *(f"conv{t}{n}d" for n in (1, 2, 3) for t in ("", "_transpose")), "lstm_layer", "rnn_tanh_layer", "rnn_relu_layer"}
+            *(f"conv{t}{n}d" for n in (1, 2, 3) for t in ("", "_transpose")), "lstm_layer", "rnn_tanh_layer", "rnn_relu_layer",
+            "rnn_tanh_cell", "rnn_relu_cell"}
 
 LOSSES = {"nll_loss", "nll_loss_weighted", "cross_entropy", "cross_entropy_weighted", "hinge_embedding", "poisson_nll", "poisson_nll_of_rates",
           "kl_div", "kl_div_of_logs", "squared_error", "absolute_error", "smooth_error", "huber_error", "margin_ranking", "soft_margin",
@@ -18,11 +19,11 @@ LOSSES = {"nll_loss", "nll_loss_weighted", "cross_entropy", "cross_entropy_weigh
 
 LOWER = {
     "cpu": PRODUCTS,
-    "cuda": PRODUCTS | {"addmv", "addr", "gru_layer"},
+    "cuda": PRODUCTS | {"addmv", "addr", "gru_layer", "lstm_cell", "gru_cell"},
 }
 FLOAT32 = {
     "cpu": LOSSES | {"bce", "bce_weighted", "ctc_loss", "grid_sample", "prod", "svd", "svdvals", "inv", "avg_pool", "max_pool", "max_unpool",
-                     "pad", "gru_layer"},
+                     "pad", "gru_layer", "lstm_cell", "gru_cell"},
     "cuda": LOSSES | {"acos", "asin", "cosh", "erfinv", "exp", "expm1", "log", "log10", "log2", "log1p", "reciprocal", "rsqrt", "sinh", "tan",
                       "pow", "integer_pow", "softplus", "layer_norm", "group_norm", "cosine_similarity", "logsumexp", "resample", "prod",
                       "softmax", "softmin", "log_softmax", "cumprod", "cumsum", "sum", "norm", "pairwise_distance", "normalize"},

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import _functions as ops
-from ..errors import ArgumentError, DTypeError, ShapeError
-from ..ops.gru import gru_layer
-from ..ops.lstm import lstm_layer
-from ..ops.rnn import rnn_relu_layer, rnn_tanh_layer
+from ..errors import ArgumentError, ShapeError
+from ..ops.cells import gru_cell, lstm_cell, rnn_relu_cell, rnn_tanh_cell
 from ..tensor import Tensor
 from . import init
 from .module import Module
@@ -49,32 +47,30 @@ class RNNCellBase(Module):
         return (f"{self.input_size}, {self.hidden_size}" + ("" if self.bias is True else f", bias={self.bias}")
                 + ("" if nonlinearity == "tanh" else f", nonlinearity={nonlinearity}"))
 
-    def _step(self, op: Any, input: Tensor, states: Sequence[Tensor] | None, *more: float) -> list[Tensor]:
-        """The new states: the layer's op over a sequence of one step."""
-        count = 2 if op is lstm_layer else 1
+    def _step(self, op: Any, input: Tensor, states: Sequence[Tensor] | None) -> Any:
+        """What the op makes of the input and the states."""
         self._check(input, self.input_size, "the input", None)
-        x = input if input.ndim == 2 else input.unsqueeze(0)
-        batch = x.shape[0]
         if states is None:
-            states = [ops.zeros((batch, self.hidden_size), dtype=x.dtype, device=x.device)] * count
+            shape = (*input.shape[:-1], self.hidden_size)
+            states = [ops.zeros(shape, dtype=input.dtype, device=input.device)] * (2 if op is lstm_cell else 1)
         else:
-            for what, s in zip(("h", "c"), states, strict=False):
-                self._check(s, self.hidden_size, what, input.shape[:-1])
-            states = [s if input.ndim == 2 else s.unsqueeze(0) for s in states]
-        biases = (0.0, 0.0) if self.bias_ih is None else (self.bias_ih, self.bias_hh)
-        _, *last = op(x, *states, self.weight_ih, self.weight_hh, *biases, *more, sizes=(batch,))
-        return last if input.ndim == 2 else [s.squeeze(0) for s in last]
+            for what, s in zip("hc", states, strict=False):
+                self._check(s, self.hidden_size, what, input.array.shape[:-1])
+        if input.array.ndim == 1:
+            made = self._step(op, input.unsqueeze(0), [s.unsqueeze(0) for s in states])
+            return made.squeeze(0) if isinstance(made, Tensor) else tuple(s.squeeze(0) for s in made)
+        own = self._parameters
+        biases: Any = (0.0, 0.0) if own["bias_ih"] is None else (own["bias_ih"], own["bias_hh"])
+        return op(input, *states, own["weight_ih"], own["weight_hh"], *biases)
 
     def _check(self, x: Tensor, size: int, what: str, lead: tuple[int, ...] | None) -> None:
         name = type(self).__name__
         if not isinstance(x, Tensor):
             raise ArgumentError(name, f"{what}: {type(x).__name__}", "it must be a Tensor")
-        if x.ndim not in (1, 2) or x.shape[-1] != size or (lead is not None and x.shape[:-1] != lead):
+        shape = x.array.shape
+        if len(shape) not in (1, 2) or shape[-1] != size or (lead is not None and shape[:-1] != lead):
             wanted = f"(batch, {size}), or ({size},) without a batch" if lead is None else f"{(*lead, size)}, for this input"
             raise ShapeError(name, f"{what} of shape {x.shape}", f"it must be {wanted}")
-        if x.dtype != self.weight_ih.dtype:
-            raise DTypeError(name, f"{what} of {x.dtype} for weights of {self.weight_ih.dtype}", "the dtypes differ",
-                             f"convert it with .to(ta.{self.weight_ih.dtype})")
 
 
 class RNNCell(RNNCellBase):
@@ -98,8 +94,8 @@ class RNNCell(RNNCellBase):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         if self.nonlinearity not in ("tanh", "relu"):
             raise ArgumentError("RNNCell", f"nonlinearity={self.nonlinearity!r}", 'choose "tanh" or "relu"')
-        op = rnn_tanh_layer if self.nonlinearity == "tanh" else rnn_relu_layer
-        return self._step(op, input, None if hx is None else (hx,))[0]
+        out: Tensor = self._step(rnn_tanh_cell if self.nonlinearity == "tanh" else rnn_relu_cell, input, None if hx is None else (hx,))
+        return out
 
 
 class LSTMCell(RNNCellBase):
@@ -116,8 +112,8 @@ class LSTMCell(RNNCellBase):
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         if hx is not None and (not isinstance(hx, (tuple, list)) or len(hx) != 2):
             raise ArgumentError("LSTMCell", f"a state of type {type(hx).__name__}", "it is a pair: (h, c)")
-        h, c = self._step(lstm_layer, input, hx, 0.0)
-        return h, c
+        out: tuple[Tensor, Tensor] = self._step(lstm_cell, input, hx)
+        return out
 
 
 class GRUCell(RNNCellBase):
@@ -131,4 +127,5 @@ class GRUCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return self._step(gru_layer, input, None if hx is None else (hx,))[0]
+        out: Tensor = self._step(gru_cell, input, None if hx is None else (hx,))
+        return out

@@ -65,7 +65,7 @@ COSTS: dict[str, Cost] = {
     "scaled_dot_product_attention": _attention,
     **{f"conv{n}d": _window for n in (1, 2, 3)},
     **{f"conv_transpose{n}d": _window_back for n in (1, 2, 3)},
-    **dict.fromkeys(("lstm_layer", "gru_layer", "rnn_tanh_layer", "rnn_relu_layer"), _sequence),
+    **dict.fromkeys([f"{name}_{kind}" for name in ("lstm", "gru", "rnn_tanh", "rnn_relu") for kind in ("layer", "cell")], _sequence),
 }
 
 

@@ -22,7 +22,7 @@ SELECTING = {"getitem", "gather", "index_select", "embedding", "max_dim", "min_d
              "split_sizes", "masked_select", "narrow", "median", "kthvalue", "max_pool", "max_unpool", "grid_sample", "cummax", "cummin"}
 MASKING = {"where", "masked_fill", "clamp", "dropout", "tril", "triu", "put_view", "erase", "threshold", "clamp_min", "clamp_max", "maximum", "minimum", "fmax",
            "fmin", "diagonal"}
-RECURRENT = {"lstm_layer", "gru_layer", "rnn_tanh_layer"}          # many steps in one node
+RECURRENT = {f"{name}_{kind}" for name in ("lstm", "gru", "rnn_tanh") for kind in ("layer", "cell")}     # gates, and steps, in one node
 STEPS = {"round", "floor", "ceil", "trunc", "sign", "heaviside", "frac", "round_decimals", "floor_divide", "div_trunc", "sgn"}
 EVEN = 1e-4                                      # of the largest gradient: so little apart counts as the same
 Death = tuple[Node, int]
