@@ -34,7 +34,7 @@ def result(function: Any, args: tuple[Any, ...]) -> Any:
     arrays = [a for a in args if isinstance(a, np.ndarray)]
     if line is None:
         return None
-    loops.Lines([line], arrays)()
+    loops.in_a_row([line], 0, arrays)(None)
     return arrays[-1]
 
 
@@ -137,11 +137,11 @@ def test_lines_in_a_row_and_an_array_that_comes_later(draw: Any) -> None:
     for line, places in zip(lines, ((0, 1, 2), (2, 2), (2, 2, 3)), strict=True):
         assert line is not None
         line.places[:len(places)] = places
-    row = loops.Lines([line for line in lines if line], [None, w, h, y])
+    row = loops.in_a_row([line for line in lines if line], 1, [w, h, y])
     for _ in range(2):
         x = draw((4, 3))
-        row.table[0] = id(x)
-        row()
+        given = x,
+        row(id(given))
         assert same(y, np.tanh(np.dot(x, w)) ** 2)
 
 
@@ -176,7 +176,7 @@ def test_a_replay_with_rows_and_one_without_are_the_same(on_numpy: None) -> None
     with ta.backend.config(kernels="off"):
         without, plain = trained("Tanh")
     assert found == without
-    assert "row0()" in source and "row0()" not in plain
+    assert "row0(" in source and "row0(" not in plain
 
 
 @pytest.mark.parametrize("activation", ["ReLU", "GELU", "LeakyReLU", "Softplus"])

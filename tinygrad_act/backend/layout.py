@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 HEAD = object.__basicsize__              # bytes of an object before its own fields; the last of them say where its class is
+ITEMS = tuple.__basicsize__              # of a tuple before what is in it; the last of them say how much that is
 IN_ONE_PIECE = 0x101                     # of an array's flags: C-contiguous, and aligned
 
 
@@ -47,7 +48,9 @@ def known() -> bool:
     a = np.empty((3, 5))
     array, dtype, add = Array.from_address(id(a)), Dtype.from_address(id(a.dtype)), Ufunc.from_address(id(np.add))
     kind = ctypes.c_void_p.from_address(id(a) + HEAD - 8).value
-    return ((kind, array.data, array.ndim, array.dtype, array.flags) == (id(np.ndarray), a.ctypes.data, a.ndim, id(a.dtype), a.flags.num)
+    pair = (a, a.dtype)
+    count, *items = (ctypes.c_long * 3).from_address(id(pair) + ITEMS - 8)
+    return (count, items) == (2, [id(a), id(a.dtype)]) and ((kind, array.data, array.ndim, array.dtype, array.flags) == (id(np.ndarray), a.ctypes.data, a.ndim, id(a.dtype), a.flags.num)
             and tuple(array.shape[:2]) == a.shape
             and (dtype.kind, dtype.letter, dtype.order, dtype.number) == (b"f", b"d", b"=", a.dtype.num)
             and (add.nin, add.nout, add.nargs, add.ntypes, add.name) == (2, 1, 3, np.add.ntypes, b"add"))

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .config import config
 from .direct import functions
-from .layout import HEAD, Ufunc
+from .layout import HEAD, ITEMS, Ufunc
 
 MOST = 4                                 # arrays of a line
 
@@ -40,7 +40,8 @@ class Line(ctypes.Structure):
 class Row(ctypes.Structure):
     """lines_t: lines, and the table of arrays."""
 
-    _fields_ = (("lines", ctypes.POINTER(Line)), ("count", ctypes.c_long), ("arrays", ctypes.POINTER(ctypes.c_void_p)), ("fields", ctypes.c_long))
+    _fields_ = (("lines", ctypes.POINTER(Line)), ("count", ctypes.c_long), ("arrays", ctypes.POINTER(ctypes.c_void_p)),
+                *[(name, ctypes.c_long) for name in ("fields", "given", "items")])
 
 
 def available() -> bool:
@@ -163,15 +164,9 @@ def _dense(x: Any) -> bool:
     return bool(x.flags.c_contiguous or x.flags.f_contiguous)
 
 
-class Lines:
-    """Lines that are run in a row by calling it, on the arrays whose ids are in `table`."""
-
-    def __init__(self, lines: Sequence[Line], arrays: Sequence[Any]) -> None:
-        self.lines = (Line * len(lines))(*lines)
-        self.arrays = list(arrays)                       # None where the table's entry is set before each run
-        self.table = (ctypes.c_void_p * len(arrays))(*[None if a is None else id(a) for a in arrays])
-        self.row = Row(self.lines, len(lines), self.table, HEAD)
-        self.run = functools.partial(functions("loops").run, ctypes.addressof(self.row))
-
-    def __call__(self) -> None:
-        self.run()
+def in_a_row(lines: Sequence[Line], given: int, arrays: Sequence[Any]) -> Callable[[int | None], None]:
+    """What runs the lines, called with the id of a tuple: of the `given` arrays that come first in their table. `arrays` are the others."""
+    table = (ctypes.c_void_p * (given + len(arrays)))(*[None] * given, *map(id, arrays))
+    row = Row((Line * len(lines))(*lines), len(lines), table, HEAD, given, ITEMS)
+    row.kept = list(arrays)
+    return functools.partial(functions("loops").run, ctypes.byref(row))

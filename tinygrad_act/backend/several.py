@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import struct
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 from . import subnormal
 from .config import config
 from .direct import functions
-from .layout import HEAD
+from .layout import HEAD, ITEMS
 
 Change = tuple[Any, tuple[int, ...], tuple[int, ...], dict[str, Any]]      # rule, targets, arrays, params: arrays by their columns
 
@@ -42,7 +41,7 @@ class _Several(ctypes.Structure):
     """several_t of several.c."""
 
     _fields_ = (("rule", ctypes.c_void_p), ("data", ctypes.c_void_p),
-                *[(name, ctypes.c_long) for name in ("rows", "width", "targets", "varying", "size", "head", "word")], ("bits", ctypes.c_ulong),
+                *[(name, ctypes.c_long) for name in ("rows", "width", "targets", "varying", "size", "head", "items", "word")], ("bits", ctypes.c_ulong),
                 *[(name, ctypes.c_void_p) for name in ("table", "counts", "steps", "like")])
 
 
@@ -66,15 +65,13 @@ class Table(Columns):
         self.fixed: list[tuple[int, Any]] = [] # and what the others are
         self.inner: Any = None                 # the rule's loop: see execute.Inner
         self.launches: Any = None
-        self.given = (ctypes.c_void_p * len(rows))()
-        self.pack = functools.partial(struct.Struct(f"{len(rows)}P").pack_into, self.given, 0)
 
     def change(self, given: Sequence[Any], change: Change) -> None:
         if self.inner is None or self.F.executor.launches is not self.launches or not (change is self.made or self.fits(change)):
             self.look(change)
         self.made = change
-        self.pack(*map(id, given))
-        if self.inner is None or not self.call():
+        given = tuple(given)                   # where C finds the arrays' addresses
+        if self.inner is None or not self.call(id(given)):
             super().change(given, change)
 
     def fits(self, change: Change) -> bool:
@@ -128,7 +125,7 @@ class Table(Columns):
                  (long * (len(table) // len(self.rows)))(*[size] * len(used), *[0] * len(self.numbers), *[size] * len(targets)),
                  (pointer * len(self.rows))(*[id(row[0]) for row in self.rows])]
         bits, word = subnormal.switch()
-        several = _Several(inner.loop, inner.data, len(self.rows), len(table) // len(self.rows), len(targets), varying, size, HEAD, word, bits,
+        several = _Several(inner.loop, inner.data, len(self.rows), len(table) // len(self.rows), len(targets), varying, size, HEAD, ITEMS, word, bits,
                            *[ctypes.addressof(part) for part in parts])
         self._kept = (several, parts)          # what C has pointers to
-        self.call = functools.partial(functions("several").several, ctypes.addressof(several), ctypes.addressof(self.given))
+        self.call = functools.partial(functions("several").several, ctypes.addressof(several))

@@ -131,7 +131,7 @@ class Run:
     # -------------------------------------------------------------------------------------------- the move
     def move(self, numbers: dict[str, float], options: dict[str, Any]) -> None:
         """Update the parameters by their gradients."""
-        F, gradients = self.F, list(map(gradient_of, self.params))
+        F, gradients = self.F, tuple(map(gradient_of, self.params))
         if self.columns is not None:
             said = list(options.values())
             if numbers or self.answer is None or not same(said, self.said):

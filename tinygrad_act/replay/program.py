@@ -41,7 +41,8 @@ class Program:
         self.native = all(backend._owners[v.kind] == "numpy" for v in log.values)
         self.ready: dict[Value, Any] = {v: v.array for v in log.values if v.origin in ("kept", "constant")}
         self.folded = {v for v in log.values if v.origin == "constant"}
-        self.names: dict[str, Any] = {"Changed": Changed, "wrap": wrap, "same": same, "asarray": _asarray, "copy": _copy, "step": None, "tensors": None}
+        self.names: dict[str, Any] = {"Changed": Changed, "wrap": wrap, "same": same, "asarray": _asarray, "copy": _copy, "step": None, "tensors": None,
+                                      "given": None}
         self.draft: list[rows.Line] = []
         self.checks: dict[int, str] = {}     # the calls after which a replay may be left
         self.captured = graphs.possible(log)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -77,25 +79,18 @@ def _plain(line: Line) -> Line:
 
 def _called(lines: Sequence[Line], ready: dict[Value, Any], names: dict[str, Any]) -> list[Line]:
     """The lines of a row as a call; its own text says what they are."""
-    places: dict[Value, int] = {}
-    made: dict[Value, None] = {}
-    texts = []
-    calls = []
-    for line in lines:
-        assert line.row is not None
-        call, values = line.row
-        if values[-1] not in ready and values[-1] not in places:
-            made[values[-1]] = None
-        at = [places.setdefault(v, len(places)) for v in values]
-        call.places[:call.count] = [at[k] for k in call.places[:call.count]]
-        calls.append(call)
-        texts.append(f"#   {line.text}")
-    number = sum(name.startswith("table") for name in names)
-    run, table = f"row{number}", f"table{number}"
-    names[run] = loops.Lines(calls, [ready.get(v) for v in places])
-    names[table] = names[run].table
-    for v in made:
-        names[f"new_{v}"] = preallocated.maker(v.shape, v.dtype)
+    pairs = [line.row for line in lines if line.row is not None]
+    made = dict.fromkeys(values[-1] for _, values in pairs if values[-1] not in ready)
+    used = dict.fromkeys(v for _, values in pairs for v in values)
+    given = [v for v in used if v not in ready]              # new at each replay
+    kept = [v for v in used if v in ready]
+    places = {v: i for i, v in enumerate([*given, *kept])}
+    for call, values in pairs:
+        call.places[:call.count] = [places[values[k]] for k in call.places[:call.count]]
+    run = next(name for name in map("row{}".format, itertools.count()) if name not in names)
+    row = loops.in_a_row([call for call, _ in pairs], len(given), [ready[v] for v in kept])
+    names[run] = row if given else functools.partial(row, None)
+    names.update({f"new_{v}": preallocated.maker(v.shape, v.dtype) for v in made})
     head = [f"{v} = new_{v}()" for v in made]
-    head += [f"{table}[{i}] = id({v})" for v, i in places.items() if v not in ready]
-    return [Line(text) for text in (*head, f"{run}()", *texts)]
+    head += [f"given = {', '.join(map(str, given))},", f"{run}(id(given))"] if given else [f"{run}()"]
+    return [Line(text) for text in (*head, *[f"#   {line.text}" for line in lines])]

@@ -6,10 +6,12 @@ typedef struct {
     long count, times, places[4], step[4], sizes[5], strides[9], filled, width;
     char start[8];
 } line_t;
-typedef struct { const line_t* lines; long count; void** arrays; long fields; } lines_t;
+typedef struct { const line_t* lines; long count; void** arrays; long fields, given, items; } lines_t;
 
-/* `fields`: how far into an array's object, after Python's own fields, the address of its numbers is */
-void run(const lines_t* all) {
+/* `fields`: how far into an array's object, after Python's own fields, the address of its numbers is; `items`: how far into a tuple
+   that of its first item is. The first `given` of the arrays are new at each call, and come in a tuple. */
+void run(const lines_t* all, const char* tuple) {
+    for (long i = 0; i < all->given; i++) all->arrays[i] = ((void**)(tuple + all->items))[i];
     for (const line_t* line = all->lines; line < all->lines + all->count; line++) {
         char* a[4];
         char* b[4];

@@ -1,5 +1,5 @@
 /* A compiled rule (symbols/c.py) on one row of arrays after another. What a row has in the place `varying` is new at each call and comes
-   as an array of NumPy's, which is laid out as `like` says or nothing is done. Subnormal numbers are zeros meanwhile: see subnormal.py. */
+   as an array of NumPy's, all of them in a tuple; they are laid out as `like` says or nothing is done. Subnormal numbers are zeros meanwhile: see subnormal.py. */
 #include <fenv.h>
 typedef void (*rule_t)(char**, const long*, const long*, void*);
 typedef struct { char* data; int ndim; long *shape, *strides; void *base, *dtype; int flags; } array_t;      /* as in NumPy's C interface */
@@ -7,7 +7,7 @@ typedef struct { void* scalar; char kind, letter, order, flags; int number; } dt
 typedef struct {
     rule_t rule;
     void* data;                                          /* of the rule: where it finds the threads */
-    long rows, width, targets, varying, size, head, word;
+    long rows, width, targets, varying, size, head, items, word;
     unsigned long bits;
     char** table;                                        /* a row has `width` addresses, the last ones of the targets */
     const long *counts, *steps;
@@ -38,7 +38,9 @@ static int across(const several_t* t, char* const* row, const char* given, long 
     return 0;
 }
 
-long several(const several_t* t, char* const* given) {
+long several(const several_t* t, const char* tuple) {
+    char* const* given = (char* const*)(tuple + t->items);
+    if (*(const long*)(tuple + t->items - sizeof(long)) != t->rows) return 0;
     for (long i = 0; i < t->rows; i++) {
         char** row = t->table + i * t->width;
         if (!alike(t, given[i], t->like[i])) return 0;
