@@ -77,7 +77,7 @@ def set_default_dtype(dtype: Any) -> None:
 
 def is_floating(dtype: Any) -> bool:
     """True for float16, float32, float64 and bfloat16 (which is NumPy's kind V or f)."""
-    return bool(dtype.kind == "f" or dtype.name == "bfloat16")
+    return bool(dtype.kind == "f" or (dtype.kind == "V" and dtype.name == "bfloat16"))       # to ask for the name takes long
 
 
 def is_half(dtype: Any) -> bool:

@@ -34,6 +34,7 @@ class Op:
     say what the graph keeps: inputs by name, `y` the output, `x_shape` only a shape. `joint` is one rule for all
     inputs, returning a sequence of gradients (it may ask for `needs`, a tuple of bools). `aux` names what forward
     returns after y for the rules to read. `outputs` > 1: forward returns that many results, g is a list of gradients.
+    `free` has the bits of the inputs whose dtype is their own.
 
     >>> import tinygrad_act as ta
     >>> cube = ta.Op("cube", lambda F, x: x * x * x, lambda F, g, x: g * (3 * (x * x)))
@@ -43,20 +44,19 @@ class Op:
     """
 
     elementwise = False
-    free = 0                             # bits of the inputs whose dtype is their own (a mask): see Elementwise.mixes
     gradient: Op | None = None           # see Elementwise.set_second
     variant = ""                         # the name of the backward rule that stands in for its own: see ops/choice.py
     rules: tuple[Rule | None, ...]
 
     def __init__(self, name: str, forward: Callable[..., Any], *rules: Callable[..., Any] | None,
                  joint: Callable[..., Any] | None = None, aux: Sequence[str] = (), outputs: int = 1,
-                 view: bool = False, same_dtype: bool = False) -> None:
-        self.name, self.forward = name, forward
+                 view: bool = False, same_dtype: bool = False, free: int = 0) -> None:
+        self.name, self.forward, self.free = name, forward, free
         self.aux, self.outputs, self.view, self.same_dtype = tuple(aux), outputs, view, same_dtype
         inputs, self.variadic, self.defaults = parameters(forward)
         self.inputs = tuple(inputs[1:])
         self.arity = -1 if self.variadic else len(self.inputs)
-        self.incomplete = inspect.Parameter.empty in self.defaults.values()       # a setting has no default
+        self.required = {k for k, default in self.defaults.items() if default is inspect.Parameter.empty}
         self.names = {n: i for i, n in enumerate((*self.inputs, "y", *self.aux))}
         self.plans: dict[int, Plan] = {}
         self.set_rules(rules, joint)
@@ -92,7 +92,7 @@ class Op:
             if other is not self:
                 return other.general(*inputs, **params)
         if params or self.defaults or len(inputs) != self.arity:
-            if len(inputs) != self.arity or self.incomplete or not params.keys() <= self.defaults.keys():
+            if len(inputs) != self.arity or not self.required <= params.keys() <= self.defaults.keys():
                 inputs, params = self.bind(inputs, params)
             else:
                 params = {**self.defaults, **params} if params else self.defaults

@@ -22,13 +22,12 @@ new = Tensor.__new__
 
 def short(op: Any) -> Callable[..., Any]:
     """The quickest function that does what `op.general` does."""
-    if op.aux or op.outputs > 1 or op.variadic or op.free:
-        return long_way(op)
-    if op.arity == 1:
+    plain = not (op.aux or op.outputs > 1 or op.free)
+    if op.arity == 1 and plain:
         return one_input(op)
-    if op.arity == 2 and not op.defaults and (op.elementwise or op.same_dtype):
+    if op.arity == 2 and plain and not op.defaults and (op.elementwise or op.same_dtype):
         return two_inputs(op)
-    return several_inputs(op) if op.arity > 1 and not (op.elementwise or op.view) else long_way(op)
+    return several_inputs(op) if op.arity > 1 and not (op.elementwise or op.view or op.free & 1) else long_way(op)
 
 
 def long_way(op: Any) -> Callable[..., Any]:
@@ -148,12 +147,17 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
 
 
 def several_inputs(op: Any) -> Callable[..., Any]:
-    """For an op of several inputs that is not elementwise: Tensors of one dtype."""
+    """For an op of several inputs that is not elementwise: Tensors of the first one's dtype, but for those that are free."""
     general, forward, defaults, plans, arity = op.general, op.forward, op.defaults, op.plans, op.arity
-    everything = (1 << arity) - 1
+    free, aux, everything = op.free, op.aux, (1 << arity) - 1
 
     def call(*inputs: Any, **settings: Any) -> Any:
-        if watchers or len(inputs) != arity:
+        if watchers or len(inputs) != arity or not isinstance(inputs[0], Tensor):
+            return general(*inputs, **settings)
+        a = inputs[0].array
+        kind, dtype = type(a), a.dtype
+        F = namespaces[kind]
+        if dtype.char not in F.floats:
             return general(*inputs, **settings)
         arrays: list[Any] = []
         edges: list[Any] = []
@@ -161,26 +165,27 @@ def several_inputs(op: Any) -> Callable[..., Any]:
         for x in inputs:
             if not isinstance(x, Tensor):
                 return general(*inputs, **settings)
-            arrays.append(x.array)
+            a = x.array
+            if type(a) is not kind or (a.dtype is not dtype and not free & bit):
+                return general(*inputs, **settings)
+            arrays.append(a)
             if x._requires_grad:
                 mask |= bit
                 edges.append(x.node or x)
             else:
                 edges.append(None)
             bit <<= 1
-        kind, dtype = type(arrays[0]), arrays[0].dtype
-        F = namespaces[kind]
-        for a in arrays:
-            if a.dtype is not dtype or type(a) is not kind:
-                return general(*inputs, **settings)
-        if dtype.char not in F.floats:
-            return general(*inputs, **settings)
         try:
             y = forward(F, *arrays, **settings)
         except TinygradActError:
             raise
         except COMPLAINTS:
             return general(*inputs, **settings)
+        extra = ()
+        if aux:
+            y, *extra = y
+        if op.outputs > 1:
+            return op.record_many(inputs, arrays, y, extra, {**defaults, **settings}, mask, F)
         out = new(Tensor)
         out.array = y if type(y) is kind else F.asarray(y)
         if mask and mode.grad and op.differentiable:
@@ -188,7 +193,7 @@ def several_inputs(op: Any) -> Callable[..., Any]:
             if mask != everything:
                 op.refuse_inference(plan, inputs)
             out._requires_grad = True
-            out.node = new_node(op, tuple(edges), plan.keep((*arrays, out.array)), plan, {**defaults, **settings} if settings else defaults)
+            out.node = new_node(op, tuple(edges), plan.keep((*arrays, out.array, *extra)), plan, {**defaults, **settings} if settings else defaults)
         elif mode.inference:
             out.inference = True
         return out

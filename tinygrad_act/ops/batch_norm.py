@@ -29,9 +29,7 @@ def _normalised_back(F: Any, g: Any, x: Any, weight: Any, mean: Any, scale: Any,
 
 
 # The statistics are inputs, because running ones are made of them too; the rule knows that they are those of x.
-_batch_norm = enter(Single("batch_norm", _normalised, joint=_normalised_back))
-_batch_norm.free = 24                                        # they are float64
-_batch_norm.settle()
+_batch_norm = enter(Single("batch_norm", _normalised, joint=_normalised_back, free=24))          # they are float64
 _instance_norm = row("instance_norm")
 
 

@@ -65,8 +65,9 @@ def _lstm_back(F: Any, g: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_i
     dtype, size = x.dtype, c.shape[1]
     x, h, c, w_ih, w_hh, b_ih, b_hh, gh, gc = wide(F, x, h, c, w_ih, w_hh, b_ih, b_hh, *g)
     if gates is None:
-        z = _product(F, x, w_ih, b_ih) + _product(F, h, w_hh, b_hh)
-        *slopes, dc = _lstm_slopes(F, *_lstm_step(F, *_gates(z, size), c)[:5], c, gh, gc)
+        found = (*_gates(_product(F, x, w_ih, b_ih) + _product(F, h, w_hh, b_hh), size), c)
+        values = (*_lstm_step(F, *found)[:5], c, gh, gc)
+        *slopes, dc = _lstm_slopes(F, *values)
         dz = F.cat(slopes, dim=1)
     else:
         dz, dc = F.new(gates.shape, gates.dtype), F.new(c.shape, c.dtype)
@@ -108,7 +109,8 @@ def _gru_back(F: Any, g: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b
     x, h, w_ih, w_hh, b_ih, b_hh, g = wide(F, x, h, w_ih, w_hh, b_ih, b_hh, g)
     if gates is None:
         products = _gates(_product(F, h, w_hh, b_hh), size)
-        r, z, n, _ = _gru_step(F, *_gates(_product(F, x, w_ih, b_ih), size), *products, h)
+        found = (*_gates(_product(F, x, w_ih, b_ih), size), *products, h)
+        r, z, n, _ = _gru_step(F, *found)
         *slopes, dh = _gru_slopes(F, r, z, n, products[2], h, g)
         by_x, by_h = F.cat(slopes[:3], dim=1), F.cat(slopes[3:], dim=1)
     else:

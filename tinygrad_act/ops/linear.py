@@ -140,7 +140,4 @@ def behind(activation: Single) -> Single:
             h, gx = F.cast(h, dtype), F.cast(gx, dtype)
         return [gx, _for_weight(F, g, h) if needs[1] else None, _for_bias(F, g, bias_shape) if needs[2] else None, None]
 
-    row = Single(f"{activation.name}_linear", forward, joint=backward)
-    row.free = 8                                     # the dtype of `keep` is its own
-    row.settle()
-    return row
+    return Single(f"{activation.name}_linear", forward, joint=backward, free=8)          # the dtype of `keep` is its own

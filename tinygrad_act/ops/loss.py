@@ -127,7 +127,8 @@ def _for_logits(F: Any, g: Any, x: Any, target: Any, weight: Any, peak: Any, tot
     return gx if wide is x else F.cast(gx, x.dtype)
 
 
-_by_index = op("cross_entropy_weighted", _cross_entropy, _for_logits, None, None, aux=("peak", "total", "e", "places"))
+# The target's dtype is its own.
+_by_index = op("cross_entropy_weighted", _cross_entropy, _for_logits, None, None, aux=("peak", "total", "e", "places"), free=2)
 
 
 def _plain(F: Any, x: Any, target: Any, *, dim: int = 1, ignore_index: int = -100, reduction: str = "mean",
@@ -142,8 +143,7 @@ def _plain_for_logits(F: Any, g: Any, x: Any, target: Any, peak: Any, total: Any
                        label_smoothing=label_smoothing, every=every)
 
 
-_by_plain_index = op("cross_entropy", _plain, _plain_for_logits, None, aux=("peak", "total", "e", "places"))
-_by_plain_index.free = _by_index.free = 2                 # the target's dtype is its own
+_by_plain_index = op("cross_entropy", _plain, _plain_for_logits, None, aux=("peak", "total", "e", "places"), free=2)
 
 
 # -------------------------------------------------------------------------------------- cross_entropy, distributions
@@ -221,9 +221,8 @@ def _plain_nll_backward(F: Any, g: Any, x_shape: Any, x_dtype: Any, target: Any,
     return _nll_backward(F, g, x_shape, x_dtype, target, 1.0, dim=dim, ignore_index=ignore_index, reduction=reduction, every=every)
 
 
-_weighted_nll = op("nll_loss_weighted", _nll, _nll_backward, None, None)
-_nll_loss = op("nll_loss", _plain_nll, _plain_nll_backward, None)
-_nll_loss.free = _weighted_nll.free = 2
+_weighted_nll = op("nll_loss_weighted", _nll, _nll_backward, None, None, free=2)
+_nll_loss = op("nll_loss", _plain_nll, _plain_nll_backward, None, free=2)
 
 
 # --------------------------------------------------------------------------------------- over classes: public
