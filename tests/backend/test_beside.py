@@ -119,20 +119,6 @@ def test_a_row_gives_the_same_bits_wherever_it_stands(name: str) -> None:
         np.testing.assert_array_equal(forward(F, x[start:start + 5], dim=1), whole[start:start + 5])
 
 
-def test_exponentials_of_scores() -> None:
-    x = rows((6, 5, 37))
-    x[2, 3], x[0, 0, 0] = -np.inf, 1e30
-    e, total, peak = F.exponentials(x.copy())
-    e_wanted, total_wanted, peak_wanted = Namespace.exponentials(F, x.copy())
-    np.testing.assert_allclose(e, e_wanted, rtol=1e-5)
-    np.testing.assert_allclose(total, total_wanted, rtol=1e-5)
-    np.testing.assert_array_equal(peak, peak_wanted)
-    np.testing.assert_array_equal(F.again(x.copy(), peak), e)
-    g, y = (np.random.default_rng(3).standard_normal((6, 5, 8)).astype("float32") for _ in range(2))
-    gs = np.random.default_rng(4).standard_normal(x.shape).astype("float32")
-    np.testing.assert_allclose(F.pulled(gs.copy(), e, g, y), Namespace.pulled(F, gs.copy(), e, g, y), rtol=1e-5, atol=1e-5)
-
-
 # ------------------------------------------------------------------------------------------------- rows added up
 @DTYPES
 @pytest.mark.parametrize("weighed", [False, True])

@@ -30,7 +30,9 @@ def functions(file: str, char: str = "", vector: tuple[str, ...] = ()) -> Any:
     from . import compiler  # here, as what it needs of Python takes long to import
     if not layout.known() or not compiler.vector_functions().issuperset(vector):
         return None
-    source = f"#define REAL {REAL[char]}\n{text(f'{file}.c')}" if char else text(f"{file}.c")
+    source = re.sub(r'#include "(\w+\.c)"', lambda found: text(found[1]), text(f"{file}.c"))
+    if char:
+        source = f"#define REAL {REAL[char]}\n{source}"
     try:
         library = compiler.library(source, [f"{name}f" for name in vector])
     except compiler.CompileError:

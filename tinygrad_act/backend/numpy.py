@@ -13,6 +13,7 @@ from ..numerics import special
 from ..numerics.convolve import Block, Compute, Room
 from ..numerics.logits import SMALL
 from . import memory, threads
+from .attention import Attended
 from .beside import Beside
 from .config import config
 from .convolve import Convolved
@@ -39,7 +40,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Normalised, Shares, RowsAdded, InSteps, Beside, Convolved):
+class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, Convolved):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 
@@ -116,9 +117,6 @@ class NumpyNamespace(Normalised, Shares, RowsAdded, InSteps, Beside, Convolved):
             serial(work, parts, size)
         else:
             threads.run([functools.partial(serial, work, parts[i::count], 0) for i in range(count)])
-
-    def vecdot(self, a: Any, b: Any) -> Any:
-        return np.vecdot(a, b)[..., None]
 
     looks, rows = True, 1 << 16
 

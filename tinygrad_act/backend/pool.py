@@ -73,7 +73,7 @@ def calls(function: Any, lists: Sequence[tuple[int | None, ...]], size: int, roo
     _library.calls(ctypes.byref(function), flat, width, len(lists), at, places, count)
 
 
-def ranges(function: Any, before: Iterable[int | None], count: int, step: int, size: int) -> None:
+def ranges(function: Any, before: Iterable[int | None], count: int, step: int, size: int, room: tuple[int, int] = (-1, 0)) -> None:
     """`function(*before, from, to)` for ranges of at most so many steps, which are 0 .. count together."""
     before, step = tuple(before), step or 1
-    calls(function, [(*before, low, min(low + step, count)) for low in range(0, count, step)], size)
+    calls(function, [(*before, low, min(low + step, count)) for low in range(0, count, step)], size, room)
