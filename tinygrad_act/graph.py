@@ -296,24 +296,29 @@ def make_seeds(tensors: Sequence[Tensor], gradients: Sequence[Any], op: str, cre
     seeds: dict[Any, Any] = {}
     for t, g in zip(tensors, gradients, strict=True):
         need_grad(t, op)
-        if g is None and t.array.size != 1:
+        if g is not None:
+            g = fitted(g, t, op)
+        elif t.array.size == 1:
+            g = wrap(namespaces[type(t.array)].ones_like(t.array))
+        else:
             raise GraphError(op, f"a tensor of shape {t.shape}", "only a scalar has a gradient of its own",
                              "reduce it (.sum(), .mean()) or pass gradient= of its shape")
-        if g is None:
-            g = wrap(namespaces[type(t.array)].ones_like(t.array))
-        elif not isinstance(g, Tensor):
-            g = wrap(backend.asarray(g, t.dtype, t.device))
-        if g.shape != t.shape:
-            raise ShapeError(op, f"a gradient of shape {g.shape} for a tensor of shape {t.shape}", "they must be equal")
-        if type(g.array) is not type(t.array):
-            raise DeviceError(op, f"a gradient on {g.device} for a tensor on {t.device}", "they must be on one device",
-                              "move it with .to(device)")
-        if g.dtype != t.dtype:
-            g = recording.cast(g, dtype=t.dtype)
         key = t.node or t
         seed = g if create_graph else g.array
         seeds[key] = seed if key not in seeds else seeds[key] + seed
     return seeds
+
+
+def fitted(g: Any, t: Tensor, op: str) -> Any:
+    """A gradient that was given for t, as a Tensor of its dtype."""
+    if not isinstance(g, Tensor):
+        g = wrap(backend.asarray(g, t.dtype, t.device))
+    if g.shape != t.shape:
+        raise ShapeError(op, f"a gradient of shape {g.shape} for a tensor of shape {t.shape}", "they must be equal")
+    if type(g.array) is not type(t.array):
+        raise DeviceError(op, f"a gradient on {g.device} for a tensor on {t.device}", "they must be on one device",
+                          "move it with .to(device)")
+    return g if g.dtype == t.dtype else recording.cast(g, dtype=t.dtype)
 
 
 def need_grad(t: Any, op: str) -> None:

@@ -18,14 +18,15 @@ def _rows(F: Any, x: Any) -> Any:
     return x if x.ndim == 2 else F.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
-def _shaped(F: Any, rows: Any, shape: tuple[int, ...]) -> Any:
-    return rows if len(shape) == 2 else F.reshape(rows, shape)
-
-
 def _product(F: Any, x: Any, weight: Any) -> Any:
     if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
         raise _misfit(x, weight)
-    return F.matmul(_rows(F, x), F.permute(weight, (1, 0)))
+    return F.matmul(_rows(F, x), weight.T)
+
+
+def _shaped(F: Any, y: Any, x: Any) -> Any:
+    """y, a matrix, with the leading dims of x."""
+    return y if x.ndim == 2 else F.reshape(y, (*x.shape[:-1], y.shape[1]))
 
 
 def _misfit(x: Any, weight: Any) -> ShapeError:
@@ -46,20 +47,21 @@ def _misfit(x: Any, weight: Any) -> ShapeError:
 
 
 def _biased(F: Any, x: Any, weight: Any, bias: Any) -> Any:
-    if bias.shape not in ((weight.shape[0],), (1,), ()):
+    if bias.shape != weight.shape[:1] and bias.shape not in ((1,), ()):
         raise ShapeError("linear", f"a bias of shape {bias.shape} with a weight of shape {weight.shape}",
                          f"the bias must have out_features, {weight.shape[0]}, elements")
     y = _product(F, x, weight)
     y += bias                                        # the product is ours, so nobody sees it change
-    return _shaped(F, y, (*x.shape[:-1], weight.shape[0]))
+    return _shaped(F, y, x)
 
 
 def _unbiased(F: Any, x: Any, weight: Any) -> Any:
-    return _shaped(F, _product(F, x, weight), (*x.shape[:-1], weight.shape[0]))
+    return _shaped(F, _product(F, x, weight), x)
 
 
 def _for_x(F: Any, g: Any, weight: Any, x_shape: Any) -> Any:
-    return _shaped(F, F.matmul(_rows(F, g), weight), x_shape)
+    gx = F.matmul(_rows(F, g), weight)
+    return gx if len(x_shape) == 2 else F.reshape(gx, x_shape)
 
 
 def _for_weight(F: Any, g: Any, x: Any) -> Any:
@@ -97,8 +99,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         input = tensor_of(input, "linear")
     if weight.ndim == 1:
         return linear(input, weight.reshape((1, -1)), bias).squeeze(-1)
-    out: Tensor = _without_bias(input, weight) if bias is None else _linear(input, weight, bias)
-    return out
+    return _without_bias.call(input, weight) if bias is None else _linear.call(input, weight, bias)
 
 
 # --------------------------------------------------------------------------------------------- behind an activation
