@@ -266,6 +266,23 @@ def test_results_are_new_each_time_and_gradients_the_last_ones() -> None:
         results[-1].backward()
 
 
+def test_a_gradient_that_is_given_another_array() -> None:
+    w = nn.Parameter(ta.ones(2))
+    optimizer = ta.optim.SGD([w], lr=1.0)
+
+    def value(x: Any) -> Any:
+        optimizer.zero_grad()
+        (x * w).sum().backward()
+        w.grad.data = w.grad.data * 0.5
+        optimizer.step()
+    step = ta.compile(value)
+    x = ta.tensor([2.0, 4.0])
+    many(step, x)
+    assert step.counts["replayed"] == 2
+    assert w.grad.tolist() == [1, 2]
+    assert w.tolist() == [-3, -7]
+
+
 def test_as_a_method_a_module_and_a_decorator_with_settings() -> None:
     class Trainer:
         def __init__(self, k: float) -> None:

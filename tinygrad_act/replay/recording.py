@@ -77,6 +77,7 @@ class Recording:
         self.gradients: dict[int, tuple[Tensor, Any]] = {}  # id -> a Tensor and how its gradient lay when the step first asked for it
         self.made: dict[int, weakref.ref[Tensor]] = {}      # Tensors that the step has made
         self.moved: dict[int, Tensor] = {}                  # those from before that it has given an array
+        self.graded: dict[int, Tensor] = {}                 # those from before whose gradient it has set
         self.held: dict[int, Recorded] = {}
 
     # ------------------------------------------------------------------------------------------- in and out
@@ -190,6 +191,9 @@ class Recording:
                 self.moved[id(t)] = t
                 if Log.bare(before) is not Log.bare(array):
                     self.log.problem(f"a tensor of shape {t.shape} is given another array")
+            elif Log.bare(before) is not Log.bare(array):
+                for of in [of for of in self.graded.values() if of.__dict__["_grad"] is t]:      # p.grad.data = ...
+                    self.log.note(set_gradient, of, t, array)
             if not isinstance(array, Recorded):
                 self.log.problem(f"an array of shape {array.shape} comes from outside what is recorded")
 
@@ -211,6 +215,7 @@ class Recording:
         t.__dict__["_grad"] = g
         if self.log.here() and not self.made_here(t):       # what the step has made is gone with its gradient
             self.gradients.setdefault(id(t), (t, "not read"))
+            self.graded[id(t)] = t
             self.log.note(set_gradient, t, g, None if g is None else g.__dict__["array"])
 
     # ------------------------------------------------------------------------------------------- arrays in and out
