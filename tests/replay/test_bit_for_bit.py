@@ -145,6 +145,83 @@ def test_settings_of_optimizers(name: str) -> None:
     alike(mlp(), batches((6,), [4] * STEPS), plain(SETTINGS[name]), least=STEPS - 3)
 
 
+def _first(m: Any, o: Any) -> tuple[Any, dict[str, Any]]:
+    p = o.param_groups[0]["params"][0]
+    return p, o.state[p]
+
+
+def _replaced(m: Any, o: Any) -> None:
+    _, state = _first(m, o)
+    for k, v in list(state.items()):
+        state[k] = v.clone()
+
+
+def _set_aside(m: Any, o: Any) -> None:
+    p, _ = _first(m, o)
+    p.data = p.data.clone()
+
+
+# What becomes of an optimizer between two steps, from the fifth on at each or (one in brackets) after that one alone
+HAPPENINGS: dict[str, Callable[[Any, Any], Any]] = {
+    "another rate": lambda m, o: o.param_groups[0].update(lr=o.param_groups[0]["lr"] * 0.9),
+    "a rate that is whole": lambda m, o: o.param_groups[0].update(lr=1 if o.param_groups[0]["lr"] != 1 else 0.5),
+    "(a rate that is a tensor)": lambda m, o: o.param_groups[0].update(lr=ta.tensor(0.02)),
+    "(foreach is off)": lambda m, o: o.param_groups[0].update(foreach=False),
+    "(no rate)": lambda m, o: o.param_groups[0].update(lr=0.0),
+    "uphill": lambda m, o: o.param_groups[0].update(maximize=not o.param_groups[0]["maximize"]),
+    "state loaded": lambda m, o: o.load_state_dict(copy.deepcopy(o.state_dict())),
+    "state forgotten": lambda m, o: o.state.clear(),
+    "state replaced": _replaced,
+    "state halved": lambda m, o: [v.mul_(0.5) for s in o.state.values() for k, v in s.items() if v.ndim],
+    "a step by itself": lambda m, o: o.step(),
+    "a step at another rate": lambda m, o: (o.param_groups[0].update(lr=0.5), o.step(), o.param_groups[0].update(lr=0.01)),
+    "(an array replaced)": _set_aside,
+    "(a parameter less)": lambda m, o: o.param_groups[0]["params"].pop(0),
+    "(a group more)": lambda m, o: o.add_param_group({"params": [m.extra], "lr": 0.5}),
+    "groups copied": lambda m, o: setattr(o, "param_groups", [dict(g) for g in o.param_groups]),
+    "(a hook before)": lambda m, o: o.register_step_pre_hook(lambda o, a, k: o.param_groups[0].update(lr=0.3)),
+    "(a hook after)": lambda m, o: o.register_step_post_hook(lambda o, a, k: o.param_groups[0].update(lr=0.4))}
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+@pytest.mark.parametrize("name", HAPPENINGS)
+def test_what_becomes_of_an_optimizer_between_steps(name: str, kind: str) -> None:
+    def make_step(model: Any) -> Any:
+        settings = {"momentum": 0.9} if kind == "SGD" else {}
+        return plain(lambda _: getattr(ta.optim, kind)([*model[0].parameters(), *model[2].parameters(), model.unused], lr=0.01, **settings))(model)
+
+    def between(i: int, model: Any, optimizer: Any) -> Any:
+        if i == 4 or (i > 4 and name[0] != "("):
+            HAPPENINGS[name](model, optimizer)
+        return [p.detach() for p in model.parameters()]
+    ta.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 3))
+    model.unused, model.extra = nn.Parameter(ta.ones(3)), nn.Parameter(ta.ones(3))
+    alike(model, batches((6,), [4] * 10), make_step, between, least=3)
+
+
+def test_a_parameter_that_the_step_does_not_use_moves_when_it_has_a_gradient() -> None:
+    def make_step(model: Any) -> Any:
+        optimizer = ta.optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x: Any, y: Any) -> Any:
+            model[0].zero_grad()
+            model[2].zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+        return step, optimizer
+
+    def between(i: int, model: Any, optimizer: Any) -> Any:
+        model.unused.grad = ta.full((3,), float(i), device=model.unused.device) if i % 4 == 3 else None
+        return model.unused.detach()
+    ta.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 3))
+    model.unused = nn.Parameter(ta.ones(3))
+    alike(model, batches((6,), [4] * 16), make_step, between, least=8)
+
+
 @pytest.mark.parametrize("inside", [True, False])
 def test_schedulers_within_the_step_and_outside(inside: bool) -> None:
     def make_step(model: Any) -> Any:

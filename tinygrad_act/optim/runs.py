@@ -129,9 +129,9 @@ class Run:
         return out
 
     # -------------------------------------------------------------------------------------------- the move
-    def move(self, numbers: dict[str, float], options: dict[str, Any]) -> None:
-        """Update the parameters by their gradients."""
-        F, gradients = self.F, tuple(map(gradient_of, self.params))
+    def move(self, numbers: dict[str, float], options: dict[str, Any], gradients: Sequence[Any] | None = None) -> None:
+        """Update the parameters by the arrays of their gradients."""
+        F, gradients = self.F, tuple(map(gradient_of, self.params)) if gradients is None else gradients
         if self.columns is not None:
             said = list(options.values())
             if numbers or self.answer is None or not same(said, self.said):
@@ -150,6 +150,10 @@ class Run:
             F.divide_into(x, self.seen)
         if made:
             self.keep(made)
+
+    def move_again(self, gradients: Sequence[Any]) -> None:
+        """Update them as the last time, with the same options and without numbers, by columns."""
+        self.columns.change(gradients, self.answer[0])
 
     def move_alone(self, options: dict[str, Any]) -> None:
         """Update one after the other. Has that not made the first of the state, update cannot be asked: see asked.py."""

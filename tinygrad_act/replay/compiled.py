@@ -81,8 +81,9 @@ class Compiled:
         with self._lock:
             left = ""
             tensors: list[Tensor] = []
-            key: Any = (_form(args, tensors), _form(kwargs, tensors) if kwargs else None, _pattern(tensors), mode.grad, mode.inference,
-                   dtypes.get_default_dtype().char, backend.current())
+            key: Any = (_form(args, tensors) if args else None, _form(kwargs, tensors) if kwargs else None,
+                        _pattern(tensors) if len(tensors) > 1 else None, mode.grad, mode.inference, dtypes.get_default_dtype().char,
+                        backend.current())
             way = self.ways.get(key)
             if way is not None and not way.eager:
                 for variant in way.variants:
@@ -260,8 +261,8 @@ def _objects(x: Any) -> list[Any]:
 
 def _pattern(tensors: list[Tensor]) -> Any:
     """Which of the arguments are one and the same array."""
-    ids = {id(t.array): i for i, t in enumerate(tensors)}
-    return None if len(ids) == len(tensors) else tuple([ids[id(t.array)] for t in tensors])
+    ids = [id(t.array) for t in tensors]
+    return None if len(set(ids)) == len(ids) else tuple(map(ids.index, ids))
 
 
 def _said(tensors: list[Tensor]) -> str:

@@ -16,7 +16,7 @@ from .. import backend
 from ..backend import loops, preallocated
 from ..backend.preallocated import NEW
 from ..tensor import Tensor, wrap
-from . import graphs, rows
+from . import graphs, rows, stepping
 from .alike import same
 from .log import Call, Log, Value, mapped, values_in
 from .memory import Memory, size
@@ -89,6 +89,23 @@ class Program:
                 self.pinned.update(call.inputs())
             if call.function is set_gradient and isinstance(call.args[2], Value):
                 self.fresh.add(call.args[2].root)
+        if self.native:
+            self.known_gradients()
+
+    def known_gradients(self) -> None:
+        """To an optimizer's step the replay can hand the gradients that it has just given to all parameters."""
+        given: dict[int, Any] = {}
+        for i, call in enumerate(self.calls):
+            if call.function is set_gradient:
+                given[id(call.args[0])] = call.args[2]
+            elif isinstance(call.function, AsItIs) and stepping.possible(call.function):
+                params = [p for group in call.function.owner.param_groups for p in group["params"]]
+                own = [p for p in params if given.get(id(p)) is not None]
+                values = [given[id(p)] for p in own]
+                if values and all(v.origin == "made" and v.shape for v in values):
+                    others = [p for p in params if given.get(id(p)) is None]
+                    self.calls[i] = Call(stepping.Stepping(call.function, own, others), tuple(values), {}, None)
+                    self.last.update({u: i for v in values for u in (v, v.root)})
 
     def prologue(self) -> None:
         """The arrays that are looked up at each call."""

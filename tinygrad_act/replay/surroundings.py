@@ -10,6 +10,7 @@ import sys
 import types
 from collections import deque
 from collections.abc import Iterator, Sequence
+from operator import is_
 from typing import Any
 
 from .. import backend
@@ -55,7 +56,10 @@ class Surroundings:
         self.owners: list[str] = []                  # of `live`: what each is called
         self.live: list[Any] = []                    # containers, as they are
         self.copies: list[Any] = []                  # and as they were
-        self.exact: list[tuple[Any, list[Any], list[int]]] = []      # of these, those with what == does not tell apart, what was in them, and its ids
+        self.empty: list[Any] = []                   # of these, those with nothing in them,
+        self.filled: list[Any] = []                  # and the others, as they are
+        self.contents: list[Any] = []                # and as they were
+        self.exact: list[tuple[Any, list[Any]]] = []         # those with what == does not tell apart, and what was in them
         self.arrays: list[tuple[str, Any, Any]] = []
         self.sources: list[tuple[str, Any, bytes]] = []      # random generators of Python's and NumPy's, and where they stood
         self._seen: dict[int, Any] = {}
@@ -171,9 +175,14 @@ class Surroundings:
         self.owners.append(name)
         self.live.append(container)
         self.copies.append(dict(container) if isinstance(container, (dict, types.MappingProxyType)) else container.copy())
+        if not container:
+            self.empty.append(container)
+            return
+        self.filled.append(container)
+        self.contents.append(self.copies[-1])
         values = container.values() if hasattr(container, "values") else container
         if any(loose(v) for v in values if exact or isinstance(v, Tensor)):
-            self.exact.append((values, list(values), [*map(id, values)]))
+            self.exact.append((values, list(values)))
 
     def read_of(self, owner: Any, name: str) -> None:
         """The step reads an attribute of an optimizer or a scheduler."""
@@ -184,7 +193,7 @@ class Surroundings:
     # ------------------------------------------------------------------------------------------- later
     def hold(self) -> bool:
         """Is all of it as it was?"""
-        if any(self.hooks):
+        if any(self.hooks) or any(self.empty):
             return False
         for _, cell, value in self.cells:
             if cell.cell_contents is not value and not same(cell.cell_contents, value):
@@ -195,20 +204,20 @@ class Surroundings:
         for x, name, value in self.slots:
             if getattr(x, name, MISSING) is not value and not same(getattr(x, name, MISSING), value):
                 return False
-        for values, before, ids in self.exact:
-            if [*map(id, values)] != ids and not all(map(same, values, before)):
+        for values, before in self.exact:
+            if len(values) != len(before) or not (all(map(is_, values, before)) or all(map(same, values, before))):
                 return False
         for _, array, copy in self.arrays:
             if not same(array, copy):
                 return False
         try:
-            return bool(self.live == self.copies)
+            return bool(self.filled == self.contents)
         except Exception:                            # two arrays, which say number by number whether they are equal
             return False
 
     def same(self, other: Surroundings) -> bool:
         """Did two steps find the same?"""
-        mine, theirs = ([*[v for *_, v in (*x.cells, *x.names, *x.slots, *x.arrays)], *[v for _, values, _ in x.exact for v in values]]
+        mine, theirs = ([*[v for *_, v in (*x.cells, *x.names, *x.slots, *x.arrays)], *[v for _, values in x.exact for v in values]]
                         for x in (self, other))
         try:
             return len(mine) == len(theirs) and all(map(same, mine, theirs)) and bool(self.copies == other.copies)

@@ -16,7 +16,7 @@ from .recording import AsItIs, Draw, Recording, set_gradient
 from .surroundings import Surroundings
 
 _array = operator.attrgetter("array")
-_state = operator.attrgetter("_requires_grad", "hooks")
+_wanted, _hooks = operator.attrgetter("_requires_grad"), operator.attrgetter("hooks")
 PLAIN = (int, float, str, bool, type(None))
 
 
@@ -111,9 +111,9 @@ class Variant:
         self.undo = Undo(self.program.early, self.gradients, self.arguments)
         mine = set(map(id, self.arguments))
         self.tensors = [t for t, _, _ in self.flags if id(t) not in mine]
-        self.states = [(wanted, None) for t, _, wanted in self.flags if id(t) not in mine]
+        self.wanted = [wanted for t, _, wanted in self.flags if id(t) not in mine]
         self.owners = [t for t, _ in self.kept]
-        self.arrays = [id(a) for _, a in self.kept]          # which are kept, so that no other array has their ids
+        self.arrays = [a for _, a in self.kept]
         self.found = [(t, layout, places.get(id(t))) for t, layout in self.gradients if layout != "not read"]
         self.calls = len(self.log.calls)
         self.arguments, self.result = [], None
@@ -125,7 +125,9 @@ class Variant:
 
     def holds(self, tensors: Sequence[Tensor]) -> bool:
         """Is all as it was when this was recorded?"""
-        if [*map(id, map(_array, self.owners))] != self.arrays or [*map(_state, self.tensors)] != self.states:
+        if not all(map(operator.is_, map(_array, self.owners), self.arrays)):
+            return False
+        if [*map(_wanted, self.tensors)] != self.wanted or any(map(_hooks, self.tensors)):
             return False
         for t, layout, place in self.found:
             g: Any = (t if place is None else tensors[place])._grad
@@ -138,7 +140,7 @@ class Variant:
         for t, array in self.kept:
             if t.array is not array:
                 return f"a tensor of shape {t.shape} has another array"
-        for t, (wanted, _) in zip(self.tensors, self.states, strict=True):
+        for t, wanted in zip(self.tensors, self.wanted, strict=True):
             if t._requires_grad is not wanted or t.hooks:
                 return f"a tensor of shape {t.shape} has a hook, or requires_grad is {t._requires_grad} and was {wanted}"
         return self.surroundings.change() or "gradients are there that were not, or the other way round"
