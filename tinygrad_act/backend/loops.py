@@ -19,6 +19,7 @@ from .direct import functions
 from .layout import HEAD, ITEMS, Ufunc
 
 MOST = 4                                 # arrays of a line
+SHORT = 512                              # bytes of a row that is laid out again and again
 
 # What gives the same bits in whatever order and however many at a time the numbers are taken
 EXACT = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, np.maximum, np.minimum, np.sqrt, np.square, np.reciprocal,
@@ -29,12 +30,14 @@ EXACT = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, 
 class Line(ctypes.Structure):
     """line_t of loops.c: one call of a loop, `times` over; the places of its arrays in the table, sizes and strides as loops want them.
 
-    `filled`: so many numbers of the first array, each of `width` bytes, are first set to `start`.
+    `filled`: so many numbers of the first array, each of `width` bytes, are first set to `start`. `bytes`: so many at `tile` are first
+    filled with those of the array `tiled`, of which there are `breadth`, over and over.
     """
 
     _fields_ = (("loop", ctypes.c_void_p), ("data", ctypes.c_void_p), ("count", ctypes.c_long), ("times", ctypes.c_long),
                 ("places", ctypes.c_long * MOST), ("step", ctypes.c_long * MOST), ("sizes", ctypes.c_long * 5), ("strides", ctypes.c_long * 9),
-                ("filled", ctypes.c_long), ("width", ctypes.c_long), ("start", ctypes.c_ubyte * 8))
+                ("filled", ctypes.c_long), ("width", ctypes.c_long), ("start", ctypes.c_ubyte * 8),
+                *[(name, ctypes.c_long) for name in ("tiled", "breadth", "bytes")], ("tile", ctypes.c_void_p))
 
 
 class Row(ctypes.Structure):
@@ -102,10 +105,23 @@ def _elementwise(function: Any, arrays: Sequence[Any]) -> Line | None:
     made = _loop(function, arrays)
     if made is not None:
         *rows, (n, steps) = axes or [(1, [0] * len(arrays))]
+        if rows and (spread := _spread(arrays, rows[0], n, steps)) is not None:        # a bias: short runs, each with its way to the loop
+            size = arrays[spread].itemsize
+            made.scratch = np.empty(rows[0][0] * n * size, np.uint8)
+            made.tiled, made.breadth, made.bytes, made.tile = spread, n * size, made.scratch.size, made.scratch.ctypes.data
+            n, rows = rows[0][0] * n, []
         made.sizes[0], made.strides[:len(steps)] = n, steps
         for count, step in rows:
             made.times, made.step[:len(step)] = count, step
     return made
+
+
+def _spread(arrays: Sequence[Any], rows: tuple[int, list[int]], n: int, steps: list[int]) -> int | None:
+    """Which of the arrays is one short row for all rows, if the others lie in one run."""
+    alone = [i for i, (step, inner) in enumerate(zip(rows[1], steps, strict=True)) if step != n * inner]
+    if len(alone) != 1 or rows[1][alone[0]] or steps[alone[0]] != arrays[alone[0]].itemsize or steps[alone[0]] * n > SHORT:
+        return None
+    return alone[0]
 
 
 def _product(function: Any, arrays: Sequence[Any]) -> Line | None:
@@ -168,5 +184,5 @@ def in_a_row(lines: Sequence[Line], given: int, arrays: Sequence[Any]) -> Callab
     """What runs the lines, called with the id of a tuple: of the `given` arrays that come first in their table. `arrays` are the others."""
     table = (ctypes.c_void_p * (given + len(arrays)))(*[None] * given, *map(id, arrays))
     row = Row((Line * len(lines))(*lines), len(lines), table, HEAD, given, ITEMS)
-    row.kept = list(arrays)
+    row.kept = [*arrays, *lines]
     return functools.partial(functions("loops").run, ctypes.byref(row))

@@ -5,6 +5,8 @@ typedef struct {
     void* data;                                          /* of the loop */
     long count, times, places[4], step[4], sizes[5], strides[9], filled, width;
     char start[8];
+    long tiled, breadth, bytes;                          /* of which array rows are laid out again and again, so that one run will do */
+    char* tile;
 } line_t;
 typedef struct { const line_t* lines; long count; void** arrays; long fields, given, items; } lines_t;
 
@@ -17,6 +19,14 @@ void run(const lines_t* all, const char* tuple) {
         char* b[4];
         for (long k = 0; k < line->count; k++) a[k] = *(char**)((char*)all->arrays[line->places[k]] + all->fields);
         for (long i = 0; i < line->filled; i++) __builtin_memcpy(a[0] + i * line->width, line->start, line->width);
+        if (line->bytes) {
+            __builtin_memcpy(line->tile, a[line->tiled], line->breadth);
+            for (long done = line->breadth, more; done < line->bytes; done += more) {
+                more = done < line->bytes - done ? done : line->bytes - done;
+                __builtin_memcpy(line->tile + done, line->tile, more);
+            }
+            a[line->tiled] = line->tile;
+        }
         for (long i = 0; i < line->times; i++) {
             for (long k = 0; k < line->count; k++) b[k] = a[k] + i * line->step[k];
             line->loop(b, line->sizes, line->strides, line->data);
