@@ -9,7 +9,8 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import combinations, compress
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -60,9 +61,10 @@ class Table(Columns):
         super().__init__(F, rows)
         self.count = sum(row[0].size for row in rows)
         self.made: Any = None                  # the change that was made last
-        self.variable: list[int] = []          # which of its settings are numbers that the loop is given,
-        self.kinds: list[type] = []            # of what types,
-        self.fixed: list[tuple[int, Any]] = [] # and what the others are
+        self.variable: list[bool] = []         # of each of its settings: is it a number that the loop is given?
+        self.kinds: list[type] = []            # of what types these are,
+        self.other: list[bool] = []            # and of the others
+        self.fixed: list[Any] = []             # what they are
         self.inner: Any = None                 # the rule's loop: see execute.Inner
         self.launches: Any = None
 
@@ -76,11 +78,14 @@ class Table(Columns):
 
     def fits(self, change: Change) -> bool:
         """Does the change differ from the last one in nothing but numbers that the loop is given? It is then given the new ones."""
-        if change[:3] != self.made[:3] or [*change[3]] != [*self.made[3]]:
+        rule, targets, arrays, params = change
+        made = self.made
+        if rule is not made[0] or targets != made[1] or arrays != made[2] or [*params] != [*made[3]]:
             return False
-        settings, baked = list(change[3].values()), self.F.executor.cuda.BAKED
-        numbers = [settings[i] for i in self.variable]
-        if not baked.isdisjoint(numbers) or list(map(type, numbers)) != self.kinds or not all(settings[i] is v for i, v in self.fixed):
+        settings = params.values()
+        numbers = [*compress(settings, self.variable)]
+        if not self.F.executor.cuda.BAKED.isdisjoint(numbers) or [*map(type, numbers)] != self.kinds \
+                or not all(map(is_, compress(settings, self.other), self.fixed)):
             return False
         self.give(numbers)
         return True
@@ -105,10 +110,11 @@ class Table(Columns):
         if inner is not self.inner or (targets, arrays) != self.made[1:3]:
             self.write(inner, targets, [arrays[i] for i in inner.used])
         self.inner, self.launches = inner, executor.launches
-        settings = list(params.values())
-        self.variable = [i for i, value in enumerate(settings) if not executor.cuda.baked(value)] if inner.takes == len(numbers) else []
-        self.kinds = [type(settings[i]) for i in self.variable]
-        self.fixed = [(i, value) for i, value in enumerate(settings) if i not in self.variable]
+        settings = params.values()
+        self.variable = [inner.takes == len(numbers) and not executor.cuda.baked(value) for value in settings]
+        self.kinds = [*map(type, compress(settings, self.variable))]
+        self.other = [not variable for variable in self.variable]
+        self.fixed = [*compress(settings, self.other)]
         self.give(numbers)
 
     def write(self, inner: Any, targets: Sequence[int], used: Sequence[int]) -> None:
