@@ -274,6 +274,8 @@ class Printer:
         text = self.text[id(s)]
         if s.dtype == dtype:
             return text
+        if s.dtype.kind == "b" and dtype.name in ("float32", "float64"):               # GCC does not put its own conversion in vectors
+            return f"({text} ? {literal(1, dtype)} : {literal(0, dtype)})"
         return f"({text} != 0)" if dtype.kind == "b" else f"({TYPES[dtype.name]}){text}"
 
 
