@@ -305,6 +305,20 @@ def test_short_last_batches_evaluation_and_loading_in_between(name: str) -> None
     alike(make(), batches(shape, [4, 4, 4, 2] * 4), plain(lambda p: ta.optim.Adam(p, lr=0.01)), between, least=8)
 
 
+@pytest.mark.parametrize("loss", ["binary_cross_entropy_with_logits", "soft_margin_loss", "poisson_nll_loss", "mse_loss"])
+def test_losses_of_many_numbers(loss: str) -> None:
+    x, y = ta.nn.Parameter(ta.linspace(-3, 3, 5000)), ta.linspace(0, 1, 5000)
+
+    def step() -> Any:
+        x.grad = None
+        value = getattr(nn.functional, loss)(x, y)
+        value.backward()
+        return value, x.grad
+    eager = numbers(step())
+    compiled = ta.compile(step)
+    assert [numbers(compiled()) for _ in range(4)] == [eager] * 4
+
+
 def test_fifty_steps() -> None:
     ta.manual_seed(0)
     step = alike(cnn(), batches((2, 8, 8), [4] * 50), plain(lambda p: ta.optim.SGD(p, lr=0.05, momentum=0.9)), least=44)

@@ -74,7 +74,9 @@ def _run(F: Any, rule: Callable[..., Any], arrays: Sequence[Any], settings: dict
     """An elementwise rule: recorded, run as it is, or by the executor (the halves in float32; on a GPU one kernel)."""
     lead = next(a for a in reversed(arrays) if hasattr(a, "dtype"))                # the first may be g, one number
     plain = F is recording or (lead.dtype.char in F.plain and lead.size < F.large)
-    return rule(F, *arrays, **settings) if plain else F.run(rule, arrays, settings)
+    if plain:
+        return rule(F, *arrays, **settings)
+    return F.run(rule, [F.asarray(a) if hasattr(a, "dtype") else a for a in arrays], settings)        # g / n is a scalar, which kernels do not take
 
 
 def _forward(value: Callable[..., Any], F: Any, *inputs: Any, reduction: str = "mean", **settings: Any) -> Any:
