@@ -145,6 +145,12 @@ def test_the_way_that_the_last_step_went_is_tried_first() -> None:
         assert tried == way.variants[:1]
 
 
+def test_a_number_that_is_read_as_an_array_and_stays_the_same() -> None:
+    step = ta.compile(lambda x: x * 2 if (x > 0).all().cpu().numpy() else x)
+    assert [many(step, ta.ones(3)).tolist(), many(step, -ta.ones(3)).tolist()] == [[2] * 3, [-1] * 3]
+    assert step.counts == {"replayed": 4, "recorded": 4, "eager": 0}
+
+
 def test_a_number_that_is_read_each_time_ends_in_eager_mode() -> None:
     step = ta.compile(lambda x: x * x.sum().item())
     with pytest.warns(UserWarning, match="runs eagerly"):

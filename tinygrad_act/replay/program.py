@@ -144,7 +144,8 @@ class Program:
                 self.statement(call)
         elif not (self.view(call) or self.fold(call) or self.into(i, call)):
             self.local.add(call.out)
-            self.emit(f"{call.out} = {self.called(call)}", reads=call.inputs(), writes=[call.out])
+            text = self.called(call)             # of no axes it may come as a scalar of NumPy's; the recording had made an array of that
+            self.emit(f"{call.out} = {text if call.out.shape else f'asarray({text})'}", reads=call.inputs(), writes=[call.out])
             if not _sure(call.function):
                 self.check(i, f"{call.out}.shape != {call.out.shape}")
 
@@ -172,6 +173,9 @@ class Program:
             spare.append(f"not same(x{len(spare)}, {self.text(x)})")
             return f"x{len(spare) - 1}"
         self.emit(f"{name(call.out)} = {self.called(call)}")
+        for v in values_in(call.out):
+            if not v.shape:
+                self.emit(f"{v} = asarray({v})")
         self.check(i, " or ".join(spare))
 
     def view(self, call: Call) -> bool:
