@@ -132,7 +132,8 @@ class Convolved(Namespace):
         each = -(-count // max(min(RUNS // len(places), SUMS // numbers), 1 + (len(places) == 1)))
         firsts = range(0, count, each)
         y = np.zeros((len(firsts), *shape), x.dtype)
-        lists = [(place(x), place(g), place(y), None, p.numbers, plans[0].parts + first * p.step, min(each, count - first),
+        arrays = place(x), place(g), place(y)
+        lists = [(*arrays, None, p.numbers, plans[0].parts + first * p.step, min(each, count - first),
                   m.x_start + group * whole.channels * m.x_steps[1], group * m.results * m.y_steps[1],
                   m.w_start + run * numbers + group * numbers // groups)
                  for run, first in enumerate(firsts) for p, (m, group) in zip(plans, places, strict=True)]
@@ -144,18 +145,20 @@ class Convolved(Namespace):
         """The maps of x to y, each to places of its own."""
         x, w, bias = dense(x), dense(w), None if bias is None else dense(bias)
         lists: list[tuple[int | None, ...]] = []
-        held, room = [], 0
+        held, room, size = [], 0, y.size * w[0].size // QUICK
+        jobs = JOBS if pool.available(size) > 1 else 1
+        images, numbers, result = place(x), place(bias), place(y)
         for m, group in itertools.product(maps, range(groups)):
             p = plan(m, len(x), SHORT, x.itemsize)
             panels = np.empty(-(-m.results // PANEL) * PANEL * m.channels * math.prod(m.kernel) + SPARE // 8, x.dtype)
             functions.pack(place(w), place(panels), p.numbers, m.w_start + group * w.size // groups)
-            each = -(-p.total // JOBS)
-            lists += [(place(x), place(panels), place(bias), place(y), None, p.numbers, p.parts + first * p.step, min(each, p.total - first),
-                       group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results)
+            each, kernel = -(-p.total // jobs), place(panels)
+            starts = group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results
+            lists += [(images, kernel, numbers, result, None, p.numbers, p.parts + first * p.step, min(each, p.total - first), *starts)
                       for first in range(0, p.total, each or 1)]
             held.append((panels, p))
             room = max(room, m.room(p.largest, PANEL, x.itemsize))
-        pool.calls(functions.convolve, lists, y.size * w[0].size // QUICK, (4, room))
+        pool.calls(functions.convolve, lists, size, (4, room))
 
 
 def _library(x: Any, w: Any, bias: Any, kernel: Shape, size: Shape, groups: int) -> Any:

@@ -51,20 +51,25 @@ def choose() -> None:
         _library.choose(config.threads or (0 if blas else 1), question)
 
 
+def available(size: int) -> int:
+    """How many threads share `size` numbers."""
+    start()
+    return int(_library.available()) if _library is not None and size >= WORTH else 1
+
+
 def calls(function: Any, lists: Sequence[tuple[int | None, ...]], size: int, room: tuple[int, int] = (-1, 0)) -> None:
     """The function of C on each of the lists of arguments, all of one length, in any order: by several threads from `size` numbers on.
 
     Arguments are whole numbers and addresses, None for 0. `room` says in place of which one a thread gives the function memory
     of its own, and how many bytes: as the place of an array.
     """
-    start()
     if not lists:
         return
     width, (at, size_of_room) = len(lists[0]), room
     assert width <= MOST
-    count = _library.available() if _library is not None and size >= WORTH and len(lists) > 1 else 1
+    count = available(size) if len(lists) > 1 else 1
     rooms = [np.empty(size_of_room, np.uint8) for _ in range(count)] if size_of_room else []
-    if _library is None:
+    if _library is None or len(lists) == 1:
         for arguments in lists:
             function(*arguments[:at], place(rooms[0]), *arguments[at + 1:]) if rooms else function(*arguments)
         return
