@@ -79,6 +79,20 @@ def test_the_same_bits_by_any_number_of_threads(mask: str) -> None:
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("shared", ["qk", "kv", "v", "q"])
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+def test_heads_that_are_one_array_for_several(shared: str, axes: tuple[int, ...]) -> None:
+    """NumPy lays out what is like such an array with its features apart."""
+    case = Case("odd", "none", False)
+    for name in shared:
+        x = getattr(case, name)
+        one = x[tuple(slice(1) if i in axes else slice(None) for i in range(4))]
+        setattr(case, name, np.broadcast_to(one, x.shape))
+    assert attention._library(case.q, case.k, case.v, case.mask, case.keep) is not None
+    for found, wanted in zip(case.both(type(F)), case.both(Namespace), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=3e-6 * float(np.abs(wanted).max()))
+
+
 def test_large_scores_and_numbers_that_are_none() -> None:
     case = Case("usual", "none", False)
     case.q *= 1e4

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..dtypes import bool_
 from . import pool
-from .direct import library
+from .direct import dense, library
 from .layout import place
 from .namespace import Namespace
 
@@ -33,7 +33,7 @@ class Attended(Namespace):
         functions = _library(q, k, v, mask, keep)
         if functions is None:
             return super().attend(q, k, v, mask, keep, scale, causal, gain)
-        y = np.empty_like(q, shape=(*q.shape[:-1], v.shape[-1]))
+        y = _beside(q, v.shape[-1])
         peak, total = (np.empty((*q.shape[:-1], 1), q.dtype) for _ in range(2))
         _heads(functions, functions.attend, (q, k, v, mask, keep, y, peak, total), (), (scale, gain), causal)
         return y, peak, total
@@ -41,11 +41,11 @@ class Attended(Namespace):
     def attend_grad(self, g: Any, q: Any, k: Any, v: Any, mask: Any, keep: Any, y: Any, peak: Any, total: Any,
                     scale: float, causal: bool, gain: float, for_mask: bool) -> list[Any]:
         g = g if g.strides[-1] == g.itemsize else np.array(g, order="C")
-        functions = None if for_mask or y.strides[-1] != y.itemsize else _library(q, k, v, mask, keep, g)
+        functions = None if for_mask or y.strides[-1] != y.itemsize else _library(q, k, v, mask, keep, g, y, peak, total)
         if functions is None:
             return super().attend_grad(g, q, k, v, mask, keep, y, peak, total, scale, causal, gain, for_mask)
-        found = tuple(np.empty_like(x) for x in (q, k, v))
-        _heads(functions, functions.attend_back, (q, k, v, mask, keep, y, peak, total), (g, *found), (scale, gain), causal)
+        found = tuple(_beside(x, x.shape[-1]) for x in (q, k, v))
+        _heads(functions, functions.attend_back, (q, k, v, mask, keep, y, dense(peak), dense(total)), (g, *found), (scale, gain), causal)
         return [*found, None]
 
     def exponentials(self, x: Any) -> tuple[Any, Any, Any]:
@@ -71,6 +71,12 @@ def _library(q: Any, k: Any, v: Any, mask: Any, keep: Any, *others: Any) -> Any:
     if type(keep) is not float and keep.dtype != bool_:
         return None
     return library("attention", "f", q, k, v, *others, *added)
+
+
+def _beside(x: Any, features: int) -> Any:
+    """An array for results: rows lie as those of x do, features side by side. (NumPy has them apart where x is one head for several.)"""
+    y = np.empty_like(x, shape=(*x.shape[:-1], features))
+    return y if y.strides[-1] == y.itemsize else np.empty(y.shape, y.dtype)
 
 
 def _heads(functions: Any, function: Any, arrays: tuple[Any, ...], more: tuple[Any, ...], factors: tuple[float, float], causal: bool) -> None:
