@@ -39,6 +39,12 @@ def close(found: Any, wanted: Any, dtype: str, scale: float = 1.0) -> None:
             np.testing.assert_allclose(a, b, near, near * max(1.0, math.sqrt(np.square(b.astype(float)).mean())))
 
 
+@pytest.mark.parametrize("eps", [1, np.float32(0.5), np.float16(0.5), True])
+def test_eps_may_be_any_number(eps: Any) -> None:
+    x, _, w, b = numbers("float32", SAMPLES[0], 0.0)
+    close(F.normalise(x, w, b, SAMPLES[0], True, eps), Namespace.normalise(F, x, w, b, SAMPLES[0], True, float(eps)), "float32")
+
+
 @DTYPES
 @MEANS
 @pytest.mark.parametrize("affine", [True, False])

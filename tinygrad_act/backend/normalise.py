@@ -28,7 +28,7 @@ class Normalised(Namespace):
         N, G, K, L = view
         x, groups = dense(x), N * G
         y, mean, scale = np.empty(x.shape, x.dtype), np.empty(groups) if centred else None, np.empty(groups)
-        self._run(functions.normalise, (x, dense(weight), dense(bias), y, mean, scale, np.array(eps)), (G, K, L), groups)
+        self._run(functions.normalise, (x, dense(weight), dense(bias), y, mean, scale, np.array(eps, np.float64)), (G, K, L), groups)
         return y, mean, scale
 
     def moments(self, x: Any, view: Any, batch: bool, centred: bool = True) -> tuple[Any, Any]:
