@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 import subprocess
 import sys
@@ -260,22 +259,6 @@ def test_gradients_and_gradients_of_gradients(kernels: str) -> None:
     np.testing.assert_allclose(g.detach().numpy(), 1.5 * (s + 1.5 * data * s * (1 - s)), rtol=2e-5, atol=1e-6)
     np.testing.assert_allclose(h.numpy(), 2.25 * s * (1 - s) * (2 + 1.5 * data * (1 - 2 * s)), rtol=2e-4, atol=1e-6)
     assert np.isfinite(x.grad.numpy()).all()
-
-
-@needs_compiler
-@pytest.mark.parametrize("rule", [lambda F, m, x: F.where(m, x * 2, 0), lambda F, m, x: m & (x > 1), lambda F, m, x: x * m])
-def test_a_loop_over_bools_is_put_in_vectors(rule: Any, tmp_path: Path) -> None:
-    kernel, _ = cuda.lifted(rule, [np.dtype("bool"), np.dtype("float32")], {}, c.Text)
-    text = c.source(kernel, "rule", compiler.vector_functions())
-    assert text is not None
-    (tmp_path / "kernel.c").write_text(text)
-    told = subprocess.run([str(compiler.compiler()), *compiler.FLAGS, "-fopt-info-vec", "-o", tmp_path / "kernel.so", tmp_path / "kernel.c"],
-                          capture_output=True, text=True, check=False)
-    if told.returncode:
-        pytest.skip("the compiler does not say which loops it puts in vectors")
-    lines = [i for i, line in enumerate(text.splitlines(), 1) if "lane_" in line]
-    found = [int(line) for line in re.findall(r"kernel\.c:(\d+):.*loop vectorized", told.stderr)]
-    assert any(lines[0] <= line <= lines[-1] for line in found), told.stderr
 
 
 # ------------------------------------------------------------------------------------------------- threads
