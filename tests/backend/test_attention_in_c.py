@@ -93,6 +93,15 @@ def test_heads_that_are_one_array_for_several(shared: str, axes: tuple[int, ...]
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=3e-6 * float(np.abs(wanted).max()))
 
 
+def test_many_keys_of_about_one_weight_lose_no_digits() -> None:
+    """Added number by number in float32, 20,000 terms of one sign are off by 2e-4."""
+    rng = np.random.default_rng(0)
+    q, k, v = (rng.standard_normal((1, n, 16)).astype("float32") for n in (3, 1, 1))
+    k, v = np.repeat(k, 20000, 1), np.repeat(v, 20000, 1)
+    y, _, _ = F.attend(q, k, v, 0.0, 0.0, 0.3, False, 1.0)
+    np.testing.assert_allclose(y, np.broadcast_to(v[:, :1], y.shape), rtol=1e-5)
+
+
 def test_large_scores_and_numbers_that_are_none() -> None:
     case = Case("usual", "none", False)
     case.q *= 1e4

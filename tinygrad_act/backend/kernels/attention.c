@@ -55,8 +55,8 @@ INLINE void leave(float* weights, const char* keep, const shape* s, long head, l
 
 /* Bytes of room that a thread wants. */
 long bytes(const shape* s) {
-    const long step = some_queries(s), widest = s->D > s->E ? s->D : s->E, longest = s->S > step ? s->S : step;
-    return 4 * (2 * SPACE(step * s->S) + 2 * SPACE(step * widest) + STRIP * (longest > widest ? longest : widest) + 2 * LANES);
+    const long step = some_queries(s), widest = s->D > s->E ? s->D : s->E;
+    return 4 * (2 * SPACE(step * s->S) + 2 * SPACE(step * widest) + STRIP * DEEP + 2 * LANES);
 }
 
 #define SEEN_BY(last) (s->causal && (last) < s->S ? (last) : s->S)

@@ -7,7 +7,7 @@ enum { ROWS = 4, WIDTH = 8 };
 #else
 enum { ROWS = 4, WIDTH = 4 };
 #endif
-enum { STRIP = 2 * WIDTH };
+enum { STRIP = 2 * WIDTH, DEEP = 256 };                   /* columns in a strip, and how much of k at a time */
 #define UNROLL _Pragma("GCC unroll 16")
 typedef float vector __attribute__((vector_size(4 * WIDTH)));
 typedef float some __attribute__((vector_size(4 * WIDTH), aligned(4)));
@@ -58,18 +58,20 @@ INLINE void tile(matrix a, const float* b, long k, matrix c, long rows, long col
         }
 }
 
-/* c = a b, or c += a b; c is m by n, its columns side by side, a is m by k and b k by n.
-   The room is for a strip. */
+/* c = a b, or c += a b; c is m by n, its columns side by side, a is m by k and b k by n. A long sum is made of parts: added number
+   by number, each small beside the rest, it would lose digits. The room is for STRIP * DEEP numbers. */
 static void product(matrix a, matrix b, matrix c, long m, long n, long k, int add, float* room) {
-    for (long j = 0; j < n; j += STRIP) {
-        const matrix strip = {b.at + j * b.column, b.row, b.column};
-        const int narrow = n - j <= WIDTH;
-        if (narrow) pack(strip, n - j, k, room, WIDTH);
-        else pack(strip, n - j < STRIP ? n - j : STRIP, k, room, STRIP);
-        for (long i = 0; i < m; i += ROWS) {
-            const matrix some_of_a = {a.at + i * a.row, a.row, a.column}, to = {c.at + i * c.row + j, c.row, 1};
-            if (narrow) tile(some_of_a, room, k, to, m - i, n - j, add, 1);
-            else tile(some_of_a, room, k, to, m - i, n - j, add, 2);
+    for (long p = 0; p < k; p += DEEP, add = 1)
+        for (long j = 0; j < n; j += STRIP) {
+            const matrix strip = {b.at + p * b.row + j * b.column, b.row, b.column};
+            const long deep = k - p < DEEP ? k - p : DEEP;
+            const int narrow = n - j <= WIDTH;
+            if (narrow) pack(strip, n - j, deep, room, WIDTH);
+            else pack(strip, n - j < STRIP ? n - j : STRIP, deep, room, STRIP);
+            for (long i = 0; i < m; i += ROWS) {
+                const matrix some_of_a = {a.at + i * a.row + p * a.column, a.row, a.column}, to = {c.at + i * c.row + j, c.row, 1};
+                if (narrow) tile(some_of_a, room, deep, to, m - i, n - j, add, 1);
+                else tile(some_of_a, room, deep, to, m - i, n - j, add, 2);
+            }
         }
-    }
 }
