@@ -60,6 +60,8 @@ INLINE void window(REAL* to, const REAL* from, long rows, long row, long images,
             const REAL* x = from + b * image;
             if (step == 1)
                 for (long i = 0; i < count; i += WIDTH) *(some*)(to + i) = *(const some*)(x + i);
+            else if (step == 2)                          /* whole vectors here, too: there is room behind the lines */
+                for (long i = 0; i < count; i += WIDTH) SIMD for (long l = i; l < i + WIDTH; l++) to[l] = x[2 * l];
             else
                 SIMD for (long i = 0; i < count; i++) to[i] = x[i * step];
         }
