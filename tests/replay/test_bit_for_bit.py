@@ -319,6 +319,34 @@ def test_losses_of_many_numbers(loss: str) -> None:
     assert [numbers(compiled()) for _ in range(4)] == [eager] * 4
 
 
+def test_two_networks_against_each_other() -> None:
+    """The second backward pass adds to gradients that the first optimizer has used."""
+    found = []
+    for compiled in (False, True):
+        ta.manual_seed(0)
+        make, tell = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2)), nn.Sequential(nn.Linear(2, 8), nn.LeakyReLU(0.2), nn.Linear(8, 1))
+        by, of, score = ta.optim.Adam(make.parameters()), ta.optim.Adam(tell.parameters()), nn.BCEWithLogitsLoss()
+        x, ones, zeros = ta.randn(16, 2), ta.ones(16, 1), ta.zeros(16, 1)
+
+        def step(make: Any = make, tell: Any = tell, by: Any = by, of: Any = of, score: Any = score, x: Any = x, ones: Any = ones, zeros: Any = zeros) -> Any:
+            made = make(ta.randn(16, 3))
+            of.zero_grad()
+            (score(tell(x), ones) + score(tell(made.detach()), zeros)).backward()
+            of.step()
+            by.zero_grad()
+            loss = score(tell(made), ones)
+            loss.backward()
+            by.step()
+            return loss
+
+        run = ta.compile(step) if compiled else step
+        losses = [run().item() for _ in range(STEPS)]
+        found.append((losses, [p.tolist() for p in (*make.parameters(), *tell.parameters())], [p.grad.tolist() for p in tell.parameters()]))
+        if compiled:
+            assert run.counts["replayed"] == STEPS - 2, run.report()
+    assert found[0] == found[1]
+
+
 def test_fifty_steps() -> None:
     ta.manual_seed(0)
     step = alike(cnn(), batches((2, 8, 8), [4] * 50), plain(lambda p: ta.optim.SGD(p, lr=0.05, momentum=0.9)), least=44)

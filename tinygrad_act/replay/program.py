@@ -105,7 +105,7 @@ class Program:
                 if values and all(v.origin == "made" and v.shape for v in values):
                     others = [p for p in params if given.get(id(p)) is None]
                     self.calls[i] = Call(stepping.Stepping(call.function, own, others), tuple(values), {}, None)
-                    self.last.update({u: i for v in values for u in (v, v.root)})
+                    self.last.update({u: max(i, self.last[u]) for v in values for u in (v, v.root)})         # more may be added to it yet
 
     def prologue(self) -> None:
         """The arrays that are looked up at each call."""
