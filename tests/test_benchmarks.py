@@ -59,3 +59,21 @@ def test_a_page_is_made_of_what_was_measured(speed: Any, tmp_path: Path, monkeyp
     text = (tmp_path / "speed.md").read_text()
     assert text.startswith("before") and text.endswith("after\n") and "**0.50** (0.40 to 0.60)" in text and "| 0.00 | 1.00 |" in text
     assert (tmp_path / "speed.png").stat().st_size > 1000 and math.isclose(json.loads((tmp_path / "speed.json").read_text())["rows"][0]["candidates"]["tinygrad_act"]["ratio"], 0.5)
+
+
+def test_the_networks_train_in_both_libraries_and_replays_give_the_same_bits(speed: Any) -> None:
+    torch = pytest.importorskip("torch")
+    import networks
+
+    import tinygrad_act as ta
+
+    def losses(lib: Any, name: str, compiled: bool = False) -> list[float]:
+        lib.manual_seed(0)
+        step = networks.NETWORKS[name].make(lib)
+        step = lib.compile(step) if compiled else step
+        return [0.0 if loss is None else loss.item() for loss in [step() for _ in range(4)]]
+
+    for name in networks.NETWORKS:
+        ours = losses(ta, name)
+        assert all(map(math.isfinite, ours + losses(torch, name))), name
+        assert losses(ta, name, compiled=True) == ours, name

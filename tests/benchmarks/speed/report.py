@@ -15,6 +15,7 @@ from workloads import ACTIVATIONS, SIZES, WORKLOADS
 ROOT = Path(__file__).parents[3]
 PAGE, IMAGES, DATA = ROOT / "docs" / "speed.md", ROOT / "docs" / "images", ROOT / "docs" / "speed.json"
 MARK = ("<!-- speed:begin -->", "<!-- speed:end -->")
+NETWORK_MARK = ("<!-- networks:begin -->", "<!-- networks:end -->")
 OURS, BASE = "tinygrad_act", "torch"
 
 
@@ -128,7 +129,29 @@ def page(results: dict[str, Any]) -> None:
              "### Peak memory of a step", "| workload | ours, MB | PyTorch, MB | ratio |\n|---|--:|--:|--:|\n" + "\n".join(megabytes)]
     if results["sweeps"]:
         parts += ["### Cost against size", "One thread. The exponent is fitted to the larger half of the sizes.", sweeps(results["sweeps"])]
-    head, rest = PAGE.read_text().split(MARK[0])
-    PAGE.write_text(head + MARK[0] + "\n" + "\n\n".join(parts) + "\n" + MARK[1] + rest.split(MARK[1])[1])
+    put("\n\n".join(parts), MARK)
     DATA.write_text(json.dumps(results, indent=1) + "\n")
     plots(results)
+
+
+def put(text: str, marks: tuple[str, str]) -> None:
+    """Write the text between two marks of docs/speed.md."""
+    head, rest = PAGE.read_text().split(marks[0])
+    PAGE.write_text(head + marks[0] + "\n" + text + "\n" + marks[1] + rest.split(marks[1])[1])
+
+
+def network_page(results: dict[str, Any]) -> None:
+    """Write the table of the networks of networks.py: a line for each."""
+    rows = results["rows"]
+    threads = sorted({r["threads"] for r in rows})
+    found = {(r["workload"], r["threads"]): r["candidates"] for r in rows}
+    columns = [(name, t) for t in threads for name in (OURS, OURS + " compiled")]
+    title = {OURS: "ours", OURS + " compiled": "compiled"}
+    lines = ["| network | " + " | ".join(f"{title[name]}, {t} thread{'s' * (t > 1)}" for name, t in columns) + " | PyTorch, 1 thread |",
+             "|---|" + "--:|" * (len(columns) + 1)]
+    for what, name in dict.fromkeys((r["what"], r["workload"]) for r in rows):
+        cells = [ratio(found[name, t].get(candidate)) for candidate, t in columns]
+        lines.append(f"| {what} | {' | '.join(cells)} | {duration(found[name, threads[0]][BASE]['seconds'])} |")
+    means = [statistics.geometric_mean(v["ratio"] for (_, t), c in found.items() if t == of and "ratio" in (v := c.get(candidate, {})))
+             for candidate, of in columns]
+    put("\n".join([*lines, "| geometric mean | " + " | ".join(f"**{m:.2f}**" for m in means) + " | |"]), NETWORK_MARK)

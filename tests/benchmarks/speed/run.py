@@ -3,6 +3,7 @@
     python tests/benchmarks/speed/run.py                    # everything that is installed, one and two threads
     python tests/benchmarks/speed/run.py mlp_tiny cnn       # some workloads
     python tests/benchmarks/speed/run.py --write            # and docs/speed.md with its table, plots and JSON
+    python tests/benchmarks/speed/run.py --networks         # small networks of all kinds instead, beside PyTorch
     python tests/benchmarks/speed/run.py --short            # every candidate once, to see that all of it runs
 
 Each candidate runs in a process of its own. They take turns, a block of steps each, in an order that moves on with each round, so a change
@@ -22,7 +23,8 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from report import page, print_table
+from networks import NETWORKS
+from report import network_page, page, print_table
 from rivals import RIVALS
 from workloads import SWEEPS, WORKLOADS
 
@@ -79,6 +81,8 @@ def takes_part(candidate: Candidate, name: str) -> bool:
         return False
     if candidate.library in RIVALS:
         return name in RIVALS[candidate.library]
+    if name in NETWORKS:
+        return candidate in CANDIDATES[:3]
     return not candidate.compiled or WORKLOADS[name].replayed is not None
 
 
@@ -116,7 +120,7 @@ class Runner:
             ratios = sorted(a / b for a, b in zip(kept, times[BASE], strict=True)) if BASE in times else [float("nan")]
             found[candidate] = {"seconds": statistics.median(kept), "ratio": statistics.median(ratios),
                                 "spread": [ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]]}
-        return {"workload": name, "what": WORKLOADS[name].what, "threads": self.threads, "candidates": found, "sizes": sizes or {}}
+        return {"workload": name, "what": (WORKLOADS | NETWORKS)[name].what, "threads": self.threads, "candidates": found, "sizes": sizes or {}}
 
     def end(self) -> None:
         """Stop them all."""
@@ -149,34 +153,35 @@ def sweep(title: str, rounds: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=[*WORKLOADS, []], default=[])
+    parser.add_argument("names", nargs="*", choices=[*WORKLOADS, *NETWORKS, []], default=[])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--networks", action="store_true", help="those of networks.py; with --write their table in docs/speed.md")
     parser.add_argument("--short", action="store_true", help="two rounds of the small workloads, one thread, no sweeps")
     parser.add_argument("--sweeps", action=argparse.BooleanOptionalAction, default=None, help="cost against size; by default with --write")
     parser.add_argument("--write", action="store_true", help="write docs/speed.md, docs/images/speed*.png and docs/speed.json")
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     given = parser.parse_args()
-    names = given.names or ([n for n in WORKLOADS if not n.endswith(("⁶", "⁷"))] if given.short else list(WORKLOADS))
+    names = given.names or list(NETWORKS if given.networks else ()) or ([n for n in WORKLOADS if not n.endswith(("⁶", "⁷"))] if given.short else list(WORKLOADS))
     rounds, threads = (2, [1]) if given.short else (given.rounds, given.threads)
     results: dict[str, Any] = {"rows": [], "memory": {}, "sweeps": []}
     runners = [Runner(t, rounds) for t in threads]
     for name in names:
         results["rows"] += [runner.measure(name) for runner in runners]
         print_table(results["rows"][-len(threads):])
-        if WORKLOADS[name].memory:
+        if name in WORKLOADS and WORKLOADS[name].memory:
             results["memory"][name] = memory(name)
             print("    peak memory, MB:", {k: round(v / 1e6, 1) for k, v in results["memory"][name].items()}, flush=True)
     for runner in runners:
         runner.end()
-    if given.sweeps or (given.write and given.sweeps is None):
+    if given.sweeps or (given.write and given.sweeps is None and not given.networks):
         for title in SWEEPS:
             results["sweeps"].append(sweep(title, max(3, rounds // 3)))
             print(title, results["sweeps"][-1]["seconds"], flush=True)
     if given.json:
         given.json.write_text(json.dumps(results, indent=1))
     if given.write:
-        page(results)
+        (network_page if given.networks else page)(results)
     failed = [(r["workload"], c, v["error"]) for r in results["rows"] for c, v in r["candidates"].items() if "error" in v]
     if ours := [f for f in failed if f[1].startswith("tinygrad_act")]:
         raise SystemExit(f"failed: {ours}")

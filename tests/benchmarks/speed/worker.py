@@ -27,13 +27,14 @@ def make(library: str, threads: int, compiled: bool, name: str, sizes: dict[str,
     if library not in ("tinygrad_act", "torch"):
         from rivals import RIVALS
         return RIVALS[library][name]()
+    from networks import NETWORKS
     from workloads import WORKLOADS
 
     lib = importlib.import_module(library)
     if library == "torch":
         lib.set_num_threads(threads)
     lib.manual_seed(0)
-    step = WORKLOADS[name].make(lib, **sizes)
+    step = (WORKLOADS | NETWORKS)[name].make(lib, **sizes)
     return lib.compile(step) if compiled else step
 
 
