@@ -14,6 +14,15 @@ typedef float some __attribute__((vector_size(4 * WIDTH), aligned(4)));
 typedef int places __attribute__((vector_size(4 * WIDTH)));
 typedef struct { float* at; long row, column; } matrix;       /* from one row and one column to the next */
 
+#ifdef __clang__                                              /* has none by a vector, but makes one instruction of this */
+INLINE vector shuffled(vector a, vector b, places from) {
+    vector y;
+    UNROLL for (int l = 0; l < WIDTH; l++) y[l] = from[l] < WIDTH ? a[from[l]] : b[from[l] - WIDTH];
+    return y;
+}
+#define __builtin_shuffle shuffled
+#endif
+
 /* WIDTH rows of WIDTH become columns: halves change places, then halves of these. */
 INLINE void turn(vector* r) {
     UNROLL for (int h = WIDTH / 2; h; h /= 2) {
