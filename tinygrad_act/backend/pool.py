@@ -8,6 +8,7 @@ fork the child begins with none.
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -26,14 +27,19 @@ share = ctypes.c_void_p()                # where a kernel finds the function; em
 _library: Any = None
 
 
+@functools.cache
+def _compiled() -> Any:
+    """The library. None if it cannot be had, which is asked once: a compiler that fails takes its time."""
+    try:
+        return compiler.library(SOURCE)
+    except compiler.CompileError:
+        return None
+
+
 def start() -> None:
     """Make the pool, if there is none yet and it can be made."""
     global _library
-    if _library is None:
-        try:
-            library = compiler.library(SOURCE)
-        except compiler.CompileError:
-            return
+    if _library is None and (library := _compiled()) is not None:
         library.choose.argtypes = [ctypes.c_int, ctypes.c_void_p]
         library.available.restype = ctypes.c_long
         library.calls.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_long] * 3 + [ctypes.c_void_p, ctypes.c_long]
