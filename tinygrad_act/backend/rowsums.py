@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import pool, threads
+from . import pool
 from .direct import dense, library
 from .layout import place
 from .namespace import Namespace
@@ -22,7 +22,7 @@ class RowsAdded(Namespace):
             return
         held = y, dense(v), dense(index.astype(np.int64, copy=False)), None if factor is None else dense(factor)
         places = [place(a) for a in held]
-        pool.ranges(functions.add_rows, (*places, len(v), v.shape[1]), len(y), -(-len(y) // max(threads.available(), 1)), v.size)
+        pool.ranges(functions.add_rows, (*places, len(v), v.shape[1]), len(y), -(-len(y) // pool.available(v.size)), v.size)
 
     def _by_products(self, y: Any, v: Any, index: Any, factor: Any, ordered: bool) -> None:
         """A product of a vector and the rows of each place; few numbers, and short rows of many places, one by one."""
