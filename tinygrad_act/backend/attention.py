@@ -33,7 +33,7 @@ class Attended(Namespace):
         functions = _library(q, k, v, mask, keep)
         if functions is None:
             return super().attend(q, k, v, mask, keep, scale, causal, gain)
-        y = _beside(q, v.shape[-1])
+        y = _like(q, v.shape[-1])
         peak, total = (np.empty((*q.shape[:-1], 1), q.dtype) for _ in range(2))
         _heads(functions, functions.attend, (q, k, v, mask, keep, y, peak, total), (), (scale, gain), causal)
         return y, peak, total
@@ -44,7 +44,7 @@ class Attended(Namespace):
         functions = None if for_mask or y.strides[-1] != y.itemsize else _library(q, k, v, mask, keep, g, y, peak, total)
         if functions is None:
             return super().attend_grad(g, q, k, v, mask, keep, y, peak, total, scale, causal, gain, for_mask)
-        found = tuple(_beside(x, x.shape[-1]) for x in (q, k, v))
+        found = tuple(_like(x, x.shape[-1]) for x in (q, k, v))
         _heads(functions, functions.attend_back, (q, k, v, mask, keep, y, dense(peak), dense(total)), (g, *found), (scale, gain), causal)
         return [*found, None]
 
@@ -73,7 +73,7 @@ def _library(q: Any, k: Any, v: Any, mask: Any, keep: Any, *others: Any) -> Any:
     return library("attention", "f", q, k, v, *others, *added)
 
 
-def _beside(x: Any, features: int) -> Any:
+def _like(x: Any, features: int) -> Any:
     """An array for results: rows lie as those of x do, features side by side. (NumPy has them apart where x is one head for several.)"""
     y = np.empty_like(x, shape=(*x.shape[:-1], features))
     return y if y.strides[-1] == y.itemsize else np.empty(y.shape, y.dtype)
