@@ -47,7 +47,7 @@ def test_max_pooling(sizes: Any, kernel: Any, stride: Any, padding: Any, ceil: b
 @DTYPES
 @pytest.mark.parametrize(("sizes", "kernel", "stride", "padding", "dilation"), [
     ((20, 30), (3, 3), (1, 1), (1, 1), (1, 1)), ((21, 30), (3, 5), (2, 1), (0, 2), (1, 2)), ((20, 31), (2, 3), (1, 3), (1, 4), (3, 1)),
-    ((600,), (7,), (1,), (3,), (1,)), ((600,), (4,), (3,), (0,), (2,))])
+    ((20, 31), (3, 3), (1, 1), (1, 4), (1, 1)), ((9, 47), (3, 3), (1, 1), (0, 0), (2, 2)), ((600,), (7,), (1,), (3,), (1,)), ((600,), (4,), (3,), (0,), (2,))])
 def test_convolutions_of_each_channel_by_itself(sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, dtype: str) -> None:
     rng = np.random.default_rng(3)
     size = tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True))
@@ -117,6 +117,16 @@ def test_a_row_gives_the_same_bits_wherever_it_stands(name: str) -> None:
     whole = forward(F, x, dim=1)
     for start in (1, 3, 17):
         np.testing.assert_array_equal(forward(F, x[start:start + 5], dim=1), whole[start:start + 5])
+
+
+@DTYPES
+def test_what_is_no_number_reaches_those_of_a_channels_kernel_that_meet_it(dtype: str) -> None:
+    rng, settings = np.random.default_rng(0), {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 40}
+    x, g = rng.standard_normal((9, 40, 9, 9)).astype(dtype), rng.standard_normal((9, 40, 7, 7)).astype(dtype)
+    assert beside.library("depthwise", x, g[:, :, :1, :1].repeat(9, 2).repeat(9, 3)) is not None
+    x[3, 5, 0, 8] = np.inf                               # only the last tap of the first row sees the corner
+    finite = np.isfinite(F.convolution_weight(g, x, size=(3, 3), **settings))
+    assert not finite[5, 0, 0, 2] and finite.sum() == finite.size - 1
 
 
 # ------------------------------------------------------------------------------------------------- rows added up
