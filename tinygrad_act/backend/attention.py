@@ -19,7 +19,6 @@ from .direct import dense, library
 from .layout import place
 from .namespace import Namespace
 
-PARTS = 16                               # into which the heads are cut, for threads to share
 NONE, ADDED, SEEN = range(3)             # kinds of mask, as in C
 SHAPE = struct.Struct("2d7l40l")         # `shape` of C
 WEIGHT = 8                               # a weight's share in the products, in numbers that are shared otherwise
@@ -91,8 +90,7 @@ def _heads(functions: Any, function: Any, arrays: tuple[Any, ...], more: tuple[A
     given = [None if type(x) is float else place(x) for x in (*more[:1], q, k, v, mask, keep, y, peak, total, *more[1:])]
     at, count = ctypes.addressof(shape), math.prod(heads)
     size = math.prod(weights) * (D + E) // WEIGHT * (1 + len(more))
-    step = -(-count // PARTS) if size >= pool.WORTH else count
-    pool.ranges(function, (*given, at, None), count, step, size, (len(given) + 1, functions.bytes(at)))
+    pool.ranges(function, (*given, at, None), count, pool.each(count, size), size, (len(given) + 1, functions.bytes(at)))
 
 
 def _steps(x: Any, shape: tuple[int, ...]) -> tuple[int, ...]:

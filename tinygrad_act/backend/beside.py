@@ -18,8 +18,6 @@ from .config import config
 from .layout import in_one_piece
 from .namespace import Namespace
 
-PARTS = 16                               # into which planes are cut, for threads to share
-
 
 def library(file: str, *arrays: Any) -> Any:
     """The file's functions for these arrays, the first of which is as large as any; None if they are to be computed without."""
@@ -56,7 +54,7 @@ class Beside(Namespace):
         axes = (Windows(1, 1, 1, 1), *windows)[-2:]
         steps = [a.itemsize * math.prod(a.shape[a.ndim - len(windows):]) for a in arrays]
         count = math.prod(arrays[0].shape[:-len(windows)])
-        step = max(count // PARTS, 1)
+        step = pool.each(count, size)
         shape = [getattr(w, name) for name in ("n", "out", "kernel", "stride", "padding") for w in axes]
         firsts = range(0, count, step)
         sizes = [(ctypes.c_long * 11)(min(step, count - first), *shape) for first in firsts]
@@ -98,9 +96,10 @@ class Beside(Namespace):
         axes = [(1, *v)[-2:] for v in (x.shape[2:], y.shape[2:], w.shape[2:], stride)]
         axes += [(0, *padding)[-2:], (1, *dilation)[-2:]]
         places, count = [a.ctypes.data for a in (x, y, w)], x.shape[1]
-        step, shape = max(count // PARTS, 1), [n for pair in axes for n in pair]
+        size = y.size * math.prod(w.shape[2:])
+        step, shape = pool.each(count, size), [n for pair in axes for n in pair]
         sizes = [(ctypes.c_long * (4 + len(shape)))(start, min(start + step, count), count, len(x), *shape) for start in range(0, count, step)]
-        pool.calls(function, [(*places, ctypes.addressof(numbers)) for numbers in sizes], y.size * math.prod(w.shape[2:]))
+        pool.calls(function, [(*places, ctypes.addressof(numbers)) for numbers in sizes], size)
 
     def blend(self, y: Any, terms: Sequence[Any], factors: Sequence[tuple[Any, Any]]) -> None:
         held = [a for several in (terms, *factors) for a in several if a is not None]

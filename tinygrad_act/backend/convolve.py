@@ -24,7 +24,6 @@ SPAN = 1 << 20                           # bytes that a part takes: half of what
 SHORT, LONG = 1 << 8, 1 << 10            # columns of a part, if so many fit: for products of a kernel, and for its gradient
 FEW, LARGE = 1 << 8, 1 << 22             # columns in all, and bytes of a kernel
 RUNS, SUMS = 8, 1 << 18                  # a kernel's gradient is the sum of so many parts at most, of so many numbers in all
-JOBS = 16                                # in which a convolution falls, for threads to share
 QUICK = 32                               # products that take about as long as a number of what is shared otherwise
 PANEL, LANES, SPARE = 8, 16, 1 << 9      # results in a panel and numbers in a vector, as in C; bytes between what is in a room
 
@@ -146,16 +145,15 @@ class Convolved(Namespace):
         x, w, bias = dense(x), dense(w), None if bias is None else dense(bias)
         lists: list[tuple[int | None, ...]] = []
         held, room, size = [], 0, y.size * w[0].size // QUICK
-        jobs = JOBS if pool.available(size) > 1 else 1
         images, numbers, result = place(x), place(bias), place(y)
         for m, group in itertools.product(maps, range(groups)):
             p = plan(m, len(x), SHORT, x.itemsize)
             panels = np.empty(-(-m.results // PANEL) * PANEL * m.channels * math.prod(m.kernel) + SPARE // 8, x.dtype)
             functions.pack(place(w), place(panels), p.numbers, m.w_start + group * w.size // groups)
-            each, kernel = -(-p.total // jobs), place(panels)
+            each, kernel = pool.each(p.total, size), place(panels)
             starts = group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results
             lists += [(images, kernel, numbers, result, None, p.numbers, p.parts + first * p.step, min(each, p.total - first), *starts)
-                      for first in range(0, p.total, each or 1)]
+                      for first in range(0, p.total, each)]
             held.append((panels, p))
             room = max(room, m.room(p.largest, PANEL, x.itemsize))
         pool.calls(functions.convolve, lists, size, (4, room))

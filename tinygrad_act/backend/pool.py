@@ -22,6 +22,7 @@ from .layout import place
 
 SOURCE = text("threads.c")
 WORTH = 1 << 15                          # from how many numbers on calls are shared
+PARTS = 16                               # into which what is shared is cut
 MOST = 16                                # arguments of a call, as in C
 share = ctypes.c_void_p()                # where a kernel finds the function; empty until there is one
 _library: Any = None
@@ -61,6 +62,11 @@ def available(size: int) -> int:
     """How many threads share `size` numbers."""
     start()
     return int(_library.available()) if _library is not None and size >= WORTH else 1
+
+
+def each(count: int, size: int) -> int:
+    """How many of `count` things, of `size` numbers in all, a call takes, so that threads find some to share; all of them for one thread."""
+    return max(-(-count // PARTS), 1) if available(size) > 1 else max(count, 1)
 
 
 def calls(function: Any, lists: Sequence[tuple[int | None, ...]], size: int, room: tuple[int, int] = (-1, 0)) -> None:

@@ -16,8 +16,6 @@ from .direct import library
 from .layout import in_one_piece, place
 from .namespace import Namespace
 
-PARTS = 16                               # into which blocks are cut, for threads to share
-
 
 def _library(*arrays: Any) -> Any:
     return library("softmax", "f", *arrays, vector=("log1p",))
@@ -38,6 +36,5 @@ class Shares(Namespace):
         n, inner = x.shape[axis], math.prod(x.shape[axis + 1:])
         y = np.empty(x.shape, x.dtype)
         count = x.size // (n * inner)
-        step = -(-count // PARTS) if x.size >= pool.WORTH else count
-        pool.ranges(getattr(functions, name), (*map(place, (*values, y)), n, inner), count, step, x.size)
+        pool.ranges(getattr(functions, name), (*map(place, (*values, y)), n, inner), count, pool.each(count, x.size), x.size)
         return y
