@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from . import layout
+from . import layout, subnormal
 from .config import config
 from .kernels import text
 from .layout import in_one_piece
 
 REAL = {"f": "float", "d": "double"}
+SUMS_OF_PRODUCTS = {"attention", "convolve", "depthwise", "recurrent"}       # files whose functions take subnormal numbers as zeros
+EXPORTED = re.compile(r"^(void|long) (\w+)\(([^)]*)\) *\{", re.MULTILINE)
 SMALL = 5                                # by so many powers of 2 smaller than what is large to the executor
 
 
@@ -33,15 +35,28 @@ def functions(file: str, char: str = "", vector: tuple[str, ...] = ()) -> Any:
     source = re.sub(r'#include "(\w+\.c)"', lambda found: text(found[1]), text(f"{file}.c"))
     if char:
         source = f"#define REAL {REAL[char]}\n{source}"
+    if file in SUMS_OF_PRODUCTS:
+        source = _flushing(source)
     try:
         library = compiler.library(source, [f"{name}f" for name in vector])
     except compiler.CompileError:
         return None
-    for result, name, parameters in re.findall(r"^(void|long) (\w+)\(([^)]*)\)", source, re.MULTILINE):
+    for result, name, parameters in EXPORTED.findall(source):
         function = getattr(library, name)
         function.restype = ctypes.c_long if result == "long" else None
         function.argtypes = [ctypes.c_void_p if "*" in p else ctypes.c_double if "double" in p else ctypes.c_long for p in parameters.split(",")]
     return library
+
+
+def _flushing(source: str) -> str:
+    """The same functions, each of which takes subnormal numbers as zeros, in whatever thread it runs, and leaves the thread as it was."""
+    outer = []
+    for result, name, parameters in EXPORTED.findall(source):
+        if result == "void":
+            given = ", ".join(re.findall(r"(\w+)\s*(?:,|$)", parameters))
+            outer.append(f"void {name}({parameters}) {{ fenv_t before = flush(); {name}_flushed({given}); back(before); }}")
+    inner = re.sub(r"^void (\w+)(?=\([^)]*\) *\{)", r"static __attribute__((noinline)) void \1_flushed", source, flags=re.MULTILINE)
+    return "\n".join((subnormal.flush(), inner, *outer))
 
 
 def library(file: str, chars: str, x: Any, *others: Any, vector: tuple[str, ...] = ()) -> Any:

@@ -10,6 +10,8 @@ import os
 import sys
 from typing import Any
 
+from .kernels import text
+
 # (system, machine) -> of the 32-bit words of C's fenv_t the one with the switch, and the bits: flush results, take inputs as 0
 _SWITCHES = {("linux", "x86_64"): (7, 0x8040), ("linux", "aarch64"): (0, 1 << 24)}
 _libm: Any = None                        # None: not looked for yet; False: cannot be had
@@ -42,6 +44,12 @@ def switch() -> tuple[int, int]:
     """The bits that do it, and in which 32-bit word of C's fenv_t they are; no bits where it cannot be told so."""
     libm = _find() if _libm is None else _libm
     return (_bits, _word) if libm else (0, 0)
+
+
+def flush() -> str:
+    """The functions of kernels/flush.c, which do it in C; they do nothing where it cannot be told so."""
+    bits, word = switch()
+    return f"enum {{ BITS = {bits}, WORD = {word} }};\n{text('flush.c')}"
 
 
 def _find() -> Any:
