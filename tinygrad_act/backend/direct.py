@@ -37,6 +37,8 @@ def functions(file: str, char: str = "", vector: tuple[str, ...] = ()) -> Any:
         source = f"#define REAL {REAL[char]}\n{source}"
     if file in SUMS_OF_PRODUCTS:
         source = _flushing(source)
+    elif "flush()" in source:
+        source = f"{subnormal.flush()}\n{source}"
     try:
         library = compiler.library(source, [f"{name}f" for name in vector])
     except compiler.CompileError:
@@ -54,7 +56,7 @@ def _flushing(source: str) -> str:
     for result, name, parameters in EXPORTED.findall(source):
         if result == "void":
             given = ", ".join(re.findall(r"(\w+)\s*(?:,|$)", parameters))
-            outer.append(f"void {name}({parameters}) {{ fenv_t before = flush(); {name}_flushed({given}); back(before); }}")
+            outer.append(f"void {name}({parameters}) {{ before_t before = flush(); {name}_flushed({given}); back(before); }}")
     inner = re.sub(r"^void (\w+)(?=\([^)]*\) *\{)", r"static __attribute__((noinline)) void \1_flushed", source, flags=re.MULTILINE)
     return "\n".join((subnormal.flush(), inner, *outer))
 

@@ -17,6 +17,7 @@ import numpy as np
 from .config import config
 from .direct import functions
 from .layout import HEAD, ITEMS, Ufunc
+from .products import Products
 
 MOST = 4                                 # arrays of a line
 SHORT = 512                              # bytes of a row that is laid out again and again
@@ -31,13 +32,13 @@ class Line(ctypes.Structure):
     """line_t of loops.c: one call of a loop, `times` over; the places of its arrays in the table, sizes and strides as loops want them.
 
     `filled`: so many numbers of the first array, each of `width` bytes, are first set to `start`. `bytes`: so many at `tile` are first
-    filled with those of the array `tiled`, of which there are `breadth`, over and over.
+    filled with those of the array `tiled`, of which there are `breadth`, over and over. `flushed`: are subnormal numbers zeros?
     """
 
     _fields_ = (("loop", ctypes.c_void_p), ("data", ctypes.c_void_p), ("count", ctypes.c_long), ("times", ctypes.c_long),
                 ("places", ctypes.c_long * MOST), ("step", ctypes.c_long * MOST), ("sizes", ctypes.c_long * 5), ("strides", ctypes.c_long * 9),
                 ("filled", ctypes.c_long), ("width", ctypes.c_long), ("start", ctypes.c_ubyte * 8),
-                *[(name, ctypes.c_long) for name in ("tiled", "breadth", "bytes")], ("tile", ctypes.c_void_p))
+                *[(name, ctypes.c_long) for name in ("tiled", "breadth", "bytes")], ("tile", ctypes.c_void_p), ("flushed", ctypes.c_long))
 
 
 class Row(ctypes.Structure):
@@ -69,6 +70,11 @@ def line(function: Any, args: Sequence[Any]) -> Line | None:
         return None
     if function is np.dot or function is np.matmul:
         return _product(function, arrays)
+    if getattr(function, "__func__", None) is Products.product:
+        made = _product(np.dot, arrays)
+        if made is not None:
+            made.flushed = 1
+        return made
     return _elementwise(function, arrays) if isinstance(function, np.ufunc) and function.signature is None else None
 
 

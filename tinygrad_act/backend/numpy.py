@@ -19,6 +19,7 @@ from .config import config
 from .convolve import Convolved
 from .namespace import Namespace, _narrow, _wide, numel
 from .normalise import Normalised
+from .products import Products
 from .recurrent import InSteps
 from .rowsums import RowsAdded
 from .shares import Shares
@@ -40,7 +41,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, Convolved):
+class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, Convolved, Products):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 
@@ -95,12 +96,6 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
     def sum_rows(self, x: Any) -> Any:
         """The sum of a matrix's rows."""
         return np.dot(_ones(x.shape[0], x.dtype), x)
-
-    def matmul(self, a: Any, b: Any) -> Any:
-        """Of two matrices by `dot`, which takes half as long to begin."""
-        if a.ndim == b.ndim == 2 and a.dtype.char in "fd":
-            return np.dot(a, b)
-        return Namespace.matmul(self, a, b)
 
     def amax(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return _max(x, dim, None, None, keepdim)

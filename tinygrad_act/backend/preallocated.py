@@ -29,6 +29,8 @@ def into(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     function = UFUNCS.get(function, function)
     of = getattr(function, "__self__", None)
     if isinstance(of, Namespace) and not kwargs:
+        if function.__name__ == "product":
+            return function, (*args, NEW), {}, False
         if function.__name__ == "sum_rows":                                             # as NumpyNamespace says
             function, args = np.dot, (np.ones(args[0].shape[0], args[0].dtype), *args)
         elif function.__name__ == "run":

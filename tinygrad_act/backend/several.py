@@ -42,7 +42,7 @@ class _Several(ctypes.Structure):
     """several_t of several.c."""
 
     _fields_ = (("rule", ctypes.c_void_p), ("data", ctypes.c_void_p),
-                *[(name, ctypes.c_long) for name in ("rows", "width", "targets", "varying", "size", "head", "items", "word")], ("bits", ctypes.c_ulong),
+                *[(name, ctypes.c_long) for name in ("rows", "width", "targets", "varying", "size", "head", "items")],
                 *[(name, ctypes.c_void_p) for name in ("table", "counts", "steps", "like")])
 
 
@@ -130,8 +130,7 @@ class Table(Columns):
         parts: list[Any] = [(pointer * len(table))(*table), (long * len(self.rows))(*[row[0].size for row in self.rows]),
                  (long * (len(table) // len(self.rows)))(*[size] * len(used), *[0] * len(self.numbers), *[size] * len(targets)),
                  (pointer * len(self.rows))(*[id(row[0]) for row in self.rows])]
-        bits, word = subnormal.switch()
-        several = _Several(inner.loop, inner.data, len(self.rows), len(table) // len(self.rows), len(targets), varying, size, HEAD, ITEMS, word, bits,
+        several = _Several(inner.loop, inner.data, len(self.rows), len(table) // len(self.rows), len(targets), varying, size, HEAD, ITEMS,
                            *[ctypes.addressof(part) for part in parts])
         self._kept = (several, parts)          # what C has pointers to
         self.call = functools.partial(functions("several").several, ctypes.addressof(several))

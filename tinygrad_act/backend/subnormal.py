@@ -29,9 +29,9 @@ class flushing:
         self.before = None
         libm = _find() if _libm is None else _libm
         if libm:
-            self.before, env = _Env(), _Env()
+            self.before = _Env()
             libm.fegetenv(self.before)
-            libm.fegetenv(env)
+            env = _Env.from_buffer_copy(self.before)
             env[_word] |= _bits
             libm.fesetenv(env)
 
@@ -61,7 +61,7 @@ def _find() -> Any:
         return False
     import ctypes  # costs some milliseconds, which an import of the package need not pay
     try:
-        library = ctypes.CDLL(None)
+        library = ctypes.PyDLL(None)           # which lets nobody else run meanwhile: that takes longer than these calls
         library.fegetenv, library.fesetenv  # noqa: B018
     except (OSError, AttributeError):
         return False

@@ -7,6 +7,7 @@ typedef struct {
     char start[8];
     long tiled, breadth, bytes;                          /* of which array rows are laid out again and again, so that one run will do */
     char* tile;
+    long flushed;                                        /* are subnormal numbers zeros? */
 } line_t;
 typedef struct { const line_t* lines; long count; void** arrays; long fields, given, items; } lines_t;
 
@@ -27,9 +28,12 @@ void run(const lines_t* all, const char* tuple) {
             }
             a[line->tiled] = line->tile;
         }
+        before_t before;
+        if (line->flushed) before = flush();
         for (long i = 0; i < line->times; i++) {
             for (long k = 0; k < line->count; k++) b[k] = a[k] + i * line->step[k];
             line->loop(b, line->sizes, line->strides, line->data);
         }
+        if (line->flushed) back(before);
     }
 }

@@ -1,14 +1,12 @@
 /* A compiled rule (symbols/c.py) on one row of arrays after another. What a row has in the place `varying` is new at each call and comes
    as an array of NumPy's, all of them in a tuple; they are laid out as `like` says or nothing is done. Subnormal numbers are zeros meanwhile: see subnormal.py. */
-#include <fenv.h>
 typedef void (*rule_t)(char**, const long*, const long*, void*);
 typedef struct { char* data; int ndim; long *shape, *strides; void *base, *dtype; int flags; } array_t;      /* as in NumPy's C interface */
 typedef struct { void* scalar; char kind, letter, order, flags; int number; } dtype_t;                       /* likewise */
 typedef struct {
     rule_t rule;
     void* data;                                          /* of the rule: where it finds the threads */
-    long rows, width, targets, varying, size, head, items, word;
-    unsigned long bits;
+    long rows, width, targets, varying, size, head, items;
     char** table;                                        /* a row has `width` addresses, the last ones of the targets */
     const long *counts, *steps;
     char* const* like;
@@ -47,10 +45,8 @@ long several(const several_t* t, const char* tuple) {
         row[t->varying] = fields(given[i], t->head)->data;
         if (across(t, row, row[t->varying], t->counts[i] * t->size)) return 0;
     }
-    fenv_t before, now;
-    fegetenv(&before), now = before;
-    if (t->bits) ((unsigned*)&now)[t->word] |= (unsigned)t->bits, fesetenv(&now);
+    const before_t before = flush();
     for (long i = 0; i < t->rows; i++) t->rule(t->table + i * t->width, t->counts + i, t->steps, t->data);
-    if (t->bits) fesetenv(&before);
+    back(before);
     return 1;
 }
