@@ -29,7 +29,9 @@ CASES = {"same": ((6, 5, 16, 16), 11, (3, 3), (1, 1), (1, 1), (1, 1), 1), "valid
          "small images": ((50, 9, 3, 2), 8, (3, 3), (1, 1), (1, 1), (1, 1), 1), "one result": ((2, 5, 30, 31), 1, (3, 3), (1, 1), (1, 1), (1, 1), 1),
          "one channel": ((3, 1, 28, 28), 6, (5, 5), (1, 1), (2, 2), (1, 1), 1), "many taps": ((1, 6, 40, 40), 3, (11, 7), (1, 1), (5, 3), (1, 1), 1),
          "a line": ((4, 6, 90), 7, (5,), (1,), (2,), (1,), 1), "a line's strides": ((4, 6, 90), 7, (4,), (3,), (1,), (2,), 1),
-         "padding alone": ((8, 4, 2, 3), 4, (2, 2), (1, 1), (4, 5), (1, 1), 1)}
+         "padding alone": ((8, 4, 2, 3), 4, (2, 2), (1, 1), (4, 5), (1, 1), 1),
+         "by results": ((5, 12, 14, 13), 41, (5, 4), (2, 2), (2, 2), (1, 1), 1), "few columns": ((9, 14, 5, 6), 27, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+         "groups by results": ((3, 30, 9, 8), 48, (4, 4), (3, 2), (1, 2), (1, 2), 2)}
 
 
 def maps(f: Any, case: str, dtype: str, odd: float | None = None) -> list[Any]:
@@ -69,7 +71,28 @@ def test_the_three_maps(case: str, dtype: str) -> None:
 
 
 @DTYPES
-@pytest.mark.parametrize("case", ["same", "strides", "valid", "a line", "small images"])
+@pytest.mark.parametrize("case", CASES)
+def test_vectors_of_results_and_of_columns_give_the_same(case: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for by_results in (0, 1):
+        monkeypatch.setattr(convolve.Map, "chosen", lambda m, by_results=by_results: m._replace(by_results=by_results))
+        found.append(maps(in_c, case, dtype))
+    close(*found, dtype)
+    for a, b in zip(found[0][:4], found[1], strict=False):                   # but for the kernel's gradient, to the last bit
+        np.testing.assert_array_equal(a, b)
+
+
+def test_vectors_are_of_results_where_rows_are_short_or_strided_and_results_many() -> None:
+    chosen = {}
+    for case, (shape, results, kernel, stride, padding, dilation, groups) in CASES.items():
+        size = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(shape[2:], kernel, stride, padding, dilation, strict=True)]
+        x, y, w = (np.empty(a, np.bool_) for a in (shape, (shape[0], results, *size), (results, shape[1] // groups, *kernel)))
+        chosen[case] = convolve._map(x, y, w, groups, stride=stride, padding=padding, dilation=dilation).by_results
+    assert {case for case in CASES if chosen[case]} == {"by results", "few columns", "groups by results"}
+
+
+@DTYPES
+@pytest.mark.parametrize("case", ["same", "strides", "valid", "a line", "small images", "by results", "few columns"])
 @pytest.mark.parametrize("span", [1 << 12, 1 << 15])
 def test_the_same_in_smaller_parts(span: int, case: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolve, "SPAN", span)
@@ -101,7 +124,7 @@ def test_what_is_no_number_reaches_the_kernels_elements_that_meet_it(odd: float)
     np.testing.assert_array_equal(finite[:, 2], [[[True, False, False], [True, False, False], [True, True, True]]] * 3)
 
 
-@pytest.mark.parametrize("case", ["same", "groups", "strides"])
+@pytest.mark.parametrize("case", ["same", "groups", "strides", "by results"])
 def test_the_same_bits_by_any_number_of_threads(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolve, "LONG", 50)
     found, before = [], ta.get_num_threads()

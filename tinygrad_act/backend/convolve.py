@@ -25,7 +25,7 @@ SHORT, LONG = 1 << 8, 1 << 10            # columns of a part, if so many fit: fo
 FEW, LARGE = 1 << 8, 1 << 22             # columns in all, and bytes of a kernel
 RUNS, SUMS = 8, 1 << 18                  # a kernel's gradient is the sum of so many parts at most, of so many numbers in all
 QUICK = 32                               # products that take about as long as a number of what is shared otherwise
-PANEL, LANES, SPARE = 8, 16, 1 << 9      # results in a panel and numbers in a vector, as in C; bytes between what is in a room
+PANEL, LANES, SPARE = 8, 16, 1 << 9      # results in a panel and numbers in a vector, as in C, at most; bytes between what is in a room
 
 
 class Map(NamedTuple):
@@ -42,17 +42,32 @@ class Map(NamedTuple):
     stride: Shape
     padding: Shape
     dilation: Shape
+    by_results: int = 0                  # are C's vectors of results, or of columns?
     x_start: int = 0
     y_start: int = 0
     w_start: int = 0
 
-    def rows(self) -> int:
-        """How many rows of a part lie above one another in what is seen of it: those that a stride leaves out follow."""
-        return self.stride[0] if self.dilation[0] > 1 else min(self.stride[0], self.kernel[0])
+    def chosen(self) -> Map:
+        """The same, told what vectors are to be of: results where there are enough, of enough taps, and rows are short or strided."""
+        taps = self.channels * math.prod(self.kernel)
+        return self._replace(by_results=int(2 * self.results >= 3 * LANES and taps >= 100 and (self.stride[1] > 1 or 2 * self.size[1] <= LANES)))
+
+    def lines(self, rows: int) -> int:
+        """How many lines of a channel a part of so many rows needs, or those of what is seen of it: as many for each row of a stride."""
+        spanned = max(self.kernel[0] - 1, 0) * self.dilation[0]              # there are kernels without taps: see _turned
+        if self.by_results:
+            return (rows - 1) * self.stride[0] + spanned + 1
+        phases = self.stride[0] if self.dilation[0] > 1 else min(self.stride[0], self.kernel[0])
+        return phases * (rows + spanned // self.stride[0])
+
+    def wide(self) -> int:
+        """How many numbers such a line has, or what all columns of the kernel see of it."""
+        (_, step), (_, apart), wide = self.stride, self.dilation, self.size[1]
+        return (wide - 1) * step + max(self.kernel[1] - 1, 0) * apart + 1 if self.by_results else self.kernel[1] * wide
 
     def line(self, itemsize: int) -> int:
-        """Bytes of what is seen of a channel, for a row of y."""
-        return max(self.kernel[1] * self.rows() * self.size[1] * itemsize, 1)
+        """Bytes of a channel's lines, for a row of y."""
+        return max((self.lines(2) - self.lines(1)) * self.wide() * itemsize, 1)
 
     def parts(self, images: int, columns: int, itemsize: int) -> list[Shape]:
         """Which images and which rows of y to compute at a time: (first image, number, first row, number). The first is the largest."""
@@ -71,12 +86,17 @@ class Map(NamedTuple):
         return [self._replace(channels=min(every, self.channels - c), x_start=c * self.x_steps[1], w_start=c * self.w_steps[1])
                 for c in range(0, self.channels, every)]
 
-    def room(self, part: Shape, panels: int, itemsize: int) -> int:
-        """Bytes for what is seen of a part, its taps, and so many rows of columns."""
-        (KH, KW), columns = self.kernel, part[1] * self.size[1]
-        rows = self.stride[0] * (part[3] + KH * self.dilation[0] // self.stride[0])
-        seen = rows * (self.channels * KW * columns + part[1] * (self.size[1] * self.stride[1] + KW * self.dilation[1]))
-        return (seen + panels * (part[3] * columns + LANES)) * itemsize + self.channels * KH * KW * 8 + 4 * SPARE
+    def room(self, part: Shape, itemsize: int, of_kernel: bool = False) -> int:
+        """Bytes for what C computes a part with: the lines, and a panel of results; or for a kernel's gradient all of them, and sums."""
+        columns, taps = part[1] * part[3] * self.size[1], self.channels * math.prod(self.kernel)
+        numbers = part[1] * self.channels * self.lines(part[3]) * self.wide() + LANES * self.stride[1]
+        if self.by_results:
+            results = -(-self.results // (2 * LANES)) * 2 * LANES
+            numbers += of_kernel * (2 * LANES * columns + results * (taps + PANEL))
+        else:                            # and a channel's own lines
+            high, wide = (part[3] + self.kernel[0] * self.dilation[0]) * self.stride[0], self.size[1] * self.stride[1] + self.kernel[1] * self.dilation[1]
+            numbers += part[1] * high * wide + (self.results if of_kernel else PANEL) * (columns + LANES)
+        return numbers * itemsize + 8 * (taps + PANEL) + 4 * SPARE
 
 
 class Plan(NamedTuple):
@@ -136,7 +156,7 @@ class Convolved(Namespace):
                   m.x_start + group * whole.channels * m.x_steps[1], group * m.results * m.y_steps[1],
                   m.w_start + run * numbers + group * numbers // groups)
                  for run, first in enumerate(firsts) for p, (m, group) in zip(plans, places, strict=True)]
-        room = max(m.room(plans[0].largest, m.results, x.itemsize) for m, _ in places)
+        room = max(m.room(plans[0].largest, x.itemsize, True) for m, _ in places)
         pool.calls(functions.kernel, lists, g.size // g.shape[1] * numbers // QUICK, (3, room))
         return y[0] if len(firsts) == 1 else y.sum(0)
 
@@ -148,14 +168,14 @@ class Convolved(Namespace):
         images, numbers, result = place(x), place(bias), place(y)
         for m, group in itertools.product(maps, range(groups)):
             p = plan(m, len(x), SHORT, x.itemsize)
-            panels = np.empty(-(-m.results // PANEL) * PANEL * m.channels * math.prod(m.kernel) + SPARE // 8, x.dtype)
+            panels = np.empty(-(-m.results // (2 * LANES)) * 2 * LANES * m.channels * math.prod(m.kernel) + SPARE // 8, x.dtype)
             functions.pack(place(w), place(panels), p.numbers, m.w_start + group * w.size // groups)
             each, kernel = pool.each(p.total, size), place(panels)
             starts = group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results
             lists += [(images, kernel, numbers, result, None, p.numbers, p.parts + first * p.step, min(each, p.total - first), *starts)
                       for first in range(0, p.total, each)]
             held.append((panels, p))
-            room = max(room, m.room(p.largest, PANEL, x.itemsize))
+            room = max(room, m.room(p.largest, x.itemsize))
         pool.calls(functions.convolve, lists, size, (4, room))
 
 
@@ -177,7 +197,7 @@ def _map(x: Any, y: Any, w: Any, groups: int, *, stride: Shape, padding: Shape, 
     taps = math.prod(kernel)
     return Map(x.shape[1] // groups, image, (math.prod(x.shape[1:]), math.prod(image)), y.shape[1] // groups, size,
                (math.prod(y.shape[1:]), math.prod(size), size[1], 1), kernel, (w.shape[1] * taps, taps, kernel[1], 1),
-               _plane(stride, 1), _plane(padding, 0), _plane(dilation, 1))
+               _plane(stride, 1), _plane(padding, 0), _plane(dilation, 1)).chosen()
 
 
 def _turned(m: Map) -> list[Map]:
@@ -187,8 +207,8 @@ def _turned(m: Map) -> list[Map]:
         y_start, size, tap, taps, step, padding, dilation = zip(high, wide, strict=True)
         (image, channel), (_, _, row, one) = m.x_steps, m.w_steps
         maps.append(Map(m.results, m.size, m.y_steps[:2], m.channels, size, (image, channel, m.stride[0] * m.image[1], m.stride[1]), taps,
-                        (m.w_steps[1], m.w_steps[0], -step[0] * row, -step[1] * one), (1, 1), padding, dilation,
-                        0, y_start[0] * m.image[1] + y_start[1], tap[0] * row + tap[1] * one))
+                        (m.w_steps[1], m.w_steps[0], -step[0] * row, -step[1] * one), (1, 1), padding, dilation, 0,
+                        0, y_start[0] * m.image[1] + y_start[1], tap[0] * row + tap[1] * one).chosen())
     return maps
 
 

@@ -17,12 +17,14 @@ enum { BYTES = 16, ROWS = 4 };
 enum { WIDTH = BYTES / sizeof(REAL), PANEL = 8, TAPS = 6, KINDS = ROWS / 2 };
 typedef REAL vector __attribute__((vector_size(BYTES)));
 typedef REAL some __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));        /* as they lie in memory */
+typedef REAL half __attribute__((vector_size(BYTES / 2), aligned(sizeof(REAL)), may_alias));
 
 typedef struct {
     long C, H, W, image, channel;                        /* of x: channels, sizes, and how far apart images and channels are */
     long O, OH, OW, y_image, y_channel, y_row, y_step;   /* of y */
     long KH, KW, w_result, w_channel, w_row, w_step;     /* of w */
     long SH, SW, PH, PW, DH, DW;                         /* strides, paddings, dilations */
+    long by_results;                                     /* are vectors of results, or of columns? */
 } shape;
 typedef struct { long first, images, row, rows; } part;  /* of y: which images, and which of their rows */
 
@@ -35,8 +37,19 @@ INLINE void copy(REAL* to, const REAL* from, long count, const REAL* end) {
     for (; i < count && from + i + WIDTH <= end; i += WIDTH) *(some*)(to + i) = *(const some*)(from + i);
     for (; i < count; i++) to[i] = from[i];
 }
+/* A copy that touches nothing else: vectors overlap. */
+#define OVERLAPPING(kind) { \
+    const long wide = sizeof(kind) / sizeof(REAL); \
+    for (long i = 0; i + wide < count; i += wide) *(kind*)(to + i) = *(const kind*)(from + i); \
+    *(kind*)(to + count - wide) = *(const kind*)(from + count - wide); \
+}
+INLINE void copy_exactly(REAL* to, const REAL* from, long count) {
+    if (count >= WIDTH) OVERLAPPING(some)
+    else if (2 * count >= WIDTH) OVERLAPPING(half)
+    else for (long i = 0; i < count; i++) to[i] = from[i];
+}
 INLINE void zero(REAL* to, long count) {
-    for (long i = 0; i < count; i += WIDTH) *(some*)(to + i) = (vector){0};
+    for (long i = 0; i < count; i += WIDTH) *(volatile some*)(to + i) = (vector){0};    /* or compilers call memset, which takes longer */
 }
 
 /* The lines of a channel that the part needs, with their padding. */
@@ -92,17 +105,17 @@ static REAL* see(const REAL* x, REAL* room, long* taps, const shape* s, const pa
     return image;
 }
 
-/* w as panels of PANEL results, a row a tap. */
+/* w as panels of results, a row a tap. */
 void pack(const REAL** w_, REAL** panels_, const shape* s, long start) {
+    const long wide = s->by_results ? 2 * WIDTH : PANEL;
     REAL* to = aligned(*panels_);
-    for (long o = 0; o < s->O; o += PANEL)
-        for (long c = 0; c < s->C; c++, to += s->KH * s->KW * PANEL)
-            for (long r = 0; r < PANEL; r++) {
-                const REAL* w = *w_ + start + (o + r) * s->w_result + c * s->w_channel;
-                for (long i = 0; i < s->KH; i++)
-                    for (long j = 0; j < s->KW; j++)
-                        to[(i * s->KW + j) * PANEL + r] = o + r < s->O ? w[i * s->w_row + j * s->w_step] : 0;
-            }
+    for (long o = 0; o < s->O; o += wide)
+        for (long c = 0; c < s->C; c++)
+            for (long i = 0; i < s->KH; i++)
+                for (long j = 0; j < s->KW; j++, to += wide) {
+                    const REAL* w = *w_ + start + o * s->w_result + c * s->w_channel + i * s->w_row + j * s->w_step;
+                    for (long r = 0; r < wide; r++) to[r] = o + r < s->O ? w[r * s->w_result] : 0;
+                }
 }
 
 #define ONE(X) X(0)
@@ -167,7 +180,7 @@ static void panel(const REAL* w, const REAL* image, const long* taps, long K, lo
 }
 
 /* A part of y; `room` is for what is seen of it, its taps, and a panel of results. */
-static void products(const REAL* x, const REAL* w, const REAL* bias, REAL* y, void* room, const shape* s, const part* p) {
+static void products_by_columns(const REAL* x, const REAL* w, const REAL* bias, REAL* y, void* room, const shape* s, const part* p) {
     const long columns = p->rows * p->images * s->OW, K = s->C * s->KH * s->KW, whole = (columns + WIDTH - 1) / WIDTH * WIDTH;
     const int straight = p->images == 1 && s->y_step == 1 && s->y_row == s->OW;
     REAL* results = room;
@@ -183,17 +196,11 @@ static void products(const REAL* x, const REAL* w, const REAL* bias, REAL* y, vo
             for (long i = 0; i < p->rows; i++)
                 for (long b = 0; b < p->images; b++, from += s->OW) {
                     REAL* line = to + r * s->y_channel + b * s->y_image + i * s->y_row;
-                    if (s->y_step == 1) SIMD for (long j = 0; j < s->OW; j++) line[j] = from[j];
+                    if (s->y_step == 1) copy_exactly(line, from, s->OW);
                     else for (long j = 0; j < s->OW; j++) line[j * s->y_step] = from[j];
                 }
         }
     }
-}
-
-void convolve(const REAL** x, const REAL** panels, const REAL** bias, REAL** y, void** room, const shape* s, const part* parts, long count,
-              long x_start, long y_start, long bias_start) {
-    for (long i = 0; i < count; i++)
-        products(*x + x_start, aligned((void*)*panels), bias ? *bias + bias_start : 0, *y + y_start, aligned(*room), s, parts + i);
 }
 
 /* ------------------------------------------------------------------------------------ the gradient of the kernel */
@@ -242,7 +249,7 @@ static void dots(const REAL* g, long pitch, const REAL* x, const long* taps, lon
 }
 
 /* Adds to w what the part gives; `room` is for g, what is seen of x, and its taps. */
-static void add(const REAL* x, const REAL* lines, REAL* w, void* room, const shape* s, const part* p) {
+static void add_by_columns(const REAL* x, const REAL* lines, REAL* w, void* room, const shape* s, const part* p) {
     const long columns = p->rows * p->images * s->OW, K = s->C * s->KH * s->KW;
     const int straight = p->images == 1 && columns % WIDTH == 0;
     const long pitch = straight ? s->y_channel : (columns + WIDTH - 1) / WIDTH * WIDTH;
@@ -269,6 +276,17 @@ static void add(const REAL* x, const REAL* lines, REAL* w, void* room, const sha
     }
 }
 
+/* ------------------------------------------------------------------------------------------------------------ */
+#include "results.c"
+
+void convolve(const REAL** x, const REAL** panels, const REAL** bias, REAL** y, void** room, const shape* s, const part* parts, long count,
+              long x_start, long y_start, long bias_start) {
+    for (long i = 0; i < count; i++)
+        (s->by_results ? products_by_results : products_by_columns)(
+            *x + x_start, aligned((void*)*panels), bias ? *bias + bias_start : 0, *y + y_start, aligned(*room), s, parts + i);
+}
+
 void kernel(const REAL** x, const REAL** g, REAL** w, void** room, const shape* s, const part* parts, long count, long x_start, long g_start, long w_start) {
-    for (long i = 0; i < count; i++) add(*x + x_start, *g + g_start, *w + w_start, aligned(*room), s, parts + i);
+    if (s->by_results) add_by_results(*x + x_start, *g + g_start, *w + w_start, aligned(*room), s, parts, count);
+    else for (long i = 0; i < count; i++) add_by_columns(*x + x_start, *g + g_start, *w + w_start, aligned(*room), s, parts + i);
 }
