@@ -13,7 +13,8 @@ from typing import Any
 from ..graph import recording
 from ..numerics.recurrent import given
 from ..op import Op, Single
-from .recurrent import narrowed, sigmoid, weight_gradients, wide
+from . import gru, lstm
+from .recurrent import narrowed, weight_gradients, wide
 from .registry import enter
 
 
@@ -38,14 +39,6 @@ def _gates(z: Any, size: int) -> list[Any]:
 
 
 # -------------------------------------------------------------------------------------------------------------- LSTM
-def _lstm_step(F: Any, i: Any, f: Any, g: Any, o: Any, c: Any) -> tuple[Any, ...]:
-    """From the gates' z, and c: the gates; the new c, its tanh, and h."""
-    i, f, g, o = sigmoid(F, i), sigmoid(F, f), F.tanh(g), sigmoid(F, o)
-    c = f * c + i * g
-    t = F.tanh(c)
-    return i, f, g, o, t, o * t, c
-
-
 def _lstm_slopes(F: Any, i: Any, f: Any, g: Any, o: Any, t: Any, c: Any, gh: Any, gc: Any) -> tuple[Any, ...]:
     """The gradients of the gates' z, and of the c that the step found."""
     gc = gc + gh * o * (1 - t * t)
@@ -57,7 +50,7 @@ def _lstm(F: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh:
     x, h, c, w_ih, w_hh, b_ih, b_hh = wide(F, x, h, c, w_ih, w_hh, b_ih, b_hh)
     z = _product(F, x, w_ih, b_ih) + _product(F, h, w_hh, b_hh)
     gates, t, h, new = _gates(z, c.shape[1]), F.new(c.shape, c.dtype), F.new(c.shape, c.dtype), F.new(c.shape, c.dtype)
-    F.change((*gates, t, h, new), _lstm_step, (*gates, c), {})
+    F.change((*gates, t, h, new), lstm.step, (*gates, c), {})
     return narrowed(F, (h, new), dtype), z, t
 
 
@@ -66,7 +59,7 @@ def _lstm_back(F: Any, g: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_i
     x, h, c, w_ih, w_hh, b_ih, b_hh, gh, gc = wide(F, x, h, c, w_ih, w_hh, b_ih, b_hh, *g)
     if gates is None:
         found = (*_gates(_product(F, x, w_ih, b_ih) + _product(F, h, w_hh, b_hh), size), c)
-        values = (*_lstm_step(F, *found)[:5], c, gh, gc)
+        values = (*lstm.step(F, *found)[:5], c, gh, gc)
         *slopes, dc = _lstm_slopes(F, *values)
         dz = F.cat(slopes, dim=1)
     else:
@@ -81,13 +74,6 @@ lstm_cell = enter(Op("lstm_cell", _lstm, joint=_lstm_back, aux=("gates", "t"), o
 
 
 # --------------------------------------------------------------------------------------------------------------- GRU
-def _gru_step(F: Any, xr: Any, xz: Any, xn: Any, hr: Any, hz: Any, hn: Any, h: Any) -> tuple[Any, ...]:
-    """From what x and h give for the gates, and h: the gates, and the new h."""
-    r, z = sigmoid(F, xr + hr), sigmoid(F, xz + hz)
-    n = F.tanh(xn + r * hn)
-    return r, z, n, n + z * (h - n)
-
-
 def _gru_slopes(F: Any, r: Any, z: Any, n: Any, hn: Any, h: Any, g: Any) -> tuple[Any, ...]:
     """The gradients of what x and h give, and of h but for that."""
     dn = g * (1 - z) * (1 - n * n)
@@ -100,7 +86,7 @@ def _gru(F: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> 
     x, h, w_ih, w_hh, b_ih, b_hh = wide(F, x, h, w_ih, w_hh, b_ih, b_hh)
     z, products = _product(F, x, w_ih, b_ih), _gates(_product(F, h, w_hh, b_hh), size)
     gates, new = _gates(z, size), F.new(h.shape, h.dtype)
-    F.change((*gates, new), _gru_step, (*gates, *products, h), {})
+    F.change((*gates, new), gru.step, (*gates, *products, h), {})
     return F.cast(new, dtype), z, F.copy(products[2])
 
 
@@ -110,7 +96,7 @@ def _gru_back(F: Any, g: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b
     if gates is None:
         products = _gates(_product(F, h, w_hh, b_hh), size)
         found = (*_gates(_product(F, x, w_ih, b_ih), size), *products, h)
-        r, z, n, _ = _gru_step(F, *found)
+        r, z, n, _ = gru.step(F, *found)
         *slopes, dh = _gru_slopes(F, r, z, n, products[2], h, g)
         by_x, by_h = F.cat(slopes[:3], dim=1), F.cat(slopes[3:], dim=1)
     else:

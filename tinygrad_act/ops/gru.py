@@ -13,13 +13,18 @@ from .recurrent import narrowed, recorded, rows, sigmoid, steps, weight_gradient
 from .registry import enter
 
 
-def cell(F: Any, from_x: Any, from_h: Any, states: Sequence[Any]) -> tuple[Any]:
+def step(F: Any, xr: Any, xz: Any, xn: Any, hr: Any, hz: Any, hn: Any, h: Any) -> tuple[Any, ...]:
+    """From what x and h give for the gates, and h: the gates, and the new h."""
+    r, z = sigmoid(F, xr + hr), sigmoid(F, xz + hz)
+    n = F.tanh(xn + r * hn)
+    return r, z, n, n + z * (h - n)
+
+
+def cell(F: Any, from_x: Any, from_h: Any, states: Sequence[Any]) -> tuple[Any, ...]:
     """One step, as the books have it."""
     (h,) = states
-    sizes = (h.shape[1],) * 3
-    (xr, xz, xn), (hr, hz, hn) = F.split_sizes(from_x, sizes=sizes, dim=1), F.split_sizes(from_h, sizes=sizes, dim=1)
-    n = F.tanh(xn + sigmoid(F, xr + hr) * hn)
-    return (n + sigmoid(F, xz + hz) * (h - n),)
+    by_x, by_h = (F.split_sizes(z, sizes=(h.shape[1],) * 3, dim=1) for z in (from_x, from_h))
+    return step(F, *by_x, *by_h, *states)[-1:]
 
 
 def _gru(F: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, sizes: Any = None,

@@ -15,12 +15,18 @@ from .recurrent import narrowed, recorded, rows, sigmoid, steps, weight_gradient
 from .registry import enter
 
 
+def step(F: Any, i: Any, f: Any, g: Any, o: Any, c: Any) -> tuple[Any, ...]:
+    """From the gates' z, and c: the gates; the new c's tanh, h, and the new c."""
+    i, f, g, o = sigmoid(F, i), sigmoid(F, f), F.tanh(g), sigmoid(F, o)
+    c = f * c + i * g
+    t = F.tanh(c)
+    return i, f, g, o, t, o * t, c
+
+
 def cell(F: Any, from_x: Any, from_h: Any, states: Sequence[Any], w_hr: Any) -> tuple[Any, Any]:
     """One step, as the books have it: (h, c)."""
-    size = states[1].shape[1]
-    i, f, g, o = F.split_sizes(from_x + from_h, sizes=(size,) * 4, dim=1)
-    c = sigmoid(F, f) * states[1] + sigmoid(F, i) * F.tanh(g)
-    h = sigmoid(F, o) * F.tanh(c)
+    i, f, g, o = F.split_sizes(from_x + from_h, sizes=(states[1].shape[1],) * 4, dim=1)
+    *_, h, c = step(F, i, f, g, o, states[1])
     return (F.matmul(h, F.permute(w_hr, (1, 0))) if given(w_hr) else h), c
 
 
