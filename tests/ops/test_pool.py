@@ -168,6 +168,34 @@ def test_more_numbers_in_a_window_than_a_byte_has() -> None:
     both("max_pool1d", array(2, 1, 700), 300, 200, return_indices=True)
 
 
+# Sizes of windows around what a byte holds, and two: kernel by kernel, and the image's shape.
+COUNTS = [((15, 17), (1, 2, 31, 35)), ((16, 16), (1, 2, 32, 32)), ((8, 32), (1, 2, 17, 65)), ((1, 256), (2, 2, 3, 256)), ((256, 1), (1, 1, 512, 2)),
+          ((257, 1), (1, 1, 257, 3)), ((255, 257), (1, 1, 255, 258)), ((256, 256), (1, 1, 256, 257)), ((1, 65537), (1, 1, 2, 65537))]
+
+
+@pytest.mark.parametrize(("kernel", "shape"), COUNTS)
+def test_windows_of_as_many_numbers_as_a_byte_has_and_one_more_or_less(kernel: tuple[int, int], shape: tuple[int, ...]) -> None:
+    x = array(*shape)
+    for indices in (False, True):
+        both("max_pool2d", x, kernel, return_indices=indices)
+        both("adaptive_max_pool2d", x, (2, 1), indices)
+    if math.prod(kernel) < 300:
+        both("max_pool2d", x, kernel, [max(1, k // 2) for k in kernel], [k // 2 for k in kernel], 1, True, True)
+        both("max_pool3d", x[None], (1, *kernel), return_indices=True, order=1)
+
+
+@pytest.mark.parametrize("kernel", [255, 256, 257, 65535, 65536, 65537])
+def test_long_windows_along_one_axis(kernel: int) -> None:
+    for shape in ((2, 1, kernel), (1, 1, 2 * kernel + 1)):
+        both("max_pool1d", array(*shape), kernel, return_indices=True, order=2 if kernel < 300 else 1)
+        both("max_pool1d", array(*shape), kernel, kernel, kernel // 2, 1, True, True, order=1) if kernel < 300 else None
+        both("adaptive_max_pool1d", array(*shape), 1, return_indices=True, order=1)
+        both("adaptive_max_pool1d", array(*shape[:2], min(shape[2], 513)), 2, return_indices=True)
+    if kernel == 256:
+        both("max_pool3d", array(1, 2, 8, 8, 17), (4, 8, 8), return_indices=True)
+        both("adaptive_max_pool3d", array(2, 2, 4, 8, 8), 1, True)
+
+
 def test_what_the_graph_keeps_of_a_maximum_is_a_byte_a_window() -> None:
     y = ours.max_pool2d(ta.zeros(2, 3, 8, 8, requires_grad=True), 2)
     kept = y.node.saved

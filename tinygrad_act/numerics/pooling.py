@@ -129,6 +129,8 @@ class Pooling(Blocks):
         """The numbers in the window as positions in the flattened input plane (int64)."""
         position: Any = 0
         inner = math.prod(w.kernel for w in windows)
+        if inner > self.xp.iinfo(which.dtype).max:            # of 256: a byte has their numbers, but not 256
+            which = which.astype("int32")
         for dim, w in zip(range(-len(windows), 0), windows, strict=True):
             total, inner = inner, inner // w.kernel
             k = which % total // inner
