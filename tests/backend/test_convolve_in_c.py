@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,16 @@ pytestmark = pytest.mark.skipif(compiler.compiler() is None, reason="there is no
 
 
 @pytest.fixture(autouse=True)
-def small_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_ones_too(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(convolve, "FEW", 1)
+    yield
+    forget()
+
+
+def forget() -> None:
+    """What the module has worked out, when a test has changed what that depends on."""
+    convolve.products.cache_clear()
+    convolve.sums.cache_clear()
 
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -76,6 +85,7 @@ def test_vectors_of_results_and_of_columns_give_the_same(case: str, dtype: str, 
     found = []
     for by_results in (0, 1):
         monkeypatch.setattr(convolve.Map, "chosen", lambda m, by_results=by_results: m._replace(by_results=by_results))
+        forget()
         found.append(maps(in_c, case, dtype))
     close(*found, dtype)
     for a, b in zip(found[0][:4], found[1], strict=False):                   # but for the kernel's gradient, to the last bit
@@ -86,8 +96,8 @@ def test_vectors_are_of_results_where_rows_are_short_or_strided_and_results_many
     chosen = {}
     for case, (shape, results, kernel, stride, padding, dilation, groups) in CASES.items():
         size = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(shape[2:], kernel, stride, padding, dilation, strict=True)]
-        x, y, w = (np.empty(a, np.bool_) for a in (shape, (shape[0], results, *size), (results, shape[1] // groups, *kernel)))
-        chosen[case] = convolve._map(x, y, w, groups, stride=stride, padding=padding, dilation=dilation).by_results
+        y, w = (shape[0], results, *size), (results, shape[1] // groups, *kernel)
+        chosen[case] = convolve._map(shape, y, w, groups, stride=stride, padding=padding, dilation=dilation).by_results
     assert {case for case in CASES if chosen[case]} == {"by results", "few columns", "groups by results"}
 
 
@@ -98,6 +108,7 @@ def test_the_same_in_smaller_parts(span: int, case: str, dtype: str, monkeypatch
     monkeypatch.setattr(convolve, "SPAN", span)
     monkeypatch.setattr(convolve, "SHORT", 40)
     monkeypatch.setattr(convolve, "LONG", 50)
+    forget()
     close(maps(in_c, case, dtype), maps(defined, case, dtype), dtype)
 
 
@@ -127,6 +138,7 @@ def test_what_is_no_number_reaches_the_kernels_elements_that_meet_it(odd: float)
 @pytest.mark.parametrize("case", ["same", "groups", "strides", "by results"])
 def test_the_same_bits_by_any_number_of_threads(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolve, "LONG", 50)
+    forget()
     found, before = [], ta.get_num_threads()
     shape, *rest = CASES[case]
     monkeypatch.setitem(CASES, case, ((60, *shape[1:]), *rest))

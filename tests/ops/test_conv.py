@@ -280,3 +280,12 @@ def test_pytorch_refuses_it_too() -> None:
     t.refuses("conv2d", None, x, t.array(0, 4, 3, 3))
     t.refuses("conv2d", None, x, t.array(4, 4, 0, 3))
     t.refuses("conv2d", None, t.array(6, 6), w)
+
+
+def test_a_setting_is_looked_at_again_though_one_equal_to_it_was_right() -> None:
+    x, w = ta.ones(1, 1, 4, 4), ta.ones(1, 1, 2, 2)
+    for right, wrong in ((2, 2.0), ((2, 1), (2.0, 1))):
+        ta.conv2d(x, w, stride=right)
+        with pytest.raises(ArgumentError, match="stride"):
+            ta.conv2d(x, w, stride=wrong)
+    assert ta.conv2d(x, w, stride=[2, 1]).shape == ta.conv2d(x, w, stride=(2, 1)).shape

@@ -99,24 +99,64 @@ class Map(NamedTuple):
         return numbers * itemsize + 8 * (taps + PANEL) + 4 * SPARE
 
 
-class Plan(NamedTuple):
-    """A map and its parts as C has them; it holds what the addresses are of."""
+class Product(NamedTuple):
+    """What C is given of a map, for one group: the addresses of the map's numbers and of its first part's, and where in the arrays
+    it begins. `held` is what the addresses are of.
+    """
 
-    numbers: int                         # the address of the map's numbers
-    parts: int                           # of the first part's, and from one part's to the next
-    step: int
-    total: int
-    largest: Shape
+    numbers: int
+    parts: int
+    total: int                           # of parts
+    packed: int                          # bytes of the kernel's panels
+    w_start: int
+    starts: Shape                        # in x, y and the bias
     held: Any
 
 
+STEP = 4 * ctypes.sizeof(ctypes.c_long)  # bytes from one part's numbers to the next's
+
+
+def _numbers(*values: int) -> tuple[int, Any]:
+    """The address of the numbers as C has them, and what is to be kept as long as that is used."""
+    held = (ctypes.c_long * len(values))(*values)
+    return ctypes.addressof(held), held
+
+
+def _told(m: Map) -> tuple[int, Any]:
+    return _numbers(*itertools.chain.from_iterable(field if isinstance(field, tuple) else (field,) for field in m[:-3]))
+
+
 @functools.lru_cache(maxsize=1024)
-def plan(m: Map, images: int, columns: int, itemsize: int) -> Plan:
-    """How to compute the map for so many images."""
-    parts = m.parts(images, columns, itemsize)
-    held = [(ctypes.c_long * len(flat))(*flat) for flat in (
-        [n for field in m[:-3] for n in (field if isinstance(field, tuple) else (field,))], list(itertools.chain(*parts)))]
-    return Plan(ctypes.addressof(held[0]), ctypes.addressof(held[1]), 4 * ctypes.sizeof(ctypes.c_long), len(parts), parts[0] if parts else (0,) * 4, held)
+def products(x: Shape, y: Shape, w: Shape, itemsize: int, back: bool, groups: int, **settings: Shape) -> tuple[list[Product], int]:
+    """Of a convolution of x with w that makes y (their shapes), or `back` from y to x: the products, and the bytes of room for one."""
+    whole = _map(x, y, w, groups, **settings)
+    made, room = [], 0
+    for m, group in itertools.product(_turned(whole) if back else [whole], range(groups)):
+        parts = m.parts(x[0], SHORT, itemsize)
+        (numbers, held), (places, also) = _told(m), _numbers(*itertools.chain(*parts))
+        packed = -(-m.results // (2 * LANES)) * 2 * LANES * m.channels * math.prod(m.kernel) * itemsize + SPARE
+        starts = group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results
+        made.append(Product(numbers, places, len(parts), packed, m.w_start + group * math.prod(w) // groups, starts, (held, also)))
+        room = max(room, m.room(parts[0], itemsize) if parts else 0)
+    return made, room
+
+
+@functools.lru_cache(maxsize=1024)
+def sums(x: Shape, y: Shape, w: Shape, itemsize: int, groups: int, **settings: Shape) -> tuple[list[Shape], int, int, Any]:
+    """Of the kernel's gradient: what C is told beside the arrays, call by call, how many such gradients to add up, the bytes of room
+    for a call, and what the addresses among the numbers are of.
+    """
+    whole, size = _map(x, y, w, groups, **settings), math.prod(w)
+    places = list(itertools.product(whole.chunks(x[0], itemsize), range(groups)))
+    parts = places[0][0].parts(x[0], LONG, itemsize)                         # all in the parts of the first
+    each = -(-len(parts) // max(min(RUNS // len(places), SUMS // size), 1 + (len(places) == 1)))
+    firsts, (where, held) = range(0, len(parts), each), _numbers(*itertools.chain(*parts))
+    told = [_told(m) for m, _ in places]
+    calls: list[Shape] = [
+        (numbers, where + first * STEP, min(each, len(parts) - first), m.x_start + group * whole.channels * m.x_steps[1],
+         group * m.results * m.y_steps[1], m.w_start + run * size + group * size // groups)
+        for run, first in enumerate(firsts) for (numbers, _), (m, group) in zip(told, places, strict=True)]
+    return calls, len(firsts), max(m.room(parts[0], itemsize, True) for m, _ in places), (held, told)
 
 
 class Convolved(Namespace):
@@ -127,7 +167,7 @@ class Convolved(Namespace):
         if functions is None:
             return super().convolution(x, w, bias, size=size, groups=groups, **settings)
         y = np.empty((len(x), len(w), *size), x.dtype)
-        self._products(functions, x, w, bias, y, groups, [_map(x, y, w, groups, **settings)])
+        _compute(functions, x, w, bias, y, *products(x.shape, y.shape, w.shape, x.itemsize, False, groups, **settings))
         return y
 
     def convolution_input(self, g: Any, w: Any, bias: Any = None, *, size: Any, groups: int, **settings: Any) -> Any:
@@ -135,7 +175,7 @@ class Convolved(Namespace):
         if functions is None:
             return super().convolution_input(g, w, bias, size=size, groups=groups, **settings)
         y = np.empty((len(g), groups * w.shape[1], *size), g.dtype)
-        self._products(functions, g, w, bias, y, groups, _turned(_map(y, g, w, groups, **settings)))
+        _compute(functions, g, w, bias, y, *products(y.shape, g.shape, w.shape, g.itemsize, True, groups, **settings))
         return y
 
     def convolution_weight(self, g: Any, x: Any, *, size: Any, groups: int, **settings: Any) -> Any:
@@ -143,40 +183,27 @@ class Convolved(Namespace):
         functions = _library(x, g, None, shape, g.shape[2:], groups)
         if functions is None:
             return super().convolution_weight(g, x, size=size, groups=groups, **settings)
-        x, g, numbers = dense(x), dense(g), math.prod(shape)
-        whole = _map(x, g, np.empty(shape, np.bool_), groups, **settings)
-        places = list(itertools.product(whole.chunks(len(x), x.itemsize), range(groups)))
-        plans = [plan(m, len(x), LONG, x.itemsize) for m, _ in places]
-        count = plans[0].total                                                    # all in the parts of the first
-        each = -(-count // max(min(RUNS // len(places), SUMS // numbers), 1 + (len(places) == 1)))
-        firsts = range(0, count, each)
-        y = np.zeros((len(firsts), *shape), x.dtype)
-        arrays = place(x), place(g), place(y)
-        lists = [(*arrays, None, p.numbers, plans[0].parts + first * p.step, min(each, count - first),
-                  m.x_start + group * whole.channels * m.x_steps[1], group * m.results * m.y_steps[1],
-                  m.w_start + run * numbers + group * numbers // groups)
-                 for run, first in enumerate(firsts) for p, (m, group) in zip(plans, places, strict=True)]
-        room = max(m.room(plans[0].largest, x.itemsize, True) for m, _ in places)
-        pool.calls(functions.kernel, lists, g.size // g.shape[1] * numbers // QUICK, (3, room))
-        return y[0] if len(firsts) == 1 else y.sum(0)
+        x, g = dense(x), dense(g)
+        calls, runs, room, _ = sums(x.shape, g.shape, shape, x.itemsize, groups, **settings)
+        y = np.zeros((runs, *shape), x.dtype)
+        arrays = place(x), place(g), place(y), None
+        pool.calls(functions.kernel, [(*arrays, *told) for told in calls], g.size // g.shape[1] * y[0].size // QUICK, (3, room))
+        return y[0] if runs == 1 else y.sum(0)
 
-    def _products(self, functions: Any, x: Any, w: Any, bias: Any, y: Any, groups: int, maps: list[Map]) -> None:
-        """The maps of x to y, each to places of its own."""
-        x, w, bias = dense(x), dense(w), None if bias is None else dense(bias)
-        lists: list[tuple[int | None, ...]] = []
-        held, room, size = [], 0, y.size * w[0].size // QUICK
-        images, numbers, result = place(x), place(bias), place(y)
-        for m, group in itertools.product(maps, range(groups)):
-            p = plan(m, len(x), SHORT, x.itemsize)
-            panels = np.empty(-(-m.results // (2 * LANES)) * 2 * LANES * m.channels * math.prod(m.kernel) + SPARE // 8, x.dtype)
-            functions.pack(place(w), place(panels), p.numbers, m.w_start + group * w.size // groups)
-            each, kernel = pool.each(p.total, size), place(panels)
-            starts = group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results
-            lists += [(images, kernel, numbers, result, None, p.numbers, p.parts + first * p.step, min(each, p.total - first), *starts)
-                      for first in range(0, p.total, each)]
-            held.append((panels, p))
-            room = max(room, m.room(p.largest, x.itemsize))
-        pool.calls(functions.convolve, lists, size, (4, room))
+
+def _compute(functions: Any, x: Any, w: Any, bias: Any, y: Any, made: list[Product], room: int) -> None:
+    """The products of x and w, each put to places of its own in y."""
+    x, w, bias = dense(x), dense(w), None if bias is None else dense(bias)
+    lists: list[tuple[int | None, ...]] = []
+    held, size = [], y.size * w[0].size // QUICK
+    images, kernel, added, result = place(x), place(w), place(bias), place(y)
+    for p in made:
+        held.append(np.empty(p.packed, np.uint8))
+        panels, each = place(held[-1]), pool.each(p.total, size)
+        functions.pack(kernel, panels, p.numbers, p.w_start)
+        lists += [(images, panels, added, result, None, p.numbers, p.parts + first * STEP, min(each, p.total - first), *p.starts)
+                  for first in range(0, p.total, each)]
+    pool.calls(functions.convolve, lists, size, (4, room))
 
 
 def _library(x: Any, w: Any, bias: Any, kernel: Shape, size: Shape, groups: int) -> Any:
@@ -191,12 +218,12 @@ def _plane(axes: Shape, rest: int) -> Shape:
     return (rest, *axes)[-2:]
 
 
-def _map(x: Any, y: Any, w: Any, groups: int, *, stride: Shape, padding: Shape, dilation: Shape) -> Map:
-    """The convolution of x with w that makes y; one axis is two, the first of size 1."""
-    image, size, kernel = (_plane(a.shape[2:], 1) for a in (x, y, w))
+def _map(x: Shape, y: Shape, w: Shape, groups: int, *, stride: Shape, padding: Shape, dilation: Shape) -> Map:
+    """The convolution of x with w that makes y, by their shapes; one axis is two, the first of size 1."""
+    image, size, kernel = (_plane(shape[2:], 1) for shape in (x, y, w))
     taps = math.prod(kernel)
-    return Map(x.shape[1] // groups, image, (math.prod(x.shape[1:]), math.prod(image)), y.shape[1] // groups, size,
-               (math.prod(y.shape[1:]), math.prod(size), size[1], 1), kernel, (w.shape[1] * taps, taps, kernel[1], 1),
+    return Map(x[1] // groups, image, (math.prod(x[1:]), math.prod(image)), y[1] // groups, size,
+               (math.prod(y[1:]), math.prod(size), size[1], 1), kernel, (w[1] * taps, taps, kernel[1], 1),
                _plane(stride, 1), _plane(padding, 0), _plane(dilation, 1)).chosen()
 
 

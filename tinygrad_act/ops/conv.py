@@ -7,6 +7,7 @@ of x and w, `convolution_input` of g and w, `convolution_weight` of g and x. The
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from .arguments import Ints, whole
 from .registry import enter, public
 
 Rule = Callable[..., Any]
+Shape = tuple[int, ...]
 
 
 # ------------------------------------------------------------------------------------------------ the three maps
@@ -155,20 +157,33 @@ def _conv(dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride:
     _check(op, dims, input, weight, bias, groups, False)
     if input.ndim == dims + 1:
         return _conv(dims, input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
+    work_out = _settings if all(map(_plain, (stride, padding, dilation))) else _settings.__wrapped__
+    settings = work_out(op, input.shape, weight.shape, stride, padding, dilation)
+    row = _forward[dims - 1]
+    return row[0](input, weight, groups=groups, **settings) if bias is None else row[1](input, weight, bias, groups=groups, **settings)
+
+
+def _plain(setting: Any) -> bool:
+    """May what is worked out with it be remembered? (1.0 equals 1, and is no setting; a list cannot be looked up.)"""
+    return type(setting) in (int, str) or (type(setting) is tuple and {*map(type, setting)} == {int})
+
+
+@functools.lru_cache(maxsize=1024)
+def _settings(op: str, shape: Shape, kernel: Shape, stride: Any, padding: Any, dilation: Any) -> dict[str, Shape]:
+    """The result's size, and the settings, for each axis."""
+    dims, image, kernel = len(shape) - 2, shape[2:], kernel[2:]
     stride, dilation = each_axis(stride, dims, op, "stride", 1), each_axis(dilation, dims, op, "dilation", 1)
-    reach = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
     pads = _paddings(op, padding, dims, stride, reach)
-    padded = [n + low + high for n, (low, high) in zip(input.shape[2:], pads, strict=True)]
+    padded = [n + low + high for n, (low, high) in zip(image, pads, strict=True)]
     if any(n <= r for n, r in zip(padded, reach, strict=True)):
         spans = f", which spans {_by([r + 1 for r in reach])} with dilation {dilation}," if max(dilation) > 1 else ""
-        bordered = f", {_by(padded)} with its padding" if tuple(padded) != input.shape[2:] else ""
-        raise ShapeError(op, f"an input of {_by(input.shape[2:])} (shape {input.shape}){bordered}",
-                         f"a kernel of {_by(weight.shape[2:])}{spans} is larger than that",
+        bordered = f", {_by(padded)} with its padding" if tuple(padded) != image else ""
+        raise ShapeError(op, f"an input of {_by(image)} (shape {shape}){bordered}",
+                         f"a kernel of {_by(kernel)}{spans} is larger than that",
                          "use a smaller kernel, more padding, or fewer strides and poolings before it")
     size = tuple([(n - r - 1) // s + 1 for n, r, s in zip(padded, reach, stride, strict=True)])
-    settings = {"size": size, "stride": stride, "padding": tuple([low for low, _ in pads]), "dilation": dilation, "groups": groups}
-    plain, biased = _forward[dims - 1]
-    return plain(input, weight, **settings) if bias is None else biased(input, weight, bias, **settings)
+    return {"size": size, "stride": stride, "padding": tuple([low for low, _ in pads]), "dilation": dilation}
 
 
 def _conv_transpose(dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any,
