@@ -9,7 +9,7 @@ from ..errors import ArgumentError
 from ..graph import recording
 from ..tensor import Tensor
 from .arguments import Ints
-from .pool import max_pool1d, max_pool2d, max_pool3d, only_floats, sliding
+from .pool import inside, max_pool1d, max_pool2d, max_pool3d, only_floats, sliding
 from .registry import op
 
 
@@ -41,7 +41,7 @@ def _lp_pool(n: int, x: Tensor, norm_type: float, kernel_size: Any, stride: Any,
         largest: Any = (max_pool1d, max_pool2d, max_pool3d)[n - 1]
         sign = 1 if norm_type > 0 else -1
         return largest(recording.abs(x) * sign, kernel_size, stride, 0, 1, ceil_mode) * sign  # type: ignore[no-any-return]
-    windows = sliding(name, x, n, kernel_size, stride, 0, 1, ceil_mode)
+    windows = inside(name, x, sliding(name, x, n, kernel_size, stride, 0, 1, ceil_mode))
     only_floats(name, x)
     return lp_pool_op.call(x, windows=windows, p=float(norm_type))
 

@@ -93,6 +93,14 @@ def only_numbers(name: str, x: Tensor) -> None:
         raise DTypeError(name, "a tensor of bool", "it takes numbers", "convert it with .to(ta.uint8)")
 
 
+def inside(name: str, x: Tensor, windows: tuple[Windows, ...]) -> tuple[Windows, ...]:
+    """The windows, of which those of a volume's averages may not be larger than it, whatever the padding: PyTorch's rule for these."""
+    if len(windows) == 3 and any(w.n < w.kernel for w in windows):
+        raise ShapeError(name, f"an input of shape {x.shape}", f"it is smaller than the windows of {tuple([w.kernel for w in windows])}",
+                         f"here kernel_size can be at most {tuple([w.n for w in windows])}, or pad the input with nn.functional.pad")
+    return windows
+
+
 def only_floats(name: str, x: Tensor) -> None:
     if not dtypes.is_floating(x.dtype):
         raise DTypeError(name, f"a tensor of {x.dtype}", "an average is a float", "convert it with .float()")
@@ -162,7 +170,7 @@ def max_pool3d(input: Tensor, kernel_size: Ints, stride: Ints | None = None, pad
 # --------------------------------------------------------------------------------------------------- average
 def _avg_pool(name: str, x: Tensor, n: int, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
               count_include_pad: bool, divisor_override: Any = None) -> Tensor:
-    windows = sliding(name, x, n, kernel_size, stride, padding, 1, ceil_mode)
+    windows = inside(name, x, sliding(name, x, n, kernel_size, stride, padding, 1, ceil_mode))
     only_floats(name, x)
     if divisor_override == 0:
         raise ArgumentError(name, "divisor_override=0", "nothing is divided by 0", "leave it out for the mean")
