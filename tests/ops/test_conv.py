@@ -190,6 +190,22 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
         F.conv2d(ta.ones(1, 4, 6, 6), ta.ones(4, 4 // wrong.get("groups", 1) if wrong.get("groups") != 0 else 4, 3, 3), **wrong)
 
 
+@pytest.mark.parametrize("dtype", [ta.float16, ta.float32, ta.float64])
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_a_transposed_convolution_may_have_nothing_left_inside_its_padding(dims: int, dtype: Any) -> None:
+    """As PyTorch's in float32: gradients are 0."""
+    for size, kernel, groups in ((1, 2, 1), (2, 1, 1), (1, 2, 2)):
+        shapes = (2, 4, *(size, 3, 2)[:dims]), (4, 2, *(kernel, 2, 2)[:dims]), (2 * groups,)
+        x, w, bias = (ta.ones(*shape, dtype=dtype, requires_grad=True) for shape in shapes)
+        padding = (1,) + (0,) * (dims - 1)
+        for image in (x, x[0]):
+            y = getattr(ta, f"conv_transpose{dims}d")(image, w, bias, padding=padding, groups=groups)
+            assert y.shape == (*image.shape[:-dims - 1], 2 * groups, *(0, 4, 3)[:dims])
+            gradients = ta.autograd.grad(y.sum(), (x, w, bias), create_graph=True)
+            again = ta.autograd.grad(sum((g * g).sum() for g in gradients), (x, w, bias), allow_unused=True)
+            assert not any(g.any() for g in (*gradients, *again) if g is not None)
+
+
 def test_other_misuse() -> None:
     with pytest.raises(DTypeError, match="dtypes differ"):
         F.conv2d(ta.ones(1, 1, 3, 3), ta.ones(1, 1, 2, 2, dtype=ta.float64))

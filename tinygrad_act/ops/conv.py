@@ -202,7 +202,7 @@ def _conv_transpose(dims: int, input: Tensor, weight: Tensor, bias: Tensor | Non
                             "it chooses among the sizes that a convolution of that stride makes alike; use padding for borders")
     size = tuple([(n - 1) * s - 2 * p + d * (k - 1) + m + 1 for n, s, p, d, k, m in zip(
         input.shape[2:], stride, padding, dilation, weight.shape[2:], more, strict=True)])
-    if min(size) < 1:
+    if min(size) < 0:                                       # 0: nothing, as PyTorch
         raise ShapeError(op, f"an input of {_by(input.shape[2:])} (shape {input.shape})",
                          f"with padding {padding} the result would be {_by(size)}", "use less padding")
     settings = {"size": size, "stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
