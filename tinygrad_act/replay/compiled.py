@@ -82,8 +82,7 @@ class Compiled:
             left = ""
             tensors: list[Tensor] = []
             key: Any = (_form(args, tensors) if args else None, _form(kwargs, tensors) if kwargs else None,
-                        _pattern(tensors) if len(tensors) > 1 else None, mode.grad, mode.inference, dtypes.get_default_dtype().char,
-                        backend.current())
+                        _pattern(tensors) if len(tensors) > 1 else None, *_modes())
             way = self.ways.get(key)
             if way is not None and not way.eager:
                 for variant in way.variants:
@@ -120,6 +119,7 @@ class Compiled:
         _without_hooks(surroundings)
         why = left or way.why(tensors)
         log.info("%s, called with %s, is recorded: %s", self.name, way.form, why)
+        modes = _modes()
         try:
             with Recording(tensors, surroundings) as recording:
                 result = self.function(*args, **kwargs)
@@ -128,6 +128,8 @@ class Compiled:
             surroundings.open()
         self.counts["recorded"] += 1
         way.reasons.append(why)
+        if _modes() != modes:
+            recording.log.problem("it leaves another grad mode, default dtype or backend than it found: set that outside")
         variant = Variant(recording, surroundings, result)
         before = way.waiting[-1] if way.waiting else None
         reason = variant.problems[0] if variant.problems else way.compare(variant)
@@ -235,6 +237,11 @@ def compile(model: Callable[..., Any] | None = None, *, fullgraph: bool = False,
     if type(limit) is not int or limit < 1:
         raise ArgumentError("compile", f"limit={limit!r}", "it is a number of variants, 1 or more")
     return model if disable else Compiled(model, fullgraph, limit)
+
+
+def _modes() -> tuple[Any, ...]:
+    """What holds for all that is computed."""
+    return mode.grad, mode.inference, dtypes.get_default_dtype().char, backend.current()
 
 
 def _form(x: Any, tensors: list[Tensor]) -> Any:

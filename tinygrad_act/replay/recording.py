@@ -20,6 +20,7 @@ from ..ops import random
 from ..optim.lr_scheduler.base import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
+from .changing import may_change
 from .log import Log, mapped
 from .recorded import Recorded, Vocabulary
 from .surroundings import Surroundings
@@ -70,8 +71,9 @@ class Recording:
     def __init__(self, arguments: list[Tensor], surroundings: Surroundings) -> None:
         self.log = Log()
         self.arguments, self.surroundings = arguments, surroundings
-        self.stepped = False                                # has an optimizer or a scheduler made its step?
+        self.stepped: list[AsItIs] = []                     # steps that optimizers and schedulers have made
         self.reading: set[tuple[int, str]] = set()          # what of optimizers and schedulers the step has read by itself
+        self.clearing: Any = None                           # the optimizer whose zero_grad is under way
         self.kept: dict[int, tuple[Tensor, Any]] = {}       # id -> a Tensor from before that was read, and its array then
         self.flags: dict[int, tuple[Tensor, Any, bool]] = {}
         self.gradients: dict[int, tuple[Tensor, Any]] = {}  # id -> a Tensor and how its gradient lay when the step first asked for it
@@ -256,31 +258,30 @@ class Recording:
             if not self.log.here():
                 function(optimizer, set_to_none)
                 return
-            groups = optimizer.__dict__["param_groups"]
             with self.log.pause():
+                groups = optimizer.param_groups
                 for container in (groups, *[group["params"] for group in groups]):
                     self.surroundings.watch(f"{type(optimizer).__name__}.param_groups", container)
             if set_to_none:
                 for p in [p for group in groups for p in group["params"]]:
                     p._grad = None
                 return
-            read = {(id(optimizer), "param_groups")} - self.reading
-            self.reading |= read                            # the parameters are all that it reads there
+            self.clearing = optimizer                       # the parameters are all that it reads there
             function(optimizer, False)
-            self.reading -= read
+            self.clearing = None
         return call
 
     def attribute(self, owner: Any, name: str) -> Any:
         """An attribute of an optimizer or a scheduler: what the step reads of it by itself is part of its surroundings."""
-        value = object.__getattribute__(owner, name)
-        own = object.__getattribute__(owner, "__dict__")
-        if self.log.here() and name in own and (id(owner), name) not in self.reading:
-            self.reading.add((id(owner), name))
-            if self.stepped:
-                self.log.problem(f"it reads {type(owner).__name__}.{name} after a step of an optimizer or a scheduler")
+        if self.log.here() and not (owner is self.clearing and name == "param_groups"):
             with self.log.pause():
-                self.surroundings.read_of(owner, name)
-        return value
+                if (id(owner), name) not in self.reading:
+                    self.reading.add((id(owner), name))
+                    self.surroundings.read_of(owner, name)
+                for made in self.stepped if name in vars(owner) or name == "__dict__" else ():
+                    if may_change(made.owner, made.step, owner, name):
+                        self.log.problem(f"it reads {type(owner).__name__}.{name} after {made.__name__}: read it before, or outside of what is compiled")
+        return object.__getattribute__(owner, name)
 
     def as_it_is(self, step: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(step)
@@ -293,8 +294,8 @@ class Recording:
                 result = step(owner, *args, **kwargs)
             if result is not None:
                 self.log.problem(f"{type(owner).__name__}.step returns something")
-            self.stepped = True
-            self.log.note(AsItIs(owner, step))
+            self.stepped.append(AsItIs(owner, step))
+            self.log.note(self.stepped[-1])
             return result
         return call
 

@@ -86,7 +86,7 @@ class Surroundings:
         if isinstance(x, SKIPPED):
             return []
         if isinstance(x, types.FunctionType):
-            return self.of_function(x) if x is self._root or not _fixed(x) else []
+            return self.of_function(x) if x is self._root or not fixed(x) else []
         if isinstance(x, types.MethodType):
             return [(name, x.__self__), (name, x.__func__)]
         if isinstance(x, functools.partial):
@@ -114,15 +114,15 @@ class Surroundings:
         """The attributes of an object, and its class."""
         if type(x).__module__ == f"{__package__}.compiled":      # a compiled function within
             return [(name, x.function)]
-        found: list[tuple[str, Any]] = [] if _fixed(type(x)) else [(type(x).__name__, type(x))]
+        found: list[tuple[str, Any]] = [] if fixed(type(x)) else [(type(x).__name__, type(x))]
         for cls in type(x).__mro__:
-            for slot in [k for k, v in vars(cls).items() if isinstance(v, types.MemberDescriptorType)] if not _fixed(cls) else ():
+            for slot in [k for k, v in vars(cls).items() if isinstance(v, types.MemberDescriptorType)] if not fixed(cls) else ():
                 self.slots.append((x, slot, getattr(x, slot, MISSING)))
                 found.append((f"{name}.{slot}", self.slots[-1][2]))
         own = getattr(x, "__dict__", None)
         if not isinstance(own, dict):
             return found
-        self.watch(name, own, exact=not _fixed(type(x)))
+        self.watch(name, own, exact=not fixed(type(x)))
         found += [(f"{name}.{k}", v) for k, v in own.items() if k not in UNREAD and not isinstance(v, Hooks)]
         if isinstance(x, Module):
             self.modules.append(x)
@@ -136,7 +136,7 @@ class Surroundings:
         """What is in a class of the user's, and in its bases: numbers, and methods, which read globals, too."""
         found: list[tuple[str, Any]] = []
         for base in cls.__mro__:
-            if not _fixed(base) and id(base.__dict__) not in self._seen:
+            if not fixed(base) and id(base.__dict__) not in self._seen:
                 self.watch(base.__name__, base.__dict__)
                 found += [(f"{base.__name__}.{k}", v) for k, v in vars(base).items() if not k.startswith("__") or callable(v)]
         return found
@@ -185,10 +185,21 @@ class Surroundings:
             self.exact.append((values, list(values)))
 
     def read_of(self, owner: Any, name: str) -> None:
-        """The step reads an attribute of an optimizer or a scheduler."""
-        label = f"{type(owner).__name__}.{name}"
-        self.names.append((owner.__dict__, name, owner.__dict__[name]))
-        self.search([(label, owner.__dict__[name])])
+        """The step reads an attribute of an optimizer or a scheduler: its own, or one of a class of the user's; it may not be there, too."""
+        label, own = f"{type(owner).__name__}.{name}", vars(owner)
+        classes = [vars(cls) for cls in type(owner).__mro__ if name in vars(cls)]
+        if name == "__dict__":
+            self.search([(label, own)])
+        elif name in own or not classes:
+            self.names.append((own, name, own.get(name, MISSING)))
+            self.search([(label, own.get(name))])
+        elif not fixed(next(cls for cls in type(owner).__mro__ if name in vars(cls))) and name != "step":
+            self.names.append((classes[0], name, classes[0][name]))
+            self.search([(label, classes[0][name])])
+
+    def looked_at(self, container: Any) -> bool:
+        """Could the step have seen what is in it?"""
+        return id(container) in self._seen
 
     # ------------------------------------------------------------------------------------------- later
     def hold(self) -> bool:
@@ -199,7 +210,8 @@ class Surroundings:
             if cell.cell_contents is not value and not same(cell.cell_contents, value):
                 return False
         for names, name, value in self.names:
-            if names.get(name) is not value and not same(names.get(name), value):
+            now = names.get(name, MISSING)
+            if now is not value and not same(now, value):
                 return False
         for x, name, value in self.slots:
             if getattr(x, name, MISSING) is not value and not same(getattr(x, name, MISSING), value):
@@ -265,7 +277,8 @@ def _items(x: Any) -> list[tuple[Any, Any]]:
     return list(x.items() if hasattr(x, "items") else enumerate(x))
 
 
-def _fixed(x: Any) -> bool:
+def fixed(x: Any) -> bool:
+    """Is it a function or a class of a package that holds nothing that changes?"""
     return str(x.__module__).partition(".")[0] in FIXED
 
 

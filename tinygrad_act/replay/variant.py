@@ -10,6 +10,7 @@ from .. import backend, graph
 from ..ops.random import default_generator
 from ..tensor import Tensor, wrap
 from .alike import same
+from .changing import changeable
 from .log import Call, Value, mapped
 from .program import Changed, Program
 from .recording import AsItIs, Draw, Recording, set_gradient
@@ -38,6 +39,9 @@ class Variant:
         """Find what could not be seen while recording."""
         problem = self.problems.append
         known = self.surroundings.tensors
+        for made in recording.stepped:
+            if any(map(self.surroundings.looked_at, changeable(made.owner, made.step))):
+                problem(f"it looks at what {made.__name__} may change (a rate, a state): look at it, or call that, outside of what is compiled")
         if change := self.surroundings.change():
             problem(f"the step changes something that is no Tensor: {change}")
         if source := self.surroundings.drawn():
