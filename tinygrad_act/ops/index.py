@@ -24,7 +24,11 @@ ENDS = {int, type(None)}
 
 
 class IndexOp(Single):
-    """An op that takes an index: what NumPy says of it becomes an IndexingError."""
+    """An op that takes an index, of a dtype of its own: what NumPy says of it becomes an IndexingError."""
+
+    def settle(self) -> None:
+        self.free |= sum(1 << i for i, name in enumerate(self.inputs) if name == "index")
+        super().settle()
 
     def explain(self, error: Exception, arrays: Sequence[Any]) -> TinygradActError:
         if isinstance(error, IndexError):
