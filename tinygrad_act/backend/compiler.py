@@ -1,8 +1,10 @@
 """C made into functions: by the system's compiler, kept in the user's cache folder, loaded with ctypes.
 
 A library's name is the hash of all that decides what is in it: the text, the compiler, its flags and the processor. It is
-written aside and moved into its place, so several processes may do so at once. Nothing is loaded from where another user
-could have put it: the folder and those above it must belong to this user or to root, and nobody else may write to them.
+written aside and moved into its place, so several processes may do so at once. Behind its last byte, where no loader looks, stands
+the digest of its name and content: what is not as it was written (a disk that was full) would end the process, so it is made again.
+Nothing is loaded from where another user could have put it: the folder and those above it must belong to this user or to
+root, and nobody else may write to them.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import platform
 import shutil
 import stat
 import tempfile
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ FLAGS = ("-O2", "-ftree-vectorize", "-march=native", "-fopenmp-simd", "-fPIC", "
          "-fno-tree-sink", "-fno-tree-pre", "-fno-thread-jumps", "-fno-builtin-sinf", "-fno-builtin-cosf")
 LIBRARIES = ("-lmvec", "-lm")                  # glibc's functions on vectors
 PATIENCE = 60                                  # seconds for one library
+SEAL = hashlib.sha256().digest_size            # bytes of the digest; it takes 40 µs for 60 kB
 
 
 class CompileError(Exception):
@@ -73,17 +77,50 @@ def _temporary() -> Path:
 
 def folder() -> Path:
     """Where libraries are kept: the cache folder if it is this user's alone, else one for this process."""
-    path = Path(config.cache).expanduser() / "kernels"
+    path, wrong = _in_cache()
+    if not wrong:
+        return path
+    _tell(path, wrong)
+    return _temporary()
+
+
+def _in_cache() -> tuple[Path, str]:
+    """The cache's folder of libraries, and why none can be kept there; "" if they can."""
+    path = Path(config.cache, "kernels")
     try:
+        path = path.expanduser()
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return path if mine(path) and os.access(path, os.W_OK) else _temporary()
-    except (OSError, RuntimeError):                    # RuntimeError: there is no home
-        return _temporary()
+        if not mine(path):
+            return path, "another user could write to it, or to a folder above it"
+        return path, "" if os.access(path, os.W_OK) else "this user may not write to it"
+    except (OSError, RuntimeError, ValueError) as error:              # RuntimeError: there is no home; ValueError: no path
+        return path, str(error)
+
+
+@functools.cache
+def _tell(path: Path, wrong: str) -> None:
+    warnings.warn(f"compiled kernels cannot be kept in {path}: {wrong}; they are compiled anew in each process. Set TINYGRAD_ACT_CACHE to a "
+                  "folder that is yours alone", UserWarning, stacklevel=3)
+
+
+def kept() -> str:
+    """Where libraries are kept, how many, and what is wrong with that, for `python -m tinygrad_act doctor`."""
+    try:
+        here, (path, wrong) = folder(), _in_cache()
+        found = sorted(here.glob("*.so"))
+    except OSError as error:
+        return f"no folder: {error}"
+    bad = sum(not _content(p) for p in found)
+    return (f"{here}: {len(found)} there{f', {bad} damaged: made again when next needed' if bad else ''}"
+            f"{f' (for this process only; not in {path}: {wrong})' if wrong else ''}")
 
 
 def known(source: str) -> bool:
     """Is the library of that text there already?"""
-    return compiler() is not None and _place(source).exists()
+    try:
+        return compiler() is not None and _place(source).exists()
+    except OSError:                                    # not even a folder for this process
+        return False
 
 
 def library(source: str, vector: Collection[str] = ()) -> Any:
@@ -94,25 +131,33 @@ def library(source: str, vector: Collection[str] = ()) -> Any:
         raise CompileError("there is no C compiler")
     try:
         path = _place(source)
-        if not path.exists():
+        content = _content(path)
+        if not content:
             _build(source, path)
+            content = _content(path)
         if not mine(path):
             raise CompileError(f"{path} may have been written by another user")
-        names = path.read_bytes().split(b"\0")
+        if not content:
+            raise CompileError(f"{path} is not as it was written")
+        names = content.split(b"\0")
         if called := [name for name in vector if name.encode() in names]:
             raise CompileError(f"{compiler()} calls {', '.join(called)} number by number")
-        return _loaded(source, path)
+        return ctypes.CDLL(str(path))
     except OSError as error:
         raise CompileError(str(error)) from error
 
 
-def _loaded(source: str, path: Path) -> Any:
-    """The library at that path. One that was damaged there (a disk that was full) is made again."""
+def _content(path: Path) -> bytes:
+    """The library at that path; nothing if it is not there as it was written: damaged, or under another's name."""
     try:
-        return ctypes.CDLL(str(path))
-    except OSError:
-        _build(source, path)
-        return ctypes.CDLL(str(path))
+        found = path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    return found[:-SEAL] if found[-SEAL:] == _seal(path.name, found[:-SEAL]) else b""
+
+
+def _seal(name: str, content: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + content).digest()
 
 
 @functools.cache
@@ -142,6 +187,8 @@ def _build(source: str, target: Path) -> None:
             raise CompileError(str(error)) from error
         if done.returncode:
             raise CompileError(done.stderr.strip() or f"{command[0]} ends with {done.returncode}")
+        with made.open("ab") as file:
+            file.write(_seal(target.name, made.read_bytes()))
         made.chmod(0o700)
         made.replace(target)
 

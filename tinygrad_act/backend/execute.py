@@ -238,6 +238,6 @@ def rows() -> list[tuple[str, str]]:
     ran = sum(note == "compiled" for note in notes.values())
     wrong = f", which fails, so rules run in tiles: {compiler.complaint():.200}" if here and compiler.complaint() else ""
     return [("compiler", f"{here}{wrong}" if here else "none: rules run in tiles"), ("functions on vectors", f"{vector} of glibc's" if vector else "none"),
-            ("kernels kept in", str(compiler.folder()) if here else "-"),
+            ("kernels kept in", compiler.kept() if here else "-"),
             ("threads of a kernel", str(config.threads or threads.available())),
             ("rules so far", f"{ran} compiled, {len(notes) - ran} in tiles")]
