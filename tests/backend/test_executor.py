@@ -439,6 +439,19 @@ def test_switches_hold_for_a_block_and_are_checked(monkeypatch: pytest.MonkeyPat
         Config()
 
 
+def test_what_becomes_of_memory_cannot_be_chosen_any_more_once_the_package_is_imported() -> None:
+    before = config.memory
+    other = {"keep": "system", "system": "keep"}[before]
+    with pytest.raises(ArgumentError, match=f"memory='{other}'.*TINYGRAD_ACT_MEMORY={other}"):
+        config.memory = other
+    with pytest.raises(ArgumentError, match="TINYGRAD_ACT_MEMORY"), config(memory=other):
+        pass
+    assert config.memory == before and f"memory='{before}'" in repr(config)
+    with config(memory=before, tile=64):
+        assert config.tile == 64
+    config.memory = before
+
+
 def test_memory_is_kept_unless_it_is_said_otherwise() -> None:
     text = "from tinygrad_act.backend import memory; print(memory.state())"
     for name, value in (("TINYGRAD_ACT_MEMORY", "system"), ("MALLOC_TRIM_THRESHOLD_", "131072")):

@@ -54,6 +54,9 @@ class Config:
 
     def __setattr__(self, name: str, value: Any) -> None:
         value = _check(name, value)
+        if name == "memory" and value != self.memory:
+            raise ArgumentError("config", f"memory={value!r}", "what becomes of freed memory is settled when the package is imported",
+                                f"set the environment variable {PREFIX}MEMORY={value} before")
         self.__dict__[name] = os.fspath(value) if name == "cache" else value
         for listener in self.listeners:
             listener()
