@@ -14,6 +14,8 @@ from ..errors import ArgumentError, GraphError
 from ..grad_mode import mode
 from ..nn.module import Module
 from ..tensor import Tensor
+from . import arguments
+from .arguments import form, pattern
 from .program import Changed
 from .recording import Recording, alone, under_way
 from .surroundings import HOOKS, Surroundings
@@ -68,6 +70,7 @@ class Compiled:
         functools.update_wrapper(self, function, updated=())
         self.fullgraph, self.limit = fullgraph, limit
         self.ways: dict[Any, Way] = {}
+        self.kindred: dict[Any, list[tuple[Way, Any]]] = {}      # those that differ by numbers, arrays' data or objects alone, and these
         self.counts = {"replayed": 0, "recorded": 0, "eager": 0}
         self._lock = threading.RLock()
         self.function = function                 # last: from then on a Module's attributes are set on the Module
@@ -81,8 +84,8 @@ class Compiled:
         with self._lock:
             left = ""
             tensors: list[Tensor] = []
-            key: Any = (_form(args, tensors) if args else None, _form(kwargs, tensors) if kwargs else None,
-                        _pattern(tensors) if len(tensors) > 1 else None, *_modes())
+            key: Any = (form(args, tensors) if args else None, form(kwargs, tensors) if kwargs else None,
+                        pattern(tensors) if len(tensors) > 1 else None, *_modes())
             way = self.ways.get(key)
             if way is not None and not way.eager:
                 for variant in way.variants:
@@ -97,12 +100,8 @@ class Compiled:
                             way.variants.insert(0, variant)
                         self.counts["replayed"] += 1
                         return result
-            elif way is None and len(self.ways) < FORMS:
-                way = self.ways[key] = Way(_said(tensors))
             elif way is None:
-                way = self.ways.setdefault("other", Way("arguments of yet another form"))
-                if not way.eager:
-                    self.give_up(way, f"it was called with arguments of {FORMS} forms")
+                way = self.new_way(key, tensors, args, kwargs)
             if way.eager:
                 self.counts["eager"] += 1
                 return self.function(*args, **kwargs)
@@ -113,9 +112,30 @@ class Compiled:
             finally:
                 alone.release()
 
+    def new_way(self, key: Any, tensors: list[Tensor], args: Any, kwargs: Any) -> Way:
+        """The Way of a call with arguments of a form that is new: eager if there are too many, or if it is a number that makes it new each time."""
+        kin = "kin", arguments.kind(args), arguments.kind(kwargs), *key[2:]
+        loose = arguments.loose(self.function, args, kwargs)
+        kindred = self.kindred.setdefault(kin, [])
+        waiting = [way for way, _ in kindred if not way.variants and not way.eager]
+        unseen = [name for name, what in loose.items() if what == arguments.UNSEEN]
+        if unseen or len(waiting) >= ATTEMPTS:
+            way = self.ways.setdefault(kin, Way(f"{arguments.said(tensors)} and more of another value each time"))
+            reason = f"the argument {unseen[0]} is an array, of which a replay would see no change: pass it as ta.tensor({unseen[0]})" if unseen else (
+                arguments.remedy(kindred[-1][1], loose))
+        elif len(self.ways) < FORMS:
+            way, reason = self.ways.setdefault(key, Way(arguments.said(tensors))), ""
+            kindred.append((way, loose))
+        else:
+            way = self.ways.setdefault("other", Way("arguments of yet another form"))
+            reason = f"it was called with arguments of {FORMS} forms"
+        if reason and not way.eager:
+            self.give_up(way, reason)
+        return way
+
     def record(self, way: Way, left: str, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
         """Run the step and write it down."""
-        surroundings = Surroundings(self.function, _objects((args, kwargs)))
+        surroundings = Surroundings(self.function, arguments.objects((args, kwargs)))
         _without_hooks(surroundings)
         why = left or way.why(tensors)
         log.info("%s, called with %s, is recorded: %s", self.name, way.form, why)
@@ -242,38 +262,6 @@ def compile(model: Callable[..., Any] | None = None, *, fullgraph: bool = False,
 def _modes() -> tuple[Any, ...]:
     """What holds for all that is computed."""
     return mode.grad, mode.inference, dtypes.get_default_dtype().char, backend.current()
-
-
-def _form(x: Any, tensors: list[Tensor]) -> Any:
-    """What of arguments must be the same for a replay, to be looked up by; the Tensors among them go into `tensors`."""
-    if isinstance(x, Tensor):
-        tensors.append(x)
-        a = x.array
-        return type(x), type(a), a.shape, a.dtype.char, a.strides, x._requires_grad
-    if isinstance(x, (tuple, list)):
-        return type(x), *[_form(p, tensors) for p in x]
-    if isinstance(x, dict):
-        return dict, *[(k, _form(v, tensors)) for k, v in x.items()]
-    if isinstance(x, (int, float, str, bytes, type(None))):
-        return type(x), x or repr(x)         # 0.0 and -0.0 are two
-    return type(x), id(x)
-
-
-def _objects(x: Any) -> list[Any]:
-    """What among the arguments is neither a Tensor nor plain: looked at as if the step had found it by itself."""
-    if isinstance(x, (tuple, list, dict)):
-        return [o for part in (x.values() if isinstance(x, dict) else x) for o in _objects(part)]
-    return [] if isinstance(x, (Tensor, int, float, str, bytes, type(None))) else [x]
-
-
-def _pattern(tensors: list[Tensor]) -> Any:
-    """Which of the arguments are one and the same array."""
-    ids = [id(t.array) for t in tensors]
-    return None if len(set(ids)) == len(ids) else tuple(map(ids.index, ids))
-
-
-def _said(tensors: list[Tensor]) -> str:
-    return ", ".join(f"{t.array.dtype}{list(t.array.shape)}" for t in tensors[:4]) + ", ..." * (len(tensors) > 4) or "no tensors"
 
 
 def _without_hooks(surroundings: Surroundings) -> None:

@@ -163,7 +163,7 @@ class Log:
 
     def _stray(self, array: Any) -> Any:
         if id(array) not in self._known:
-            self.problem(f"an array of shape {array.shape} comes from outside what is recorded")
+            self.problem(f"an array of shape {array.shape} comes from outside what is recorded: make a Tensor of it before, and pass that as an argument")
         return self.enter(array, "constant")
 
     # -------------------------------------------------------------------------------------------- calls

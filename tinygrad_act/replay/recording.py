@@ -197,7 +197,7 @@ class Recording:
                 for of in [of for of in self.graded.values() if of.__dict__["_grad"] is t]:      # p.grad.data = ...
                     self.log.note(set_gradient, of, t, array)
             if not isinstance(array, Recorded):
-                self.log.problem(f"an array of shape {array.shape} comes from outside what is recorded")
+                self.log.problem(f"an array of shape {array.shape} comes from outside what is recorded: make a Tensor of it before, and pass that as an argument")
 
     def made_here(self, t: Tensor) -> bool:
         """Has the step made it?"""
