@@ -50,6 +50,39 @@ def test_narrow_floats(name: str, dtype: str) -> None:
     check(name, None, array(3, 5, dtype=dtype), 1, order=1, atol=2e-2 if dtype[0] == "b" else None)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize(("dim", "shape"), [(1, (17, 1, 8)), ((1, 2), (17, 1, 1)), ((0, -1), (1, 40, 1)), (0, (1, 40, 8)), (None, (1, 1, 1))])
+def test_equal_elements_have_no_spread_and_no_gradient(dim: object, shape: tuple[int, ...], dtype: str) -> None:
+    x = ta.tensor(np.broadcast_to(array(*shape), (17, 40, 8)).copy(), dtype=getattr(ta, dtype), requires_grad=True)
+    for name in ("std", "var"):
+        for correction in (0, 1):
+            y = getattr(x, name)(dim, correction=correction, keepdim=True)
+            weights = ta.ones_like(y) * 0.7
+            (g,) = grad((y * weights).sum(), (x,), create_graph=True)
+            assert not y.any() and not g.any() and y.dtype == x.dtype == g.dtype
+            assert not getattr(ta, f"{name}_mean")(x, dim, correction=correction)[0].any()
+
+
+def test_some_equal_elements_beside_others() -> None:
+    x = array(6, 40, 3)
+    x[::2] = x[::2, :1]
+    for name in ("std", "var"):
+        for correction in (0, 1, 2.5):
+            check(name, None, x, 1, correction=correction, order=1)
+    x = array(5, 7)
+    x[0], x[1, 2], x[2, 2] = nan, nan, inf
+    check("std", None, x, 1, order=1)
+    check("var", None, x, 1, order=1)
+
+
+def test_a_deviation_is_no_less_exact_for_that() -> None:
+    first_far_off = np.concatenate([np.full((4, 1), 1e8), array(4, 999)], 1)
+    for x in (array(4, 1000) + 1e4, first_far_off, array(4, 1000) * 1e-15, np.linspace(1, 1.001, 100).reshape(4, 25)):
+        single = x.astype("float32")
+        expected = single.astype("float64").std(1, ddof=1)
+        np.testing.assert_allclose(ta.backend.to_host(ta.tensor(single).std(1).array), expected, rtol=3e-6)
+
+
 def test_halves_are_summed_in_float32() -> None:
     x = np.ones(5000, "float16")
     assert ta.tensor(x).sum().item() == 5000

@@ -2,38 +2,64 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
+from .. import dtypes
 from ..backend.namespace import numel
 from ..errors import ArgumentError
 from ..tensor import Tensor
 from .arguments import Dims, synonyms
-from .reduce import axes, keep, mean, only_floats, reduction, wide
-from .registry import public
+from .reduce import Reduction, axes, keep, mean, only_floats, wide
+from .registry import enter, public
 
 
-def _var(F: Any, x: Any, *, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Any:
-    d = x - F.mean(x, dim, True)
-    return F.sum(d * d, dim, keepdim) / max(numel(x.shape, dim) - correction, 0)
+def _center(F: Any, x: Any, dim: Any) -> Any:
+    """The mean, axes kept. One that was rounded past the smallest or the largest element is that element: equal elements are 0 from
+    it, or their deviation would be the mean's rounding, and its gradient noise over noise.
+    """
+    mean = F.mean(x, dim, True)
+    return F.minimum(F.maximum(mean, F.amin(x, dim, True)), F.amax(x, dim, True)) if numel(x.shape, dim) else mean
 
 
-def _var_rule(F: Any, g: Any, x: Any, *, dim: Any, correction: float, keepdim: bool) -> Any:
+def _var(F: Any, x: Any, *, dim: Any = None, correction: float = 1, keepdim: bool = False) -> tuple[Any, Any]:
+    """The variance, and the mean."""
+    mean = _center(F, x, dim)
+    d = x - mean
+    return F.sum(d * d, dim, keepdim) / max(numel(x.shape, dim) - correction, 0), mean
+
+
+def _std(F: Any, x: Any, *, dim: Any = None, correction: float = 1, keepdim: bool = False) -> tuple[Any, Any]:
+    y, mean = _var(F, x, dim=dim, correction=correction, keepdim=keepdim)
+    return F.sqrt(y), mean
+
+
+def _var_rule(F: Any, g: Any, x: Any, mean: Any, *, dim: Any, correction: float, keepdim: bool) -> Any:
     freedom = numel(x.shape, dim) - correction
-    d = x - F.mean(x, dim, True)
+    d = x - (_center(F, x, dim) if mean is None else mean)
     g = keep(F, g, x.shape, dim, keepdim)
     return g * (2 / freedom) * d if freedom > 0 else g * (math.inf * F.abs(d))
 
 
-def _std_rule(F: Any, g: Any, x: Any, y: Any, *, dim: Any, correction: float, keepdim: bool) -> Any:
+def _std_rule(F: Any, g: Any, x: Any, y: Any, mean: Any, *, dim: Any, correction: float, keepdim: bool) -> Any:
     zero = y == 0                                            # of constants: PyTorch's choice there is 0
-    return _var_rule(F, F.where(zero, 0 * g, g / (2 * F.where(zero, 1, y))), x, dim=dim, correction=correction, keepdim=keepdim)
+    g = F.where(zero, 0 * g, g / (2 * F.where(zero, 1, y)))
+    return _var_rule(F, g, x, mean, dim=dim, correction=correction, keepdim=keepdim)
 
 
-_variance = reduction("var", wide(_var), wide(_var_rule))
-_deviation = reduction("std", wide(lambda F, x, *, dim=None, correction=1, keepdim=False:
-                                   F.sqrt(_var(F, x, dim=dim, correction=correction, keepdim=keepdim))), wide(_std_rule))
+def _in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule with halves computed in float32; the mean that is kept stays that."""
+    @functools.wraps(forward)
+    def run(F: Any, x: Any, **settings: Any) -> tuple[Any, Any]:
+        y, mean = forward(F, F.cast(x, dtypes.float32) if dtypes.is_half(x.dtype) else x, **settings)
+        return F.cast(y, x.dtype), mean
+    return run
+
+
+_variance = enter(Reduction("var", _in_float32(_var), wide(_var_rule), aux=("mean",)))
+_deviation = enter(Reduction("std", _in_float32(_std), wide(_std_rule), aux=("mean",)))
 
 
 def _spread_settings(x: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, correction: Any, op: str) -> dict[str, Any]:
