@@ -21,7 +21,7 @@ from .layout import in_one_piece
 REAL = {"f": "float", "d": "double"}
 SUMS_OF_PRODUCTS = {"attention", "convolve", "depthwise", "recurrent"}       # files whose functions take subnormal numbers as zeros
 EXPORTED = re.compile(r"^(void|long) (\w+)\(([^)]*)\) *\{", re.MULTILINE)
-SMALL = 5                                # by so many powers of 2 smaller than what is large to the executor
+SMALL = 3                                # by so many powers of 2 smaller than what is large to the executor
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import numpy as np
 from ..numerics import special
 from ..numerics.convolve import Block, Compute, Room
 from ..numerics.logits import SMALL
-from . import memory, threads
+from . import direct, memory, threads
 from .attention import Attended
 from .beside import Beside
 from .config import config
@@ -50,7 +50,7 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
     def settle(self) -> None:
         """Do as the config says now."""
         self.large = type(self).large if config.kernels == "off" else config.large
-        self.shared = 16 * self.large                    # one pass is all that NumPy makes too: only threads gain something
+        self.shared = 64 * self.large                    # one pass is all that NumPy makes too: only threads gain something
         if self.executor is not None:
             self.executor.settle()
 
@@ -62,7 +62,7 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
 
     def change(self, targets: Any, rule: Any, arrays: Any, params: Any) -> None:
         """Likewise, in the arrays' own memory; what has several results is worth it much earlier."""
-        if targets[0].size < self.large >> 5:
+        if targets[0].size < self.large >> direct.SMALL:
             super().change(targets, rule, arrays, params)
         else:
             (self.executor or self.start()).run(rule, arrays, params, tuple(targets))
