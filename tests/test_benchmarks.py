@@ -40,6 +40,15 @@ def test_the_command_that_times_everything_runs_in_its_short_form(tmp_path: Path
     assert "`relu`" in speed.activations(results["rows"][2:])
 
 
+def test_the_short_form_is_short_and_does_not_write_the_page(speed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import run
+
+    assert run.SHORT_SIZES.keys() <= run.WORKLOADS.keys()
+    monkeypatch.setattr(sys, "argv", ["run.py", "--short", "--write"])
+    with pytest.raises(SystemExit):
+        run.main()
+
+
 def test_an_exponent_is_read_off_the_larger_sizes(speed: Any) -> None:
     sizes = [1, 2, 4, 8, 16, 32]
     assert speed.exponent(sizes, [5.0, 5.0, 5.0, 64.0, 256.0, 1024.0]) == pytest.approx(2)

@@ -1,10 +1,10 @@
 """All workloads beside PyTorch's eager mode and the other libraries: one table, losses shown as plainly as wins.
 
-    python tests/benchmarks/speed/run.py                    # everything that is installed, one and two threads
+    python tests/benchmarks/speed/run.py                    # everything that is installed, one and two threads (about 5 minutes)
     python tests/benchmarks/speed/run.py mlp_tiny cnn       # some workloads
     python tests/benchmarks/speed/run.py --write            # and docs/speed.md with its table, plots and JSON
-    python tests/benchmarks/speed/run.py --networks         # small networks of all kinds instead, beside PyTorch
-    python tests/benchmarks/speed/run.py --short            # every candidate once, to see that all of it runs
+    python tests/benchmarks/speed/run.py --networks         # small networks of all kinds instead, beside PyTorch (2 minutes)
+    python tests/benchmarks/speed/run.py --short            # a first look, and to see that it runs (15 seconds)
 
 Each candidate runs in a process of its own. They take turns, a block of steps each, in an order that moves on with each round, so a change
 of the machine's speed meets all. A ratio is the median over the rounds of (its time / PyTorch's eager time in the same round); the
@@ -31,7 +31,8 @@ from workloads import SWEEPS, WORKLOADS
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[2]))
 
-BLOCK = 0.08                           # seconds that a candidate computes before it is the next one's turn
+BLOCK, SHORT_BLOCK = 0.08, 0.02         # seconds that a candidate computes before it is the next one's turn
+SHORT_SIZES = {"cnn": {"batch": 16}, "lstm": {"length": 25}, "encoder": {"batch": 2}}
 BASE = "torch"
 
 
@@ -89,8 +90,8 @@ def takes_part(candidate: Candidate, name: str) -> bool:
 class Runner:
     """The candidates' processes for one number of threads: started when first needed, kept for the next workload."""
 
-    def __init__(self, threads: int, rounds: int, candidates: list[Candidate] = CANDIDATES) -> None:
-        self.threads, self.rounds, self.candidates = threads, rounds, candidates
+    def __init__(self, threads: int, rounds: int, candidates: list[Candidate] = CANDIDATES, block: float = BLOCK) -> None:
+        self.threads, self.rounds, self.candidates, self.block = threads, rounds, candidates, block
         self.processes: dict[Candidate, Process] = {}
 
     def prepare(self, candidate: Candidate, name: str, sizes: dict[str, int]) -> dict[str, Any]:
@@ -102,7 +103,7 @@ class Runner:
         if "error" in reply:
             self.processes.pop(candidate).end()
         else:
-            p.steps = max(1, round(BLOCK / max(reply["seconds"], 1e-6)))
+            p.steps = max(1, round(self.block / max(reply["seconds"], 1e-6)))
         return reply
 
     def measure(self, name: str, sizes: dict[str, int] | None = None) -> dict[str, Any]:
@@ -157,19 +158,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--networks", action="store_true", help="those of networks.py; with --write their table in docs/speed.md")
-    parser.add_argument("--short", action="store_true", help="two rounds of the small workloads, one thread, no sweeps")
+    parser.add_argument("--short", action="store_true", help="two rounds of the small workloads, in smaller batches and one thread; neither memory "
+                        "nor torch.compile, which takes long to compile")
     parser.add_argument("--sweeps", action=argparse.BooleanOptionalAction, default=None, help="cost against size; by default with --write")
     parser.add_argument("--write", action="store_true", help="write docs/speed.md, docs/images/speed*.png and docs/speed.json")
     parser.add_argument("--json", type=Path, help="write what was measured to this file")
     given = parser.parse_args()
+    if given.short and given.write:
+        parser.error("--short is a first look: the page is written from what was measured in full")
     names = given.names or list(NETWORKS if given.networks else ()) or ([n for n in WORKLOADS if not n.endswith(("⁶", "⁷"))] if given.short else list(WORKLOADS))
     rounds, threads = (2, [1]) if given.short else (given.rounds, given.threads)
     results: dict[str, Any] = {"rows": [], "memory": {}, "sweeps": []}
-    runners = [Runner(t, rounds) for t in threads]
+    short = {"candidates": [c for c in CANDIDATES if c != Candidate(BASE, True)], "block": SHORT_BLOCK}
+    runners = [Runner(t, rounds, **(short if given.short else {})) for t in threads]
     for name in names:
-        results["rows"] += [runner.measure(name) for runner in runners]
+        results["rows"] += [runner.measure(name, SHORT_SIZES.get(name) if given.short else None) for runner in runners]
         print_table(results["rows"][-len(threads):])
-        if name in WORKLOADS and WORKLOADS[name].memory:
+        if name in WORKLOADS and WORKLOADS[name].memory and not given.short:
             results["memory"][name] = memory(name)
             print("    peak memory, MB:", {k: round(v / 1e6, 1) for k, v in results["memory"][name].items()}, flush=True)
     for runner in runners:
