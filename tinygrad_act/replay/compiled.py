@@ -10,9 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import backend, dtypes, graph
+from ..amp.autocast_mode import Caster
+from ..autograd.anomaly import Detector
 from ..errors import ArgumentError, GraphError
 from ..grad_mode import mode
 from ..nn.module import Module
+from ..nn.parallel import DistributedDataParallel
 from ..tensor import Tensor
 from . import arguments
 from .arguments import form, pattern
@@ -23,6 +26,7 @@ from .variant import Variant
 
 log = logging.getLogger("tinygrad_act.replay")
 FORMS = 64                               # of arguments that are told apart
+ITSELF = "call the function itself, which is .function"
 ATTEMPTS = 3                             # recordings that did not agree, until it is given up
 
 
@@ -79,8 +83,7 @@ class Compiled:
         if under_way:                            # inside another step that is being recorded, or beside one
             return self.function(*args, **kwargs)
         if graph.watchers:
-            raise GraphError("compile", f"{type(graph.watchers[0]).__name__} is listening", "a step that is replayed makes no graph to look at",
-                             "call the function itself, which is .function")
+            _refuse(graph.watchers[0])
         with self._lock:
             left = ""
             tensors: list[Tensor] = []
@@ -157,9 +160,9 @@ class Compiled:
             way.attempts += 1
             if way.attempts >= ATTEMPTS:
                 self.give_up(way, reason)
-        elif len(way.variants) + len(way.waiting) > self.limit:
+        elif len(way.variants) + len(way.waiting) > self.limit or (variant in way.waiting and sum(map(variant.never_again, way.waiting)) >= ATTEMPTS):
             last = (before.difference(variant) if before and variant in way.waiting else "") or why
-            self.give_up(way, f"it was recorded {self.limit} times; {last}")
+            self.give_up(way, f"it was recorded {len(way.reasons)} times; {last}")
         return result
 
     def give_up(self, way: Way, reason: str) -> None:
@@ -268,10 +271,20 @@ def _without_hooks(surroundings: Surroundings) -> None:
     """Raise for hooks, which a replay would not call."""
     for m in surroundings.modules:
         if any(getattr(m, hooks) for hooks in HOOKS):
-            raise GraphError("compile", f"{type(m).__name__} with hooks", "a step that is replayed calls no hooks", "remove them, or call "
-                             "the function itself, which is .function")
+            raise GraphError("compile", f"{type(m).__name__} with hooks", "a step that is replayed calls no hooks", f"remove them, or {ITSELF}")
+        if isinstance(m, DistributedDataParallel):
+            raise GraphError("compile", "DistributedDataParallel", "its hooks send gradients to other processes, and a step that is replayed calls "
+                             "no hooks", f"train it eagerly: {ITSELF}")
     for t in surroundings.tensors.values():
         if t.hooks or getattr(t, "post_hooks", ()):
-            raise GraphError("compile", f"a tensor of shape {t.shape} with hooks", "a step that is replayed calls no hooks",
-                             "remove them, or call the function itself, which is .function")
+            raise GraphError("compile", f"a tensor of shape {t.shape} with hooks", "a step that is replayed calls no hooks (DistributedDataParallel "
+                             "has such, too)", f"remove them, or {ITSELF}")
+
+
+def _refuse(watcher: graph.Watcher) -> None:
+    """Raise for what looks at graphs, or changes ops, while the call is made."""
+    if isinstance(watcher, Caster):
+        raise GraphError("compile", "autocast around the call", "a step that is replayed computes as it was recorded", "put `with ta.autocast(...):` inside the step")
+    name = "detect_anomaly" if isinstance(watcher, Detector) else type(watcher).__name__
+    raise GraphError("compile", f"{name} is listening", "a step that is replayed makes no graph to look at", ITSELF)
 

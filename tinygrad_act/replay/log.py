@@ -6,9 +6,11 @@ import contextlib
 import threading
 import weakref
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 from .. import backend
+from ..errors import user_line
 from .recorded import Recorded
 
 
@@ -38,23 +40,66 @@ class Value:
 class Call:
     """One line: a function, its arguments (Values where they were arrays), what came out, which value was written to.
 
-    A `read` is a call whose result Python saw: it must come out the same again, or the step would have gone another way.
+    A `read` is a call whose result Python saw: it must come out the same again, or the step would have gone another way. `where`
+    is the line of the user's that led to it.
     """
 
-    __slots__ = ("args", "function", "kwargs", "out", "read", "writes")
+    __slots__ = ("args", "function", "kwargs", "out", "read", "where", "writes")
 
-    def __init__(self, function: Any, args: Any, kwargs: Any, out: Any, writes: Value | None = None, read: bool = False) -> None:
+    def __init__(self, function: Any, args: Any, kwargs: Any, out: Any, writes: Value | None = None, read: bool = False, where: str = "") -> None:
         self.function, self.args, self.kwargs, self.out, self.writes, self.read = function, args, kwargs, out, writes, read
+        self.where = where
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return getattr(self.function, "__name__", type(self.function).__name__)
 
     def text(self) -> str:
-        """In words, for reports."""
-        name = getattr(self.function, "__name__", type(self.function).__name__)
-        text = f"{name}({', '.join(f'{a!r:.30}' for a in self.args)})"
-        return f"{text}, which gives {self.out!r:.30}" if self.read else text
+        """In words, for reports: what must come out as it did."""
+        if not self.read:
+            return f"the result of {self.name} at {self.where}, of shape {getattr(self.out, 'shape', '()')} when it was recorded,"
+        return f"the number read at {self.where}, {shown(self.out)} when it was recorded,"
+
+    def differs(self, other: Call) -> str:
+        """In words, what another recording of the same line has otherwise, and what to write instead."""
+        if self.read and other.read and self.where == other.where:
+            return (f"the number read at {self.where} is another at each step ({shown(self.out)}, {shown(other.out)}): to decide by it, compare the "
+                    "Tensor itself (`if loss > 1`, without .item()); to see it, return the Tensor")
+        if self.name == other.name:
+            for a, b in zip(_leaves((self.args, self.kwargs)), _leaves((other.args, other.kwargs)), strict=False):
+                if isinstance(a, (int, float)) and isinstance(b, (int, float)) and repr(a) != repr(b):
+                    return (f"{self.name} at {self.where} is given a number that is another at each step ({a}, {b}): pass it as an argument that is "
+                            "a Tensor, ta.tensor(k)")
+            if isinstance(self.out, Value) and isinstance(other.out, Value) and self.out.shape != other.out.shape:
+                return (f"the result of {self.name} at {self.where} has another shape at each step ({self.out.shape}, {other.out.shape}): "
+                        "with a mask, ta.where, or a product with the mask, keeps the shape")
+        return f"the step does {self.name} at {self.where}, and the next time {other.name} at {other.where}"
 
     def inputs(self) -> list[Value]:
         """The values that it reads."""
         return values_in((self.args, self.kwargs))
+
+
+def shown(x: Any) -> str:
+    """A result that Python saw, in short."""
+    return f"{plain(x)!s:.30}"
+
+
+def plain(x: Any) -> Any:
+    """An array as Python's numbers."""
+    return x.tolist() if backend.is_array(x) else x
+
+
+def _line() -> str:
+    return Path(user_line()).name
+
+
+def _leaves(x: Any) -> list[Any]:
+    if isinstance(x, slice):
+        return [x.start, x.stop, x.step]
+    parts = x.values() if isinstance(x, dict) else x if isinstance(x, (tuple, list)) else None
+    return [x] if parts is None else [leaf for part in parts for leaf in _leaves(part)]
 
 
 def values_in(x: Any) -> list[Value]:
@@ -181,16 +226,16 @@ class Log:
         if written is not None and written.root.origin == "constant":
             self.problem("a constant is changed in place")
         read = plain and result is not None and written is None and bool(values_in(given))
-        self.calls.append(Call(function, *given, outs, written, read))
+        self.calls.append(Call(function, *given, outs, written, read, _line()))
         return out
 
     def read(self, function: Any, array: Recorded) -> Any:
         """A number (or a list of them) that Python sees: the step is replayed as long as it stays the same."""
         result = function(array.array)
         if self.here():
-            self.calls.append(Call(function, (array.value,), {}, result, None, True))
+            self.calls.append(Call(function, (array.value,), {}, result, None, True, _line()))
         return result
 
     def note(self, function: Any, *args: Any) -> None:
         """Log what is to be done at that point of a replay, besides calls on arrays."""
-        self.calls.append(Call(function, self.values_of(args), {}, None))
+        self.calls.append(Call(function, self.values_of(args), {}, None, where=_line()))

@@ -11,7 +11,7 @@ from ..ops.random import default_generator
 from ..tensor import Tensor, wrap
 from .alike import same
 from .changing import changeable
-from .log import Call, Value, mapped
+from .log import Call, Value, mapped, plain
 from .program import Changed, Program
 from .recording import AsItIs, Draw, Recording, set_gradient
 from .surroundings import Surroundings
@@ -64,8 +64,9 @@ class Variant:
             if call.function is set_gradient and call.args[1] is not None and call.args[1]._requires_grad:
                 problem("a gradient has a graph of its own (create_graph=True)")
         steps = [i for i, c in enumerate(self.log.calls) if isinstance(c.function, AsItIs)]
-        if steps and any(c.read for c in self.log.calls[steps[0]:]):
-            problem(f"a number is read after {self.log.calls[steps[0]].function.__name__}")
+        if late := [c for c in self.log.calls[steps[0]:] if c.read] if steps else []:
+            problem(f"a number is read at {late[0].where}, after {self.log.calls[steps[0]].name}, which cannot be taken back: return the Tensor, or "
+                    "decide before")
 
     def wait(self) -> None:
         """Let go of the arrays that the step has made; what is left can be compared."""
@@ -81,18 +82,26 @@ class Variant:
         reads = [[c.out for c in v.log.calls if c.read] for v in (self, other)]
         return len(reads[0]) != len(reads[1]) or (same(*reads) and self.surroundings.same(other.surroundings))
 
+    def never_again(self, other: Variant) -> bool:
+        """Is it another way for what hardly ever comes again: a float that was read, a Tensor that the step found?"""
+        reads = zip(*([c for c in v.log.calls if c.read] for v in (self, other)), strict=False)
+        if any(a.where == b.where and not same(a.out, b.out) and isinstance(plain(a.out), float) for a, b in reads):
+            return True
+        mine, theirs = self.surroundings.tensors, other.surroundings.tensors
+        return len(mine) == len(theirs) and mine.keys() != theirs.keys()
+
     def difference(self, other: Variant) -> str:
         """In what another recording of the step differs; empty if in nothing."""
-        for i, (a, b) in enumerate(zip(self.log.calls, other.log.calls, strict=False)):
+        for a, b in zip(self.log.calls, other.log.calls, strict=False):
             if a.function is set_gradient and b.function is set_gradient:
                 alike = a.args[0] is b.args[0] or _argument(self, a.args[0]) == _argument(other, b.args[0]) is not None
                 alike = alike and _alike(a.args[2], b.args[2])
             else:
                 alike = a.function == b.function and _alike((a.args, a.kwargs, a.out), (b.args, b.kwargs, b.out))
             if not alike:
-                return f"call {i}, {a.text()}, is the next time {b.text()}"
+                return a.differs(b)
         if len(self.log.calls) != len(other.log.calls):
-            return f"there are {len(self.log.calls)} calls, the next time {len(other.log.calls)}"
+            return f"the step makes {len(self.log.calls)} calls, the next time {len(other.log.calls)}"
         return "" if _alike(self.result, mapped(other.result, Tensor, lambda t: None)) else "it returns something else the next time"
 
     # ------------------------------------------------------------------------------------------- ready
@@ -151,7 +160,7 @@ class Variant:
 
     def left(self, change: Changed) -> str:
         """Why a replay was left, in words."""
-        return f"{self.program.checks[change.args[0]]} when it was recorded, comes out otherwise"
+        return f"{self.program.checks[change.args[0]]} comes out otherwise"
 
     def replay(self, tensors: Sequence[Tensor]) -> Any:
         """Do the step again; Changed if it would go another way, with all as it was before."""
