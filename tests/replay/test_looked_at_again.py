@@ -358,6 +358,22 @@ def test_a_hook_that_changes_a_rate() -> None:
     assert results[0] == results[1]
 
 
+def test_cells_that_a_step_changes() -> None:
+    """Each time, and now and then: the second is seen when it happens, since a decision leads to it."""
+    for every in (1, 4):
+        results = []
+        for compiled in (False, True):
+            z, count = Scene(MAKERS["sgd"], SCHEDULES["steps"]), 0
+
+            def body(z: Scene, x: Any, every: int = every) -> Any:
+                nonlocal count
+                if every == 1 or x.sum() > 7:
+                    count += 1
+                return z.learn(x, count + 1, 0)
+            results.append(run(body, z, compiled, list(z.m.parameters()))[0])
+        assert results[0] == results[1]
+
+
 def leave_a_dtype() -> None:
     ta.set_default_dtype(ta.float64)
 

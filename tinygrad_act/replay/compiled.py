@@ -88,7 +88,8 @@ class Compiled:
             left = ""
             tensors: list[Tensor] = []
             key: Any = (form(args, tensors) if args else None, form(kwargs, tensors) if kwargs else None,
-                        pattern(tensors) if len(tensors) > 1 else None, *_modes())
+                        pattern(tensors) if len(tensors) > 1 else None, mode.grad, mode.inference, dtypes.get_default_dtype().char,
+                        backend.current())                   # as in _modes
             way = self.ways.get(key)
             if way is not None and not way.eager:
                 for variant in way.variants:

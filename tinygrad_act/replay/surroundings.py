@@ -210,8 +210,7 @@ class Surroundings:
             if cell.cell_contents is not value and not same(cell.cell_contents, value):
                 return False
         for names, name, value in self.names:
-            now = names.get(name, MISSING)
-            if now is not value and not same(now, value):
+            if names.get(name, MISSING) is not value and not same(names.get(name, MISSING), value):
                 return False
         for x, name, value in self.slots:
             if getattr(x, name, MISSING) is not value and not same(getattr(x, name, MISSING), value):
