@@ -13,7 +13,7 @@ from types import FrameType
 
 __all__ = ["AnomalyError", "ArgumentError", "DTypeError", "DeviceError", "DistributedError", "FetchError", "FileError", "GradcheckError",
            "GraphError", "IndexingError", "InplaceError", "MissingKeyError", "MissingPackageError", "ModuleError", "ShapeError", "TinygradActError",
-           "TrainingError", "nearest", "shown", "user_line"]
+           "TrainingError", "nearest", "shown", "user_line", "user_place"]
 
 PACKAGE = os.path.dirname(__file__)                      # noqa: PTH120   (pathlib would cost every import 5 ms)
 
@@ -126,10 +126,16 @@ class DistributedError(TinygradActError):
 
 def user_line() -> str:
     """The innermost line outside this package, as `file:line in function`: the one the user wrote."""
+    file, line, name = user_place()
+    return f"{file}:{line} in {name}" if line else file
+
+
+def user_place() -> tuple[str, int, str]:
+    """The same as file, line and function; the line is 0 where there is none."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(PACKAGE) and not file.startswith("<frozen"):
-            return f"{file}:{frame.f_lineno} in {frame.f_code.co_name}"
+            return file, frame.f_lineno, frame.f_code.co_name
         frame = frame.f_back
-    return "unknown line"
+    return "unknown line", 0, ""

@@ -123,7 +123,7 @@ def test_training_goes_on_where_the_whole_cache_was_damaged(tmp_path: Path) -> N
 
 
 @needs_compiler
-def test_where_kernels_cannot_be_kept_it_is_said_once(tmp_path: Path) -> None:
+def test_where_kernels_cannot_be_kept_it_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_to_all = tmp_path / "open"
     open_to_all.mkdir()
     open_to_all.chmod(0o777)
@@ -131,9 +131,14 @@ def test_where_kernels_cannot_be_kept_it_is_said_once(tmp_path: Path) -> None:
     a_file.write_text("")
     for wrong, why in (("/proc/nope", "No such file"), (open_to_all, "another user could write"), (a_file, "Not a directory")):
         with config(cache=wrong):
-            with pytest.warns(UserWarning, match=f"{Path(wrong)}.*{why}.*compiled anew in each process.*TINYGRAD_ACT_CACHE"):
+            with pytest.warns(UserWarning, match=f"{Path(wrong)}.*{why}.*compiled anew in each process.*TINYGRAD_ACT_CACHE") as told:
                 assert compiler.folder() == compiler._temporary()
+            assert told[0].filename == __file__
             compiler.folder()                                                # a second warning would be an error
+            monkeypatch.setattr(compiler, "_told", set())
+            with pytest.raises(UserWarning, match="compiled anew"):          # as here the first is one, and once
+                compiler.folder()
+            compiler.folder()
             found = dict(rows())["kernels kept in"]
             assert str(compiler._temporary()) in found and why in found
 

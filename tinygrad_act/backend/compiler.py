@@ -22,6 +22,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from ..errors import user_place
 from .config import config
 
 # NaN and infinities stay what they are and nothing is reordered or contracted; what is given up is C's errno and its
@@ -97,10 +98,17 @@ def _in_cache() -> tuple[Path, str]:
         return path, str(error)
 
 
-@functools.cache
+_told: set[tuple[Path, str]] = set()
+
+
 def _tell(path: Path, wrong: str) -> None:
-    warnings.warn(f"compiled kernels cannot be kept in {path}: {wrong}; they are compiled anew in each process. Set TINYGRAD_ACT_CACHE to a "
-                  "folder that is yours alone", UserWarning, stacklevel=3)
+    """Warn once, at the user's line; where warnings are errors, too: from then on there is work to do."""
+    if (path, wrong) in _told:
+        return
+    _told.add((path, wrong))
+    file, line, _ = user_place()
+    warnings.warn_explicit(f"compiled kernels cannot be kept in {path}: {wrong}; they are compiled anew in each process. Set TINYGRAD_ACT_CACHE to "
+                           "a folder that is yours alone", UserWarning, file, line)
 
 
 def kept() -> str:
@@ -131,12 +139,12 @@ def library(source: str, vector: Collection[str] = ()) -> Any:
         raise CompileError("there is no C compiler")
     try:
         path = _place(source)
+        if path.exists() and not mine(path):
+            raise CompileError(f"{path} may have been written by another user")
         content = _content(path)
         if not content:
             _build(source, path)
             content = _content(path)
-        if not mine(path):
-            raise CompileError(f"{path} may have been written by another user")
         if not content:
             raise CompileError(f"{path} is not as it was written")
         names = content.split(b"\0")

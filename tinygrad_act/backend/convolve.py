@@ -113,7 +113,7 @@ class Product(NamedTuple):
     held: Any
 
 
-STEP = 4 * ctypes.sizeof(ctypes.c_long)  # bytes from one part's numbers to the next's
+APART = 4 * ctypes.sizeof(ctypes.c_long) # bytes from one part's numbers to the next's
 
 
 def _numbers(*values: int) -> tuple[int, Any]:
@@ -131,13 +131,14 @@ def products(x: Shape, y: Shape, w: Shape, itemsize: int, back: bool, groups: in
     """Of a convolution of x with w that makes y (their shapes), or `back` from y to x: the products, and the bytes of room for one."""
     whole = _map(x, y, w, groups, **settings)
     made, room = [], 0
-    for m, group in itertools.product(_turned(whole) if back else [whole], range(groups)):
+    for m in _turned(whole) if back else [whole]:
         parts = m.parts(x[0], SHORT, itemsize)
         (numbers, held), (places, also) = _told(m), _numbers(*itertools.chain(*parts))
         packed = -(-m.results // (2 * LANES)) * 2 * LANES * m.channels * math.prod(m.kernel) * itemsize + SPARE
-        starts = group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results
-        made.append(Product(numbers, places, len(parts), packed, m.w_start + group * math.prod(w) // groups, starts, (held, also)))
         room = max(room, m.room(parts[0], itemsize) if parts else 0)
+        for group in range(groups):
+            starts = group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results
+            made.append(Product(numbers, places, len(parts), packed, m.w_start + group * math.prod(w) // groups, starts, (held, also)))
     return made, room
 
 
@@ -147,16 +148,15 @@ def sums(x: Shape, y: Shape, w: Shape, itemsize: int, groups: int, **settings: S
     for a call, and what the addresses among the numbers are of.
     """
     whole, size = _map(x, y, w, groups, **settings), math.prod(w)
-    places = list(itertools.product(whole.chunks(x[0], itemsize), range(groups)))
-    parts = places[0][0].parts(x[0], LONG, itemsize)                         # all in the parts of the first
-    each = -(-len(parts) // max(min(RUNS // len(places), SUMS // size), 1 + (len(places) == 1)))
-    firsts, (where, held) = range(0, len(parts), each), _numbers(*itertools.chain(*parts))
-    told = [_told(m) for m, _ in places]
+    chunks = [(m, _told(m)) for m in whole.chunks(x[0], itemsize)]
+    parts, count = chunks[0][0].parts(x[0], LONG, itemsize), len(chunks) * groups          # all in the parts of the first
+    share = -(-len(parts) // max(min(RUNS // count, SUMS // size), 1 + (count == 1)))
+    firsts, (where, held) = range(0, len(parts), share), _numbers(*itertools.chain(*parts))
     calls: list[Shape] = [
-        (numbers, where + first * STEP, min(each, len(parts) - first), m.x_start + group * whole.channels * m.x_steps[1],
+        (numbers, where + first * APART, min(share, len(parts) - first), m.x_start + group * whole.channels * m.x_steps[1],
          group * m.results * m.y_steps[1], m.w_start + run * size + group * size // groups)
-        for run, first in enumerate(firsts) for (numbers, _), (m, group) in zip(told, places, strict=True)]
-    return calls, len(firsts), max(m.room(parts[0], itemsize, True) for m, _ in places), (held, told)
+        for run, first in enumerate(firsts) for m, (numbers, _) in chunks for group in range(groups)]
+    return calls, len(firsts), max(m.room(parts[0], itemsize, True) for m, _ in chunks), (held, chunks)
 
 
 class Convolved(Namespace):
@@ -201,7 +201,7 @@ def _compute(functions: Any, x: Any, w: Any, bias: Any, y: Any, made: list[Produ
         held.append(np.empty(p.packed, np.uint8))
         panels, each = place(held[-1]), pool.each(p.total, size)
         functions.pack(kernel, panels, p.numbers, p.w_start)
-        lists += [(images, panels, added, result, None, p.numbers, p.parts + first * STEP, min(each, p.total - first), *p.starts)
+        lists += [(images, panels, added, result, None, p.numbers, p.parts + first * APART, min(each, p.total - first), *p.starts)
                   for first in range(0, p.total, each)]
     pool.calls(functions.convolve, lists, size, (4, room))
 

@@ -33,13 +33,13 @@ class Products(Namespace):
     def matmul(self, a: Any, b: Any) -> Any:
         """Of two matrices by `dot`, which takes half as long to begin."""
         if a.ndim == b.ndim == 2 and a.dtype.char in "fd":
-            return np.dot(a, b) if a.size * b.size <= LARGE else self.product(a, b)
+            return np.dot(a, b) if a.size * b.size <= LARGE or config.kernels != "auto" else self.product(a, b)
         return Namespace.matmul(self, a, b)                  # no super(): a recording runs this text on a vocabulary of its own
 
     def product(self, a: Any, b: Any, out: Any = None) -> Any:
         """The product of two matrices; subnormal numbers are zeros."""
-        compute = _compute(config.kernels)
-        if compute is not None:
+        compute = _compute()
+        if compute is not None and a.shape[1] == b.shape[0]:         # or it is refused, before memory is asked for
             y = np.empty((a.shape[0], b.shape[1]), a.dtype) if out is None else out
             if compute(id(a), id(b), id(y)):
                 return y
@@ -48,9 +48,9 @@ class Products(Namespace):
 
 
 @functools.cache
-def _compute(kernels: str) -> Any:
+def _compute() -> Any:
     """`product` of matmul.c, for arrays by their ids. None if it is not to be had."""
-    found = functions("matmul") if kernels == "auto" else None
+    found = functions("matmul")
     if found is None:
         return None
     matmul, dtypes = Ufunc.from_address(id(np.matmul)), [np.dtype(char) for char in "fd"]

@@ -1,8 +1,9 @@
 """Subnormal numbers as zeros, while a block runs, where the processor can be told so.
 
 Below the smallest normal number (1e-38 in float32) a processor computes a hundred times slower. The running means of an
-optimizer get there when a unit has died: their gradients are zeros, and each step takes them down by a tenth. Gradients get there that fade on their way back: the C that sums products, and large
-products of matrices, take what is left of them as zeros (direct.py, products.py).
+optimizer get there when a unit has died: their gradients are zeros, and each step takes them down by a tenth. Gradients get
+there that fade on their way back: the C that sums products, and large products of matrices, take what is left of them as
+zeros (direct.py, products.py).
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ static int fits(const array_t* a, const array_t* y) {
 
 long product(const kinds_t* kinds, const char* a_, const char* b_, const char* y_) {
     const array_t *a = (const array_t*)(a_ + kinds->head), *b = (const array_t*)(b_ + kinds->head), *y = (const array_t*)(y_ + kinds->head);
+    if (!fits(a, y) || !fits(b, y)) return 0;
     const long m = a->shape[0], k = a->shape[1], n = b->shape[1];
-    if (!fits(a, y) || !fits(b, y) || b->shape[0] != k || k < 2 || !m || !n) return 0;
+    if (b->shape[0] != k || k < 2 || !m || !n) return 0;
     for (const kind_t* kind = kinds->kinds; kind < kinds->kinds + kinds->count; kind++)
         if (kind->dtype == y->dtype) {
             char* data[] = {a->data, b->data, y->data};

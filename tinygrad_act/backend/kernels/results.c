@@ -3,11 +3,11 @@
 
 #ifdef __AVX512F__
 enum { RUN = 4, SUMMED = 8 };                            /* as many columns of two runs, and taps, as there are registers for */
-#define RUNS(X) FOUR(X)
+#define OF_RUN(X) FOUR(X)
 #define SUMS_OF(X) EIGHT(X)
 #else
 enum { RUN = 2, SUMMED = 4 };
-#define RUNS(X) TWO(X)
+#define OF_RUN(X) TWO(X)
 #define SUMS_OF(X) FOUR(X)
 #endif
 
@@ -40,13 +40,13 @@ static layout lines_of(const REAL* x, REAL* room, long* taps, const shape* s, co
     if (two) row[1] = b##c + bias[1], other[1] = e##c + bias[1]; \
 }
 INLINE void two_runs(const REAL* const from[2], const REAL* w, const long* taps, long K, const vector* bias, REAL* out, const long step, const int two) {
-    RUNS(BEGIN)
+    OF_RUN(BEGIN)
     for (long k = 0; k < K; k++, w += 2 * WIDTH) {
         const REAL *x = from[0] + taps[k], *y = from[1] + taps[k];
         const vector u = *(const vector*)w, v = *(const vector*)(w + WIDTH);
-        RUNS(ADD)
+        OF_RUN(ADD)
     }
-    RUNS(FINISH)
+    OF_RUN(FINISH)
 }
 static void runs(const REAL* const from[2], const REAL* w, const long* taps, long K, const vector* bias, REAL* out, long step, int two) {
     if (step == 1) { if (two) two_runs(from, w, taps, K, bias, out, 1, 1); else two_runs(from, w, taps, K, bias, out, 1, 0); }
