@@ -24,7 +24,7 @@ from . import numpy as _numpy
 from .config import config
 from .subnormal import flushing
 
-__all__ = ["BACKENDS", "Device", "asarray", "config", "current", "current_device", "device_of", "flushing", "from_bytes", "is_array", "is_host",
+__all__ = ["BACKENDS", "Device", "asarray", "config", "current", "current_device", "device_of", "flushing", "from_bytes", "is_array", "is_host", "is_scalar",
            "load", "namespace", "namespaces", "quiet", "resolve", "to_device", "to_host", "use"]
 
 BACKENDS = {"numpy": "cpu", "cupy": "cuda", "strict": "strict"}     # name -> the device type it serves
@@ -133,6 +133,11 @@ def current_device() -> Device:
 def is_array(x: Any) -> bool:
     """True for an array of a backend in use (NumPy scalars are not arrays)."""
     return type(x) in _owners
+
+
+def is_scalar(x: Any) -> bool:
+    """Is it one number of NumPy's, which cannot change?"""
+    return isinstance(x, np.generic) and not isinstance(x, np.void)
 
 
 def is_host(x: Any) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import numbers
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import backend
 from ..tensor import Tensor
-from .surroundings import LONGEST
+from .surroundings import LONGEST, Surroundings
 
-PLAIN = (int, float, str, bytes, type(None))
+PLAIN = (int, float, complex, str, bytes, type(None))
+EXACT = ("decimal", "fractions")         # modules whose numbers cannot change, and are what their repr says
 UNSEEN = "an array whose numbers are not looked at"
 
 
@@ -25,10 +27,10 @@ def form(x: Any, tensors: list[Tensor]) -> Any:
     if isinstance(x, dict):
         return dict, *[(k, form(v, tensors)) for k, v in x.items()]
     if isinstance(x, PLAIN):
-        return type(x), x or repr(x)         # 0.0 and -0.0 are two
+        return type(x), repr(x) if not x or x != x or isinstance(x, complex) else x      # 0.0 and -0.0 are two, NaN is one
     if backend.is_array(x):
         return UNSEEN if unseen(x) else (type(x), x.shape, x.dtype, x.tobytes())
-    return type(x), id(x)
+    return type(x), repr(x) if by_value(x) else id(x)
 
 
 def kind(x: Any) -> Any:
@@ -42,6 +44,13 @@ def kind(x: Any) -> Any:
     return (type(x), x.shape, x.dtype) if backend.is_array(x) else type(x)
 
 
+def by_value(x: Any) -> bool:
+    """Is it no plain number, and yet what its repr says, whichever object it is: NumPy's scalars, slices, ranges?"""
+    if isinstance(x, slice):
+        return all(p is None or _number(p) for p in (x.start, x.stop, x.step))
+    return isinstance(x, range) or backend.is_scalar(x) or (isinstance(x, numbers.Number) and type(x).__module__ in EXACT)
+
+
 def unseen(x: Any) -> bool:
     """Is it an array whose numbers are not looked at: a long one, one on a GPU, one of objects?"""
     return backend.is_array(x) and not (backend.is_host(x) and x.size <= LONGEST and not x.dtype.hasobject)
@@ -51,7 +60,7 @@ def objects(x: Any) -> list[Any]:
     """What among the arguments is neither a Tensor nor plain: looked at as if the step had found it by itself."""
     if isinstance(x, (tuple, list, dict)):
         return [o for part in (x.values() if isinstance(x, dict) else x) for o in objects(part)]
-    return [] if isinstance(x, (Tensor, *PLAIN)) else [x]
+    return [] if isinstance(x, (Tensor, *PLAIN)) or by_value(x) else [x]
 
 
 def pattern(tensors: list[Tensor]) -> Any:
@@ -66,13 +75,15 @@ def said(tensors: list[Tensor]) -> str:
 
 
 def loose(function: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
-    """The numbers, arrays and objects among the arguments of a call: the name of each, and its form."""
+    """The numbers, arrays and objects among the arguments of a call, by name."""
     try:
-        names = [p.name for p in inspect.signature(function).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        parameters = [*inspect.signature(function).parameters.values()]
     except (TypeError, ValueError):
-        names = []
-    names += [f"args[{i}]" for i in range(len(names), len(args))]
-    return {k: form(v, []) for name, x in [*zip(names, args, strict=False), *kwargs.items()] for k, v in _loose(x, name)}
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
+    names += [f"{rest}[{i - len(names)}]" if rest else f"args[{i}]" for i in range(len(names), len(args))]
+    return {k: v for name, x in [*zip(names, args, strict=False), *kwargs.items()] for k, v in _loose(x, name)}
 
 
 def _loose(x: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -84,16 +95,22 @@ def _loose(x: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _number(x: Any) -> bool:
-    return isinstance(x, (int, float)) and not isinstance(x, bool)
+    return (isinstance(x, (int, float, complex)) and not isinstance(x, bool)) or (isinstance(x, numbers.Number) and by_value(x))
 
 
 def remedy(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """Which argument is another one than in a call before, and what to pass instead."""
-    name = next((name for name in now if now[name] != before[name]), [*now][-1])
-    kind, value = now[name][:2]
-    if len(now[name]) > 2:
+    """Which argument is another one than in a call before, whose forms are given, and what to pass instead."""
+    name = next((name for name in now if form(now[name], []) != before[name]), [*now][-1])
+    x = now[name]
+    if backend.is_array(x):
         return f"the argument {name} is an array that is another at each call, each of which is recorded: pass it as ta.tensor({name})"
-    if not issubclass(kind, (int, float)):
-        return f"the argument {name} is another {kind.__name__} at each call, each of which is recorded: pass its tensors in a tuple, a list or a dict"
-    size = ", or only a few different ones if it is a size" * issubclass(kind, int)
-    return f"the argument {name} is another number at each call ({before[name][1]}, {value}), each of which is recorded: pass it as ta.tensor({name}){size}"
+    if not isinstance(x, (*PLAIN, slice)) and not by_value(x):
+        instead = "pass its tensors in a tuple, a list or a dict" if Surroundings(None, [x]).tensors else "pass the same one each time"
+        return f"the argument {name} is another {type(x).__name__} at each call, each of which is recorded: {instead}"
+    if _number(x):
+        parts = isinstance(x, numbers.Complex) and not isinstance(x, numbers.Real)         # no Tensor holds complex numbers
+        tensor = f"its parts as ta.tensor({name}.real) and ta.tensor({name}.imag)" if parts else f"it as ta.tensor({name})"
+        what, instead = "number", f"pass {tensor}" + ", or only a few different ones if it is a size" * isinstance(x, numbers.Integral)
+    else:
+        what, instead = type(x).__name__, "slice before the call, and pass the Tensor" if isinstance(x, slice) else "pass only a few different ones"
+    return f"the argument {name} is another {what} at each call ({before[name][1]}, {form(x, [])[1]}), each of which is recorded: {instead}"

@@ -28,6 +28,7 @@ log = logging.getLogger("tinygrad_act.replay")
 FORMS = 64                               # of arguments that are told apart
 ITSELF = "call the function itself, which is .function"
 ATTEMPTS = 3                             # recordings that did not agree, until it is given up
+VALUES = 16                              # new ones in a row of an argument that is no Tensor, until they run eagerly
 
 
 class Way:
@@ -64,6 +65,36 @@ class Way:
         return ""
 
 
+class Kin:
+    """Calls that differ by numbers, arrays' data or objects alone, each recorded for itself while that is worth it."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[Any, Way] = {}        # those that were recorded once, by key, the oldest first
+        self.misses = 0                          # how many in a row were new, and none that waits was called again
+        self.tired = False                       # too many: only what is called twice in a row is recorded from then on
+        self.last: Any = None                    # the last new key
+        self.before: dict[str, Any] = {}         # the numbers, arrays and objects of the last that was recorded
+
+    def worth(self, key: Any) -> bool:
+        """Is a call that is new to be recorded? A key that another call may have by chance, as with objects, is None."""
+        for known, way in [*self.waiting.items()]:
+            if len(way.reasons) > 1 or way.eager:
+                del self.waiting[known]
+                self.misses = 0
+        again, self.last = key is not None and key == self.last, key
+        if self.misses < VALUES and (again or not self.tired):
+            self.misses += 1
+            return True
+        if not self.tired:
+            self.tired, self.misses = True, 0
+        return False
+
+    def leave(self, ways: dict[Any, Way], most: int) -> None:
+        """Forget the oldest that wait, and with them the arguments they hold."""
+        for key in [*self.waiting][:max(len(self.waiting) - most, 0)]:
+            del self.waiting[key], ways[key]
+
+
 class Compiled:
     """A function (or a Module) that is replayed where it can be. Made by `compile`.
 
@@ -74,7 +105,7 @@ class Compiled:
         functools.update_wrapper(self, function, updated=())
         self.fullgraph, self.limit = fullgraph, limit
         self.ways: dict[Any, Way] = {}
-        self.kindred: dict[Any, list[tuple[Way, Any]]] = {}      # those that differ by numbers, arrays' data or objects alone, and these
+        self.kindred: dict[Any, Kin] = {}
         self.counts = {"replayed": 0, "recorded": 0, "eager": 0}
         self._lock = threading.RLock()
         self.function = function                 # last: from then on a Module's attributes are set on the Module
@@ -107,6 +138,8 @@ class Compiled:
             elif way is None:
                 way = self.new_way(key, tensors, args, kwargs)
             if way.eager:
+                if self.fullgraph:
+                    raise self.refusal(way)
                 self.counts["eager"] += 1
                 return self.function(*args, **kwargs)
             if not alone.acquire(blocking=False):    # another thread records: what is swapped for that is swapped for all
@@ -118,23 +151,28 @@ class Compiled:
 
     def new_way(self, key: Any, tensors: list[Tensor], args: Any, kwargs: Any) -> Way:
         """The Way of a call with arguments of a form that is new: eager if there are too many, or if it is a number that makes it new each time."""
-        kin = "kin", arguments.kind(args), arguments.kind(kwargs), *key[2:]
+        name = "kin", arguments.kind(args), arguments.kind(kwargs), *key[2:]
         loose = arguments.loose(self.function, args, kwargs)
-        kindred = self.kindred.setdefault(kin, [])
-        waiting = [way for way, _ in kindred if not way.variants and not way.eager]
-        unseen = [name for name, what in loose.items() if what == arguments.UNSEEN]
-        if unseen or len(waiting) >= ATTEMPTS:
-            way = self.ways.setdefault(kin, Way(f"{arguments.said(tensors)} and more of another value each time"))
-            reason = f"the argument {unseen[0]} is an array, of which a replay would see no change: pass it as ta.tensor({unseen[0]})" if unseen else (
-                arguments.remedy(kindred[-1][1], loose))
-        elif len(self.ways) < FORMS:
-            way, reason = self.ways.setdefault(key, Way(arguments.said(tensors))), ""
-            kindred.append((way, loose))
+        unseen = next((k for k, x in loose.items() if arguments.unseen(x)), "")
+        kin = self.kindred.get(name) or Kin()            # kept only with a Way of its own: a name holds strings, of any length
+        worth = not unseen and kin.worth(None if arguments.objects((args, kwargs)) else key)
+        if worth:
+            kin.leave(self.ways, (ATTEMPTS if kin.tired else VALUES) - 1)
+            if len(self.ways) < FORMS:
+                self.kindred[name] = kin
+                kin.before = {k: form(x, []) for k, x in loose.items()}
+                self.ways[key] = kin.waiting[key] = Way(arguments.said(tensors))
+                return self.ways[key]
+        elif name not in self.ways:
+            kin.leave(self.ways, 0)
+        if name in self.ways or (not worth and len(self.ways) < FORMS):
+            way = self.ways.setdefault(name, Way(f"{arguments.said(tensors)} and more of another value each time"))
+            reason = f"the argument {unseen} is an array, of which a replay would see no change: pass it as ta.tensor({unseen})" if unseen else ""
         else:
             way = self.ways.setdefault("other", Way("arguments of yet another form"))
             reason = f"it was called with arguments of {FORMS} forms"
-        if reason and not way.eager:
-            self.give_up(way, reason)
+        if not way.eager:
+            self.give_up(way, reason or arguments.remedy(kin.before, loose))
         return way
 
     def record(self, way: Way, left: str, tensors: list[Tensor], args: Any, kwargs: Any) -> Any:
@@ -170,8 +208,12 @@ class Compiled:
         """Run calls like this one eagerly from now on."""
         way.eager, way.variants, way.waiting = reason, [], []
         if self.fullgraph:
-            raise GraphError("compile", f"{self.name}, called with {way.form}", f"it cannot be replayed: {reason}", "leave out fullgraph=True to run it eagerly")
+            raise self.refusal(way)
         warnings.warn(f"{self.name}, called with {way.form}, runs eagerly: {reason}", UserWarning, stacklevel=4)
+
+    def refusal(self, way: Way) -> GraphError:
+        """What `fullgraph=True` says of calls that run eagerly."""
+        return GraphError("compile", f"{self.name}, called with {way.form}", f"it cannot be replayed: {way.eager}", "leave out fullgraph=True to run it eagerly")
 
     @property
     def name(self) -> str:
