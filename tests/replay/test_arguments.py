@@ -70,15 +70,16 @@ def test_values_that_come_again_are_replayed(many: int) -> None:
     assert step.counts == {"replayed": 2 * many, "recorded": 2 * many, "eager": 0}
 
 
+@pytest.mark.parametrize("value", [float, lambda k: np.full(2, k)], ids=["a number", "an array"])
 @pytest.mark.parametrize("before", [3, 50])
 @pytest.mark.filterwarnings("ignore:.*runs eagerly")
-def test_a_value_that_stays_after_many_that_did_not_is_replayed(before: int) -> None:
-    step, x = ta.compile(lambda x, k: x * k), ta.ones(2)
+def test_a_value_that_stays_after_many_that_did_not_is_replayed(before: int, value: Any) -> None:
+    step, x = ta.compile(lambda x, k: x * float(np.sum(k))), ta.ones(2)
     for i in range(before):
-        step(x, i / 100)
+        step(x, value(i / 100))
     eager = step.counts["eager"]
     for _ in range(10):
-        assert step(x, 7.0).tolist() == [7, 7]
+        assert step(x, value(7.0)).tolist() == [np.sum(value(7.0))] * 2
     assert step.counts["replayed"] >= 7
     assert step.counts["eager"] <= eager + 1
 

@@ -155,7 +155,7 @@ class Compiled:
         loose = arguments.loose(self.function, args, kwargs)
         unseen = next((k for k, x in loose.items() if arguments.unseen(x)), "")
         kin = self.kindred.get(name) or Kin()            # kept only with a Way of its own: a name holds strings, of any length
-        worth = not unseen and kin.worth(None if arguments.objects((args, kwargs)) else key)
+        worth = not unseen and kin.worth(key if all(map(backend.is_array, arguments.objects((args, kwargs)))) else None)
         if worth:
             kin.leave(self.ways, (ATTEMPTS if kin.tired else VALUES) - 1)
             if len(self.ways) < FORMS:
