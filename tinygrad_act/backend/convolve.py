@@ -24,6 +24,7 @@ SPAN = 1 << 20                           # bytes that a part takes: half of what
 SHORT, LONG = 1 << 8, 1 << 10            # columns of a part, if so many fit: for products of a kernel, and for its gradient
 FEW, LARGE = 1 << 8, 1 << 22             # columns in all, and bytes of a kernel
 RUNS, SUMS = 8, 1 << 18                  # a kernel's gradient is the sum of so many parts at most, of so many numbers in all
+MANY, TAPS = 24, 100                     # results and taps that are enough for vectors of results
 QUICK = 32                               # products that take about as long as a number of what is shared otherwise
 PANEL, LANES, SPARE = 8, 16, 1 << 9      # results in a panel and numbers in a vector, as in C, at most; bytes between what is in a room
 
@@ -49,8 +50,16 @@ class Map(NamedTuple):
 
     def chosen(self) -> Map:
         """The same, told what vectors are to be of: results where there are enough, of enough taps, and rows are short or strided."""
-        taps = self.channels * math.prod(self.kernel)
-        return self._replace(by_results=int(2 * self.results >= 3 * LANES and taps >= 100 and (self.stride[1] > 1 or 2 * self.size[1] <= LANES)))
+        short = self.stride[1] > 1 or 2 * self.size[1] <= LANES
+        return self._replace(by_results=int(self.results >= MANY and self.taps() >= TAPS and short))
+
+    def taps(self) -> int:
+        """How many products a number of y is the sum of."""
+        return self.channels * math.prod(self.kernel)
+
+    def packed(self, more: int = 0) -> int:
+        """How many numbers the kernel has as C lays it out, with results that fill the last vectors, and so many taps more."""
+        return -(-self.results // (2 * LANES)) * 2 * LANES * (self.taps() + more)
 
     def lines(self, rows: int) -> int:
         """How many lines of a channel a part of so many rows needs, or those of what is seen of it: as many for each row of a stride."""
@@ -88,11 +97,10 @@ class Map(NamedTuple):
 
     def room(self, part: Shape, itemsize: int, of_kernel: bool = False) -> int:
         """Bytes for what C computes a part with: the lines, and a panel of results; or for a kernel's gradient all of them, and sums."""
-        columns, taps = part[1] * part[3] * self.size[1], self.channels * math.prod(self.kernel)
+        columns, taps = part[1] * part[3] * self.size[1], self.taps()
         numbers = part[1] * self.channels * self.lines(part[3]) * self.wide() + LANES * self.stride[1]
         if self.by_results:
-            results = -(-self.results // (2 * LANES)) * 2 * LANES
-            numbers += of_kernel * (2 * LANES * columns + results * (taps + PANEL))
+            numbers += of_kernel * (2 * LANES * columns + self.packed(PANEL))
         else:                            # and a channel's own lines
             high, wide = (part[3] + self.kernel[0] * self.dilation[0]) * self.stride[0], self.size[1] * self.stride[1] + self.kernel[1] * self.dilation[1]
             numbers += part[1] * high * wide + (self.results if of_kernel else PANEL) * (columns + LANES)
@@ -134,7 +142,7 @@ def products(x: Shape, y: Shape, w: Shape, itemsize: int, back: bool, groups: in
     for m in _turned(whole) if back else [whole]:
         parts = m.parts(x[0], SHORT, itemsize)
         (numbers, held), (places, also) = _told(m), _numbers(*itertools.chain(*parts))
-        packed = -(-m.results // (2 * LANES)) * 2 * LANES * m.channels * math.prod(m.kernel) * itemsize + SPARE
+        packed = m.packed() * itemsize + SPARE
         room = max(room, m.room(parts[0], itemsize) if parts else 0)
         for group in range(groups):
             starts = group * m.channels * m.x_steps[1], m.y_start + group * m.results * m.y_steps[1], group * m.results
