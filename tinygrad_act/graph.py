@@ -95,7 +95,14 @@ class Node:
 def new_node(op: Any, edges: tuple[Any, ...], saved: tuple[Any, ...], plan: Any = None, params: Any = None, shapes: Any = None) -> Node:
     """A new Node. (Not `Node.__init__`, which takes twice as long to call.)"""
     n = Node()
-    n.op, n.edges, n.saved, n.plan, n.params, n.shapes, n.hooks, n.time = op, edges, saved, plan, params, shapes, None, tick()
+    n.op = op
+    n.edges = edges
+    n.saved = saved
+    n.plan = plan
+    n.params = params
+    n.shapes = shapes
+    n.hooks = None
+    n.time = tick()
     return n
 
 

@@ -115,7 +115,8 @@ class Plan:
         elif self.sources == [(0, "shape")] and not op.variadic:
             self.keep = lambda values: (values[0].shape,)
         elif any(attribute for _, attribute in self.sources):
-            self.keep = self._keep_some_shapes
+            sources, take = self.sources, _attribute if op.variadic else getattr
+            self.keep = lambda values: tuple([take(values[i], attribute) if attribute else values[i] for i, attribute in sources])
         elif len(indices) == 1:
             self.keep = operator.itemgetter(slice(indices[0], indices[0] + 1))
         else:
@@ -130,11 +131,7 @@ class Plan:
             return operator.itemgetter(*positions)
         return operator.itemgetter(slice(positions[0], positions[0] + 1) if positions else slice(0))
 
-    def _keep_some_shapes(self, values: Any) -> tuple[Any, ...]:
-        return tuple([_attribute(values[i], attribute) if attribute else values[i] for i, attribute in self.sources])
-
 
 def _attribute(value: Any, attribute: str) -> Any:
-    if isinstance(value, tuple):           # a variadic op's inputs
-        return tuple(getattr(v, attribute) for v in value)
-    return getattr(value, attribute)
+    """Of an array, or of each of a variadic op's inputs."""
+    return tuple([getattr(v, attribute) for v in value]) if isinstance(value, tuple) else getattr(value, attribute)

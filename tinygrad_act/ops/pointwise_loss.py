@@ -125,7 +125,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
 def _weighed(op: Any, name: str, input: Tensor, target: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
     """As PyTorch weighs these: the mean is over the weights."""
     if weight is None:
-        out: Tensor = op(input, target, reduction=reduction)
+        out: Tensor = op.call(input, target, reduction=reduction)
         return out
     _like_input(name, weight, input)
     loss = recording.mul(op(input, target, reduction="none"), weight)

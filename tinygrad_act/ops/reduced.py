@@ -72,7 +72,9 @@ def _places(slope: Callable[..., Any], names: Sequence[str]) -> list[int]:
 
 def _run(F: Any, rule: Callable[..., Any], arrays: Sequence[Any], settings: dict[str, Any]) -> Any:
     """An elementwise rule: recorded, run as it is, or by the executor (the halves in float32; on a GPU one kernel)."""
-    lead = next(a for a in reversed(arrays) if hasattr(a, "dtype"))                # the first may be g, one number
+    lead = arrays[-1]                                                              # the first may be g, one number
+    if not hasattr(lead, "dtype"):
+        lead = next(a for a in reversed(arrays) if hasattr(a, "dtype"))
     plain = F is recording or (lead.dtype.char in F.plain and lead.size < F.large)
     if plain:
         return rule(F, *arrays, **settings)
@@ -108,8 +110,8 @@ def pair(name: str, input: Tensor, target: Tensor, *, equal: bool = False, warn:
     """Raise unless the shapes are such as PyTorch takes: equal; or (unless `equal`) some that broadcast, with a warning
     if `warn`; with `into`, to the input's shape.
     """
-    for what, t in (("input", input), ("target", target)):
-        a_tensor(name, what, t)
+    a_tensor(name, "input", input)
+    a_tensor(name, "target", target)
     if input.array.shape == target.array.shape:
         return
     shape = broadcast_shape(input.shape, target.shape)
