@@ -70,12 +70,16 @@ class Rule:
 CAREFUL = 1 << 30                       # in a mask: the rules may not run as they are, on arrays that do not broadcast
 
 
-def quick(calls: Sequence[Any], arity: int) -> Callable[[Any, Any], Sequence[Any]]:
-    """(node, g) -> the gradient for each edge, in a sweep over arrays that wants all of them."""
-    if len(calls) == arity <= 2 and not any(settings for *_, settings in calls):
-        (_, first, pick, _), (_, second, other, _) = calls[0], calls[-1]
-        if arity == 1:
+def quick(calls: Sequence[Any], arity: int, count: int) -> Callable[[Any, Any], Sequence[Any]]:
+    """(node, g) -> the gradient for each edge, in a sweep over arrays that wants all of them. The op has `count` settings."""
+    _, first, pick, asked = calls[0] if calls else (None,) * 4
+    if len(calls) == arity == 1 and pick is None:
+        if not asked:
             return lambda node, g: (first(namespaces[type(g)], g, *node.saved),)
+        if len(asked) == count:
+            return lambda node, g: (first(namespaces[type(g)], g, *node.saved, **node.params),)
+    if len(calls) == arity == 2 and not any(settings for *_, settings in calls):
+        _, second, other, _ = calls[1]
         if pick is None and other is None:
             def both(node: Any, g: Any) -> Sequence[Any]:
                 F, saved = namespaces[type(g)], node.saved
@@ -107,7 +111,7 @@ class Plan:
         reads = {i: (op.joint if i is None else op.rules[i]) for i in wanted}
         self.sources: list[tuple[int, str]] = sorted({s for rule in reads.values() if rule for s in rule.sources})
         self.calls = [(i, rule.function, self._picker(rule), rule.params) for i, rule in reads.items() if rule]
-        self.quick = None if mask & CAREFUL or op.variadic or op.joint or op.outputs > 1 else quick(self.calls, op.arity)
+        self.quick = None if mask & CAREFUL or op.variadic or op.joint or op.outputs > 1 else quick(self.calls, op.arity, len(op.defaults))
         indices = [i for i, _ in self.sources]
         self.arrays = not all(attribute for _, attribute in self.sources)    # are there any, not only shapes?
         if not indices:

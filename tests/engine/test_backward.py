@@ -16,6 +16,18 @@ def leaf(*values: float) -> Any:
     return ta.tensor(values or (1.0, 2.0, 3.0), dtype=ta.float64, requires_grad=True)
 
 
+# ------------------------------------------------------------------------------------------------------ the rules
+def test_a_rule_gets_what_it_names_in_the_order_in_which_it_names_it() -> None:
+    one = ta.Op("one", lambda F, x, *, k=3: x * x * x, lambda F, g, y, x: g * (3 * y / x))
+    two = ta.Op("two", lambda F, a, b: a * a * b, lambda F, g, b, a: g * (2 * a * b), lambda F, g, y, b: g * (y / b))
+    x, b = leaf(2, 4), leaf(5, 3)
+    one(x).backward(ta.ones_like(x))
+    assert x.grad.tolist() == [12, 48]
+    x.grad = None
+    two(x, b).backward(ta.ones_like(x))
+    assert (x.grad.tolist(), b.grad.tolist()) == ([20, 24], [4, 16])
+
+
 # --------------------------------------------------------------------------------------------------- accumulation
 def test_gradients_add_up_over_backward_passes() -> None:
     x = leaf()
