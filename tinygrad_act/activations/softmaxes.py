@@ -17,20 +17,17 @@ from .record import activation
 UNIT: dict[str, Any] = {"axis": True, "range": (0, 1)}
 
 
-def _dims(x: Any, dim: int) -> tuple[int, ...]:
-    """The axis from the front; a 0-d x is a row of one."""
-    return (dim % x.ndim,) if x.ndim else ()
-
-
 def _total(F: Any, x: Any, dim: int) -> Any:
-    return F.sum(x, _dims(x, dim), True) if x.ndim else x
+    n = x.ndim
+    return F.sum(x, dim % n, True) if n else x               # a 0-d x is a row of one
 
 
 def _shifted(F: Any, x: Any, dim: int) -> Any:
     """x with 0 for its largest number: nothing overflows, and shares do not change."""
-    if not x.ndim:
+    n = x.ndim
+    if not n:
         return x - x
-    return x - F.amax(x, _dims(x, dim), True) if x.shape[dim] else x
+    return x - F.amax(x, dim % n, True) if x.shape[dim] else x
 
 
 def _shares(F: Any, x: Any, dim: int) -> Any:
@@ -247,7 +244,7 @@ def _length(F: Any, x: Any, dim: int) -> Any:
     """The Euclidean length of a row without overflow; of a row of zeros 1, which is a number to divide by."""
     if not x.ndim or not x.shape[dim]:
         return F.where(x == 0, 1.0, F.abs(x))
-    peak = F.amax(F.abs(x), _dims(x, dim), True)
+    peak = F.amax(F.abs(x), dim % x.ndim, True)
     peak = F.where(peak == 0, 1.0, peak)
     parts = x / peak
     squares = _total(F, parts * parts, dim)
