@@ -27,7 +27,7 @@ def short(op: Any) -> Callable[..., Any]:
         return one_input(op)
     if op.arity == 2 and plain and not op.defaults and (op.elementwise or op.same_dtype):
         return two_inputs(op)
-    return several_inputs(op) if op.arity > 1 and not (op.elementwise or op.view or op.free & 1) else long_way(op)
+    return several_inputs(op) if op.arity and not (op.elementwise or op.view or op.free & 1) else long_way(op)
 
 
 def long_way(op: Any) -> Callable[..., Any]:
@@ -147,12 +147,12 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
 
 
 def several_inputs(op: Any) -> Callable[..., Any]:
-    """For an op of several inputs that is not elementwise: Tensors of the first one's dtype, but for those that are free."""
+    """For an op of several inputs, or results, that is not elementwise: Tensors of the first one's dtype, but for those that are free."""
     general, forward, defaults, plans, arity = op.general, op.forward, op.defaults, op.plans, op.arity
-    free, aux, everything = op.free, op.aux, (1 << arity) - 1
+    free, aux, variadic = op.free, op.aux, op.variadic
 
     def call(*inputs: Any, **settings: Any) -> Any:
-        if watchers or len(inputs) != arity or not isinstance(inputs[0], Tensor):
+        if watchers or not inputs or not (variadic or len(inputs) == arity) or not isinstance(inputs[0], Tensor):
             return general(*inputs, **settings)
         a = inputs[0].array
         kind, dtype = type(a), a.dtype
@@ -190,10 +190,11 @@ def several_inputs(op: Any) -> Callable[..., Any]:
         out.array = y if type(y) is kind else F.asarray(y)
         if mask and mode.grad and op.differentiable:
             plan = plans.get(mask) or op.plan(mask)
-            if mask != everything:
+            if mask + 1 != bit:
                 op.refuse_inference(plan, inputs)
             out._requires_grad = True
-            out.node = new_node(op, tuple(edges), plan.keep((*arrays, out.array, *extra)), plan, {**defaults, **settings} if settings else defaults)
+            kept = plan.keep((tuple(arrays), out.array, *extra) if variadic else (*arrays, out.array, *extra))
+            out.node = new_node(op, tuple(edges), kept, plan, {**defaults, **settings} if settings else defaults)
         elif mode.inference:
             out.inference = True
         return out

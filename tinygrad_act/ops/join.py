@@ -35,13 +35,14 @@ def _tensors(tensors: Any, op: str) -> Sequence[Tensor]:
         raise ArgumentError(op, type(tensors).__name__, "it takes a tuple or list of Tensors", f"write {op}([a, b])")
     if not tensors:
         raise ArgumentError(op, "an empty list", "there is nothing to join")
+    alike = True
     for x in tensors:
         if not isinstance(x, Tensor):
             raise ArgumentError(op, f"a list with {type(x).__name__}", "it joins Tensors", "wrap it with ta.tensor(...)")
-    first = tensors[0].array.dtype
-    if all(x.array.dtype is first for x in tensors):
+        alike = alike and x.array.dtype is tensors[0].array.dtype
+    if alike:
         return tensors
-    dtype = first
+    dtype = tensors[0].dtype
     for x in tensors:
         dtype = dtypes.promote_types(dtype, x.dtype)
     return [x if x.dtype == dtype else recording.cast(x, dtype=dtype) for x in tensors]
@@ -63,10 +64,10 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         raise ShapeError("cat", "0-d tensors", "they have no axis to join", "use stack")
     dim = dimension(dim, len(shape), "cat")
     for x in some:
-        other = x.shape
-        if len(other) != len(shape) or other[:dim] != shape[:dim] or other[dim + 1:] != shape[dim + 1:]:
+        other = x.array.shape
+        if other != shape and (len(other) != len(shape) or other[:dim] != shape[:dim] or other[dim + 1:] != shape[dim + 1:]):
             raise ShapeError("cat", f"{shape} and {other} along dim {dim}", "the other sizes differ")
-    return cat_op(*some, dim=dim)
+    return cat_op.call(*some, dim=dim)
 
 
 @public(method=False, F=True)
@@ -82,7 +83,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for x in tensors:
         if x.array.shape != shape:
             raise ShapeError("stack", f"{shape} and {x.shape}", "the shapes differ", "use cat, or pad them")
-    return stack_op(*tensors, dim=dimension(dim, len(shape) + 1, "stack"))
+    return stack_op.call(*tensors, dim=dimension(dim, len(shape) + 1, "stack"))
 
 
 def _joined(names: tuple[str, ...], prepare: Any, dim: Any, doc: str) -> None:
@@ -102,7 +103,7 @@ _joined(("column_stack",), lambda x: x if x.ndim > 1 else reshape_op(x, shape=(x
 
 # ------------------------------------------------------------------------------------------------------- dividing
 def _parts(x: Tensor, sizes: tuple[int, ...], dim: int) -> tuple[Tensor, ...]:
-    parts = split_op(x, sizes=sizes, dim=dim)
+    parts = split_op.call(x, sizes=sizes, dim=dim)
     lead, ends = (slice(None),) * dim, list(accumulate(sizes, initial=0))
     _note(x, parts, [(*lead, slice(i, j)) for i, j in pairwise(ends)])
     return parts  # type: ignore[no-any-return]
@@ -209,7 +210,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     (tensor([1, 3]), tensor([2, 4]))
     """
     dim = _axis(input, dim, "unbind")
-    parts = unbind_op(input, dim=dim)
+    parts = unbind_op.call(input, dim=dim)
     lead = (slice(None),) * dim
     _note(input, parts, [(*lead, i) for i in range(len(parts))])
     return parts  # type: ignore[no-any-return]
