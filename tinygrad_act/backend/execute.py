@@ -142,7 +142,7 @@ class Executor:
         soon = self.c.functions(kernel) <= self.c.EXACT and not compiler.known(text)
         _background.submit(enter) if soon else enter()
         if not pool.share:                             # a kernel does without the pool until it is there
-            pool.start() if compiler.known(pool.SOURCE) else _background.submit(pool.start)
+            pool.start() if compiler.known(pool.source()) else _background.submit(pool.start)
 
     def calling(self, function: Any, kernel: Any, values: dict[str, Any]) -> Launch:
         """The ufunc on those of the arrays that it takes, and on what Python makes of the numbers."""

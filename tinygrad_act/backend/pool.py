@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from . import compiler, threads
+from . import threads
 from .config import config
 from .kernels import text
 from .layout import place
 
-SOURCE = text("threads.c")
 WORTH = 1 << 15                          # from how many numbers on calls are shared
 PARTS = 16                               # into which what is shared is cut
 MOST = 16                                # arguments of a call, as in C
@@ -28,11 +27,17 @@ share = ctypes.c_void_p()                # where a kernel finds the function; em
 _library: Any = None
 
 
+def source() -> str:
+    """Its text in C."""
+    return text("threads.c")
+
+
 @functools.cache
 def _compiled() -> Any:
     """The library. None if it cannot be had, which is asked once: a compiler that fails takes its time."""
+    from . import compiler  # here, as what it needs of Python takes long to import
     try:
-        return compiler.library(SOURCE)
+        return compiler.library(source())
     except compiler.CompileError:
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from .reduce import cast, operand
 from .reduce import sum as add_up
 from .registry import op, public
 
-LETTERS = string.ascii_uppercase + string.ascii_lowercase
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def _gradient(equation: str, of: int) -> str:

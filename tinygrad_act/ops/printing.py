@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import backend, dtypes
 from ..errors import ArgumentError
@@ -12,8 +11,7 @@ from ..tensor import Tensor
 from .registry import public
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What `set_printoptions` sets."""
 
     precision: int = 4               # digits after the point
@@ -36,7 +34,7 @@ def set_printoptions(precision: int | None = None, threshold: float | None = Non
         raise ArgumentError("set_printoptions", f"profile={profile!r}", f"choose from {sorted(PROFILES)}")
     base = _options if profile is None else PROFILES[profile]
     given: dict[str, Any] = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
-    _options = replace(base, sci_mode=sci_mode, **{k: v for k, v in given.items() if v is not None})
+    _options = base._replace(sci_mode=sci_mode, **{k: v for k, v in given.items() if v is not None})
 
 
 def show(t: Tensor) -> str:
