@@ -6,15 +6,13 @@ and `ta.study` (looking at backpropagation) are its own.
 
 from __future__ import annotations
 
-import importlib
 from math import e, inf, nan, pi
 from typing import Any
 
 from . import before_numpy  # first
-from . import _functions, activations, autograd, backend, cuda, errors, linalg
+from . import _functions, activations, backend, errors
 from . import dtypes as _dtypes
 from ._functions import *
-from .autograd import Function
 from .backend import Device as device
 from .backend.threads import get_num_threads, set_num_threads
 from .dtypes import (
@@ -49,20 +47,22 @@ from .grad_mode import (
     set_grad_enabled,
 )
 from .elementwise import Elementwise
+from .later import later
 from .op import Op
 from .tensor import Tensor
 
 __version__ = "0.1.0"
 
 # Imported when first named, for they cost more than all the rest: name -> where it stands.
-_LAZY = {**{name: name for name in ("amp", "datasets", "distributed", "interop", "nn", "optim", "pretrained", "study", "train", "tune", "utils")},
-         "autocast": "amp", "compile": "replay", "get_autocast_dtype": "amp", "is_autocast_enabled": "amp", "load": "interop.formats", "save": "interop.safetensors"}
+_LATER = {**{name: name for name in ("amp", "autograd", "cuda", "datasets", "distributed", "interop", "linalg", "nn", "optim", "pretrained", "study", "train", "tune", "utils")},
+          "Function": "autograd.function", "autocast": "amp", "compile": "replay", "get_autocast_dtype": "amp", "is_autocast_enabled": "amp", "load": "interop.formats", "save": "interop.safetensors"}
+_import_later = later(__name__, _LATER)
 
 __all__ = sorted([
     # parts
-    "activations", "autograd", "backend", "cuda", "errors", "linalg", *_LAZY,
+    "activations", "backend", "errors", *_LATER,
     # what tensors are, and ops
-    "Elementwise", "Function", "Op", "Tensor", "device",
+    "Elementwise", "Op", "Tensor", "device",
     # element types
     "bfloat16", "bool", "double", "finfo", "float", "float16", "float32", "float64", "get_default_dtype", "half", "iinfo",
     "int", "int16", "int32", "int64", "int8", "long", "promote_types", "result_type", "set_default_dtype", "short", "uint8",
@@ -76,12 +76,9 @@ __all__ = sorted([
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        module = importlib.import_module(f".{_LAZY[name]}", __name__)
-        return module if _LAZY[name] == name else getattr(module, name)
     if name == "bfloat16":               # of the package ml_dtypes, which is optional
         return _dtypes.bfloat16()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _import_later(name)
 
 
 def __dir__() -> list[str]:

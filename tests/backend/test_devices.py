@@ -38,6 +38,37 @@ def test_importing_costs_numpy_and_nothing_else() -> None:
     assert python(f"import sys, tinygrad_act; print([m for m in {HEAVY} if m in sys.modules])") == "[]"
 
 
+SLOW = ("argparse", "dataclasses", "difflib", "hashlib", "json", "pathlib", "random", "shutil", "subprocess", "tempfile", "urllib")
+PARTS = ("autograd", "backend.compiler", "backend.execute", "cuda", "datasets", "linalg", "nn", "optim", "replay", "study", "symbols")
+
+
+def test_importing_reads_no_slow_module_of_pythons_and_no_part_that_can_wait() -> None:
+    """What NumPy itself has imported is there anyway, and is not counted."""
+    code = f"import sys, numpy; before = set(sys.modules); import tinygrad_act; print([m for m in {SLOW} if m in sys.modules.keys() - before], "
+    assert python(f"{code}[m for m in {PARTS} if 'tinygrad_act.' + m in sys.modules])") == "[] []"
+
+
+def test_networks_do_without_parts_that_few_programs_name() -> None:
+    parts = ("tinygrad_act.autograd", "tinygrad_act.distributed", "tinygrad_act.nn.parallel", "tinygrad_act.nn.summarise", "dataclasses", "difflib")
+    code = "import sys, numpy.random; before = set(sys.modules); import tinygrad_act as ta; ta.nn.Linear(2, 2)(ta.randn(1, 2)).sum().backward(); "
+    assert python(f"{code}print([m for m in {parts} if m in sys.modules.keys() - before])") == "[]"
+
+
+def test_what_waits_is_one_thing_to_threads_that_ask_for_it_at_once() -> None:
+    assert python("""
+import threading, tinygrad_act as ta
+together, found = threading.Barrier(4), []
+def ask():
+    together.wait()
+    found.append((ta.nn.summary, ta.linalg.norm, ta.Function, ta.autograd.gradcheck, ta.cuda, ta.nn.parallel))
+threads = [threading.Thread(target=ask) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(found), len(set(found)))""") == "4 1"
+
+
 def test_the_environment_variable_chooses_the_backend() -> None:
     assert python("import tinygrad_act as ta; print(ta.ones(2).device)", TINYGRAD_ACT_BACKEND="strict") == "strict"
     assert "there is no such backend" in python("import tinygrad_act", TINYGRAD_ACT_BACKEND="abacus")

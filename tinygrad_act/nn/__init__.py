@@ -3,8 +3,9 @@
 Every activation of the catalogue is here as a class made from its record (see activation.py): `nn.GELU`, `nn.Swish`.
 """
 
+from ..later import later
 from . import activation as _activation
-from . import functional, init, parallel, parameter, utils
+from . import functional, init, parameter, utils
 from .activation import Activation, Softmax2d
 from .cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from .attention import MultiheadAttention
@@ -101,7 +102,6 @@ from .resize import (
     UpsamplingNearest2d,
 )
 from .positions import LearnedPositionalEncoding, RotaryPositionalEncoding, SinusoidalPositionalEncoding
-from .summarise import summary
 from .similarity import Bilinear, CosineSimilarity, PairwiseDistance
 from .transformer import (
     Transformer,
@@ -243,3 +243,11 @@ __all__ = [
     "utils",
 ]
 __all__ += [_module.__name__ for _module in _activation.modules.values() if _module.__name__ not in __all__]
+
+# Imported when first named, for few programs name them.
+_LATER = {"parallel": "parallel", "summary": "summarise"}
+__getattr__ = later(__name__, _LATER)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

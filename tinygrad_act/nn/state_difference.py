@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from ..errors import ShapeError, shown
@@ -69,6 +68,8 @@ def _rest(names: Sequence[str]) -> list[str]:
 
 def _near(name: str, shape: Shape, others: Sequence[str], shapes: Mapping[str, Shape]) -> str:
     """The most similar name on the other side, one of the same shape before any other."""
+    from difflib import get_close_matches  # here, as it is needed where names differ only
+
     alike = [other for other in others if shapes[other] == shape][:CANDIDATES]
     found = get_close_matches(name, alike, 1, 0.5) or get_close_matches(name, others[:CANDIDATES], 1, 0.8)
     return f'   did you mean "{shown(found[0])}"?' if found else ""

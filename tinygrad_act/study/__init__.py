@@ -17,9 +17,9 @@ values and facts (numbers and nodes in a few words), present (pages of text and 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..later import later
 from .choosing.choose import kinks, rules, rules_of, using
 from .diagnosis.causes import Cause, Reason
 from .diagnosis.why import why
@@ -46,10 +46,7 @@ __all__ = ["Cause", "Explanation", "LayerStatistics", "Layers", "Ledger", "Locks
            "profile", "rules", "rules_of", "to_dot", "using", "watch", "why"]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "lab":                    # it trains networks, and so needs all of nn and optim
-        return importlib.import_module(".lab", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = later(__name__, {"lab": "lab"})            # it trains networks, and so needs all of nn and optim
 
 
 def __dir__() -> list[str]:
