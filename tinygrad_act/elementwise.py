@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from .backend import namespaces
 from .backend.namespace import broadcast_shape
 from .errors import ArgumentError, DTypeError, ShapeError, TinygradActError
 from .graph import Node, recording
-from .op import NUMBERS, Single
+from .op import NUMBERS, Op, Single
 from .rule import CAREFUL, Rule
 from .tensor import Tensor, wrap
 
@@ -24,6 +25,7 @@ class Elementwise(Single):
     """
 
     elementwise = True
+    slopes: tuple[Rule, Rule] | None = None                    # the first rule and the second: see set_second
 
     def __init__(self, name: str, forward: Callable[..., Any], *rules: Any, result: str = "same",
                  mixes: Sequence[int] | None = None, second: Callable[..., Any] | None = None, kinds: str = "bif",
@@ -49,21 +51,29 @@ class Elementwise(Single):
         first = self.rules[0]
         if first is None or first.sources not in ([(0, "")], [(1, "")]):
             raise ArgumentError(f"Op {self.name}", "second=", "it needs a first rule that reads the input, or the output, alone")
-        once, twice = first.function, Rule(second, self.names, self.name)
+        self.slopes = first, Rule(second, self.names, self.name)
+        self.__dict__.pop("gradient", None)
+
+    @functools.cached_property
+    def gradient(self) -> Op | None:           # type: ignore[override]
+        """The op that set_second speaks of; made when a gradient is first recorded, which most programs never do."""
+        if self.slopes is None:
+            return None
+        once, second = self.slopes
 
         def forward(F: Any, g: Any, x: Any, **settings: Any) -> Any:
-            return once(F, g, x, **{k: settings[k] for k in first.params})
+            return once.function(F, g, x, **{k: settings[k] for k in once.params})
 
         def for_g(F: Any, h: Any, x: Any, **settings: Any) -> Any:         # g enters linearly: the first rule again
             return forward(F, h, x, **settings)
 
         def for_x(F: Any, h: Any, g: Any, x: Any, **settings: Any) -> Any:
-            return second(F, h * g, x, **{k: settings[k] for k in twice.params})
+            return second.function(F, h * g, x, **{k: settings[k] for k in second.params})
 
         rules: tuple[Any, ...] = (forward, for_g, for_x)
         for rule in rules:
             rule.settings = self.defaults          # what `parameters` cannot read off **settings
-        self.gradient = Elementwise(f"{self.name}_grad", forward, for_g, for_x)
+        return Elementwise(f"{self.name}_grad", forward, for_g, for_x)
 
     def takes(self, dtype: Any, inputs: Sequence[Any]) -> bool:
         if dtype.char in "fd":
