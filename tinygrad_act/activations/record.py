@@ -69,7 +69,7 @@ class Activation:
         self.rules: dict[str, Callable[..., Any]] = {}              # input name, or "joint" -> its backward rule
         self.alternatives: dict[str, tuple[str, Callable[..., Any]]] = {}     # name -> (the key in rules, another rule)
         self.second_rule: Callable[..., Any] | None = None
-        self.__doc__ = op.__doc__ = inspect.getdoc(forward)
+        self.__doc__ = op.__doc__ = forward.__doc__
 
     def __call__(self, *inputs: Any, **settings: Any) -> Tensor:
         out: Tensor = self.op(*inputs, **settings)

@@ -7,7 +7,6 @@ the formula's values and whose backward rules spread the gradient over the slope
 from __future__ import annotations
 
 import functools
-import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -59,9 +58,7 @@ class PointwiseLoss(Elementwise):
 def _signed(rule: Callable[..., Any], formula: Callable[..., Any], names: Sequence[str], settings: dict[str, Any], **more: Any) -> Any:
     """`rule` for this formula, with the parameters that an Op reads off a rule."""
     rule = functools.partial(rule, formula, **more)
-    inputs = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in ("F", *names)]
-    rule.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        inputs + [inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=v) for k, v in settings.items()])
+    rule.rule_parameters = ["F", *names], False, settings  # type: ignore[attr-defined]
     return rule
 
 

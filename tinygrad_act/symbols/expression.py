@@ -10,7 +10,6 @@ kernel (`cuda.py`) or as text for a reader (`text.py`), or evaluated again with 
 
 from __future__ import annotations
 
-import inspect
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from ..backend import numpy
 from ..backend.namespace import ELEMENTWISE
 from ..dtypes import as_dtype, float32, is_half
 from ..errors import ArgumentError
+from ..rule import parameters
 
 NUMBERS = (int, float, bool)
 # What Python has operators for: the op's name and its function. The other names are those of the vocabulary.
@@ -142,9 +142,9 @@ F: Any = _vocabulary()
 
 def names(rule: Callable[..., Any], count: int) -> list[str]:
     """What a rule calls its first `count` inputs."""
-    parameters = [p.name for p in inspect.signature(rule).parameters.values()
-                  if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][1:]
-    return (parameters + [f"in{i}" for i in range(len(parameters), count)])[:count]
+    positional, starred, _ = parameters(rule)
+    own = positional[1:len(positional) - starred]
+    return (own + [f"in{i}" for i in range(len(own), count)])[:count]
 
 
 def trace(rule: Callable[..., Any], inputs: Sequence[Any], settings: dict[str, Any]) -> tuple[Symbol, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import string
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
+from ..rule import parameters
 from .expression import Symbol, names, symbol, trace, unique
 
 # op: (how tightly it binds, text, LaTeX); an operand that binds less tightly is put in parentheses.
@@ -114,8 +114,7 @@ def formula(rule: Callable[..., Any], inputs: Sequence[str] = (), latex: bool = 
     >>> formula(lambda F, g, y: g * (1 - y * y), latex=True)
     'g \\\\, (1 - y \\\\, y)'
     """
-    parameters = list(inspect.signature(rule).parameters.values())[1:]
-    positional = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
-    given = {p.name: Symbol.parameter(p.name, 1.0) for p in parameters if p.kind is p.KEYWORD_ONLY} | settings
-    arguments = [Symbol.input(n, "float64") for n in (inputs or names(rule, len(positional)))]
+    positional, _, own = parameters(rule)
+    given = {name: Symbol.parameter(name, 1.0) for name in own} | settings
+    arguments = [Symbol.input(n, "float64") for n in (inputs or names(rule, len(positional) - 1))]
     return ", ".join(infix(symbol(root), latex) for root in trace(rule, arguments, given))
