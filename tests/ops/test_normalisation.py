@@ -17,9 +17,11 @@ F, theirs = ta.nn.functional, torch.nn.functional
 namespace = ta.backend.namespace(ta.ones(1).array)
 
 
-@pytest.fixture(params=["in one go", "tile by tile"])
+@pytest.fixture(params=["few numbers", "in one go", "tile by tile"])
 def tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles of a few rows, so that small arrays have several."""
+    """The ways of few numbers and of many; tiles of a few rows, so that small arrays have several."""
+    if request.param != "few numbers":
+        monkeypatch.setattr(type(namespace), "few", 0)
     if request.param == "tile by tile":
         monkeypatch.setattr(type(namespace), "rows", 12)
 

@@ -21,6 +21,8 @@ SHARED = 1 << 17                         # from how many numbers on the groups a
 class Normalised(Namespace):
     """The functions that have C beside them."""
 
+    few = 1 << 11
+
     def normalise(self, x: Any, weight: Any, bias: Any, view: Any, centred: bool, eps: float) -> tuple[Any, Any, Any]:
         functions = library("normalise", "fd", x, weight, bias)
         if functions is None:

@@ -27,6 +27,7 @@ class Normalising:
     xp: Any
     looks = False                      # may what is done depend on numbers? On a GPU that would mean waiting for them
     rows = 1 << 62                     # how many numbers to work on at once: all, where a call costs more than memory
+    few = 0                            # of so many numbers, or fewer, all is done at once in float64
 
     def row_dots(self, a: Any, b: Any) -> Any:
         """The sum of a * b in each row of two matrices."""
@@ -50,6 +51,13 @@ class Normalising:
 
     def moments(self, x: Any, view: Any, batch: bool, centred: bool = True) -> tuple[Any, Any]:
         """The mean and variance of each group, in float64; without `centred` None, and the mean square."""
+        if 0 < x.size <= self.few:
+            t, along = _whole(x, view), _along(batch)
+            count = max(math.prod(view) // (view[1] if batch else view[0] * view[1]), 1)
+            mean = self.sum(t, along, True) / count if centred else None
+            d = t if mean is None else t - mean
+            squares = self.sum(d * d, along) / count
+            return None if mean is None else mean.reshape(-1), squares.reshape(-1)
         groups = layout(self, x, view, batch)
         count = max(groups.count, 1)
         total, squares = groups.sums(lambda at: (groups.read(groups.x, at),) * 2)
@@ -67,6 +75,14 @@ class Normalising:
 
     def standardise(self, x: Any, mean: Any, scale: Any, weight: Any, bias: Any, view: Any, batch: bool) -> Any:
         """(x - mean) * scale * weight + bias."""
+        if 0 < x.size <= self.few:
+            y = _whole(x, view)
+            if mean is not None:
+                y = y - _each(mean, view, batch)
+            y = y * _each(scale, view, batch)
+            y = y if isinstance(weight, float) else y * weight.reshape(1, *view[1:3], 1)
+            y = y if isinstance(bias, float) else y + bias.reshape(1, *view[1:3], 1)
+            return y.reshape(x.shape).astype(x.dtype)
         groups = layout(self, x, view, batch)
         w, b = groups.affine(weight), groups.affine(bias)
         left, away = groups.split(mean, scale)
@@ -88,6 +104,8 @@ class Normalising:
 
         `mean` is None where none was subtracted.
         """
+        if 0 < x.size <= self.few:
+            return self._small_grad(_whole(g, view), x, weight, mean, _each(scale, view, batch), view, batch)
         groups = layout(self, x, view, batch)
         w, seeds = groups.affine(weight), groups.aligned(g)
         left, away = groups.split(mean, scale)
@@ -105,6 +123,33 @@ class Normalising:
         gx, rows = groups.like()
         groups.sweep(lambda at: groups.write(rows, at, [*pick(at), None], factors))
         return gx, to_weight, to_bias
+
+    def _small_grad(self, g: Any, x: Any, weight: Any, mean: Any, scale: Any, view: Any, batch: bool) -> tuple[Any, Any, Any]:
+        """As normalise_grad, all at once in float64."""
+        add, along = self.sum, _along(batch)
+        y = _whole(x, view)
+        y = (y if mean is None else y - _each(mean, view, batch)) * scale
+        v = g if isinstance(weight, float) else g * weight.reshape(1, *view[1:3], 1)
+        share = 1 / max(math.prod(view) // max(scale.size, 1), 1)
+        gx = v - y * (add(v * y, along, True) * share)
+        gx = gx if mean is None else gx - add(v, along, True) * share
+        sums = add(g * y, (0, 3)).reshape(-1), add(g, (0, 3)).reshape(-1)
+        return (gx * scale).reshape(x.shape).astype(x.dtype), *sums
+
+
+def _whole(x: Any, view: Any) -> Any:
+    """A small array as (N, G, K, L), in float64."""
+    return x.reshape(view).astype(float64)
+
+
+def _along(batch: bool) -> tuple[int, ...]:
+    """Over which of these axes a group reaches."""
+    return (0, 2, 3) if batch else (2, 3)
+
+
+def _each(statistic: Any, view: Any, batch: bool) -> Any:
+    """A number a group, to be broadcast to (N, G, K, L)."""
+    return statistic.reshape((1 if batch else view[0], view[1], 1, 1))
 
 
 def channels_last(x: Any) -> bool:
