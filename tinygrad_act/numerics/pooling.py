@@ -6,15 +6,17 @@ the window, row by row: a byte for windows of up to 256.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from .blocks import Blocks
 from .layout import empty_alike, zeros_alike
-from .windows import Windows, at, first_taps, rows, taps
+from .windows import Windows, at, elements, first_taps, rows, taps
 
 FEW = 9                                  # taps up to which going through them beats adding at positions
+LARGE = 1 << 13                          # entries of a table
 LONG = 8                                 # windows side by side from which on argmax beats going through the taps
 
 
@@ -24,6 +26,7 @@ class Pooling(Blocks):
     xp: Any
     sent: Any
     add_at: Any
+    few = 0                              # of so many numbers, or fewer, each window's are looked up in a table
 
     def without_nan(self, x: Any) -> bool:
         """Is surely no NaN in x? Where looking would mean waiting for a GPU, the answer is no."""
@@ -34,6 +37,8 @@ class Pooling(Blocks):
 
         Of several equal ones the first counts. NaN is larger than all, and of several the last counts, as in PyTorch.
         """
+        if 0 < x.size <= self.few and (found := self._max_of_few(x, windows)) is not None:
+            return found
         dtype = None if not index else "uint8" if math.prod(w.kernel for w in windows) <= 256 else "int32"
         lead = x.shape[:-len(windows)]
         shape = (*lead, *[w.out for w in windows])
@@ -43,6 +48,16 @@ class Pooling(Blocks):
             x = x.reshape(*lead, n)
         y, which = self.in_blocks(lambda part: self._max_pool(part, windows, dtype), x, len(windows))
         return y.reshape(shape), which if which is None else which.reshape(shape)
+
+    def _max_of_few(self, x: Any, windows: Sequence[Windows]) -> tuple[Any, Any] | None:
+        """max_pool of few floats without NaN; None for others."""
+        tables = _tables(self.xp, tuple(windows)) if x.dtype.char in "fd" else None
+        if tables is None or not self.without_nan(x):
+            return None
+        inside, numbers, starts, _ = tables
+        k = x.reshape(-1, math.prod(w.n for w in windows)).take(inside, axis=1)
+        shape = (*x.shape[:-len(windows)], *[w.out for w in windows])
+        return k.max(axis=2).reshape(shape), numbers.take(k.argmax(axis=2) + starts).reshape(shape)
 
     def _max_pool(self, x: Any, windows: Sequence[Windows], dtype: str | None) -> tuple[Any, Any]:
         which, unit = None, 1
@@ -141,6 +156,13 @@ class Pooling(Blocks):
     def max_scatter(self, g: Any, which: Any, windows: Sequence[Windows]) -> Any:
         """Zeros of the input's shape, with g added where each maximum was."""
         shape = (*g.shape[:-len(windows)], *[w.n for w in windows])
+        tables = _tables(self.xp, tuple(windows)) if g.size > 0 and math.prod(shape) <= self.few else None
+        if tables is not None:
+            area = math.prod(w.n for w in windows)
+            y = self.xp.zeros((math.prod(shape) // area, area), g.dtype)
+            places = tables[3].take(which.reshape(len(y), -1) + tables[2]) + self.xp.arange(0, y.size, area).reshape(-1, 1)
+            self.add_at(y.reshape(-1), places.reshape(-1), g.reshape(-1))
+            return y.reshape(shape)
         count = math.prod(w.kernel for w in windows)
         if count > FEW or not all(w.even for w in windows):
             y = self.xp.zeros(math.prod(shape), g.dtype)
@@ -180,6 +202,23 @@ class Pooling(Blocks):
         planes = math.prod(which.shape[:-len(windows)])
         places = self.xp.minimum(self.pool_positions(which, windows), area - 1).reshape(planes, -1)
         return (places + self.xp.arange(planes).reshape(-1, 1) * area).reshape(-1)
+
+
+@functools.lru_cache(maxsize=64)
+def _tables(xp: Any, windows: tuple[Windows, ...]) -> tuple[Any, Any, Any, Any] | None:
+    """Of the windows of a plane: where their elements lie, a row for each window; flat, their numbers in the window, and where each
+    row starts; flat, where the element of each number lies. None if that is much, or a window has no element.
+    """
+    size = math.prod(w.kernel for w in windows)
+    if size > 256 or size * math.prod(w.out for w in windows) > LARGE:
+        return None
+    found = elements(windows)
+    if not found or not all(found):
+        return None
+    inside = [[p for _, p in row] + [row[0][1]] * (size - len(row)) for row in found]     # the first of equal ones counts, so it may
+    numbers = [k for row in found for k, _ in (*row, *row[:1] * (size - len(row)))]        # stand for those that are not there
+    places = [dict(row).get(k, 0) for row in found for k in range(size)]
+    return (xp.asarray(inside, "int64"), xp.asarray(numbers, "uint8"), xp.arange(0, len(numbers), size), xp.asarray(places, "int64"))
 
 
 def lowest(xp: Any, dtype: Any) -> Any:

@@ -80,6 +80,15 @@ def first_taps(w: Windows) -> tuple[int, ...]:
     return tuple([max(0, -(w.start(o) // w.dilation)) for o in range(w.out)])
 
 
+def elements(windows: Sequence[Windows]) -> list[list[tuple[int, int]]]:
+    """For each window of a plane its elements, without the padding: (number in the window, place in the plane), row by row."""
+    found = [[(0, 0)]]
+    for w in windows:
+        own = [[(k, p) for k in range(w.kernel) if 0 <= (p := w.start(o) + k * w.dilation) < min(w.end(o), w.n)] for o in range(w.out)]
+        found = [[(i * w.kernel + k, j * w.n + p) for i, j in before for k, p in after] for before in found for after in own]
+    return found
+
+
 @functools.lru_cache(maxsize=1024)
 def counts(w: Windows, include_pad: bool) -> tuple[int, ...]:
     """How many elements each window is averaged over; with `include_pad`, those in the padding too."""
