@@ -75,6 +75,7 @@ CAREFUL = 1 << 30                       # in a mask: the rules may not run as th
 
 def quick(calls: Sequence[Any], arity: int, count: int) -> Callable[[Any, Any], Sequence[Any]]:
     """(node, g) -> the gradient for each edge, in a sweep over arrays that wants all of them. The op has `count` settings."""
+    first: Any
     _, first, pick, asked = calls[0] if calls else (None,) * 4
     if len(calls) == arity == 1 and pick is None:
         if not asked:

@@ -25,6 +25,7 @@ class Normalising:
     """The part of the vocabulary behind batch_norm and its kin. A statistic has a number a group: (N G,), or (C,)."""
 
     xp: Any
+    sum: Any
     looks = False                      # may what is done depend on numbers? On a GPU that would mean waiting for them
     rows = 1 << 62                     # how many numbers to work on at once: all, where a call costs more than memory
     few = 0                            # of so many numbers, or fewer, all is done at once in float64
