@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from . import products
 from .config import config
 from .direct import functions
 from .layout import HEAD, ITEMS, Ufunc
-from .products import Products
 
 MOST = 4                                 # arrays of a line
 SHORT = 512                              # bytes of a row that is laid out again and again
@@ -70,10 +70,12 @@ def line(function: Any, args: Sequence[Any]) -> Line | None:
         return None
     if function is np.dot or function is np.matmul:
         return _product(function, arrays)
-    if getattr(function, "__func__", None) is Products.product:
-        made = _product(np.dot, arrays)
+    if getattr(function, "__func__", None) is products.Products.product:
+        made, own = _product(np.dot, arrays), products.loop()
         if made is not None:
             made.flushed = 1
+            if own and out.dtype.char == "f":
+                made.loop, made.data = own
         return made
     return _elementwise(function, arrays) if isinstance(function, np.ufunc) and function.signature is None else None
 

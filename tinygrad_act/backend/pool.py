@@ -63,6 +63,12 @@ def choose() -> None:
         _library.choose(config.threads or (0 if blas else 1), question)
 
 
+def functions() -> tuple[int | None, int | None] | None:
+    """Where `available` and `calls` of threads.c are, for C. None without a pool."""
+    start()
+    return _library and tuple(ctypes.cast(f, ctypes.c_void_p).value for f in (_library.available, _library.calls))
+
+
 def available(size: int) -> int:
     """How many threads share `size` numbers."""
     start()

@@ -2,6 +2,7 @@
    weights stay in the cache. Arrays come as the places where NumPy has their addresses, and with them how they lie. */
 #pragma GCC optimize("fp-contract=fast")
 #pragma clang fp contract(fast)
+#define BLOCK 1                                                /* heads are small */
 #include "powers.c"
 #include "products.c"
 typedef struct { long batch, head, row, column; } steps;
@@ -56,7 +57,7 @@ INLINE void leave(float* weights, const char* keep, const shape* s, long head, l
 /* Bytes of room that a thread wants. */
 long bytes(const shape* s) {
     const long step = some_queries(s), widest = s->D > s->E ? s->D : s->E;
-    return 4 * (2 * SPACE(step * s->S) + 2 * SPACE(step * widest) + STRIP * DEEP + 2 * LANES);
+    return 4 * (2 * SPACE(step * s->S) + 2 * SPACE(step * widest) + ROOM + 2 * LANES);
 }
 
 #define SEEN_BY(last) (s->causal && (last) < s->S ? (last) : s->S)
