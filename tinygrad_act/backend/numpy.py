@@ -94,14 +94,9 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
         return _narrow(x, _add(x, axis=dim, keepdims=keepdim, dtype=_wide(x)) / numel(x.shape, dim))
 
     def sum_to(self, x: Any, shape: Any) -> Any:
-        """Of rows as a product with ones, which is quicker and more exact."""
         if x.ndim > 1 and len(shape) == 1 and x.shape[-1] == shape[0] > 1 and x.dtype.char in "fd":
             return self.sum_rows(x if x.ndim == 2 else x.reshape(numel(x.shape[:-1]), shape[0]))
         return Namespace.sum_to(self, x, shape)              # no super(): a recording runs this text on a vocabulary of its own
-
-    def sum_rows(self, x: Any) -> Any:
-        """The sum of a matrix's rows."""
-        return np.dot(_ones(x.shape[0], x.dtype), x)
 
     def amax(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return _max(x, dim, None, None, keepdim)
@@ -201,11 +196,6 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
 
     def cummin(self, x: Any, dim: int) -> Any:
         return np.minimum.accumulate(x, axis=dim)
-
-
-@functools.lru_cache(maxsize=64)
-def _ones(count: int, dtype: Any) -> Any:
-    return np.ones(count, dtype)
 
 
 def _places(y: Any, index: Any, count: int) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import rowsums
 from .namespace import Namespace
 
 # Operators of arrays that are ufuncs and nothing else. (`x ** 2` is not: it is a square, which a ufunc would have to be told.)
@@ -29,9 +30,9 @@ def into(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     function = UFUNCS.get(function, function)
     of = getattr(function, "__self__", None)
     if isinstance(of, Namespace) and not kwargs:
-        if function.__name__ == "product":
+        if function.__name__ == "product" or (function.__name__ == "sum_rows" and math.prod(args[0].shape) > rowsums.MANY):
             return function, (*args, NEW), {}, False
-        if function.__name__ == "sum_rows":                                             # as NumpyNamespace says
+        if function.__name__ == "sum_rows":                                             # as it says itself
             function, args = np.dot, (np.ones(args[0].shape[0], args[0].dtype), *args)
         elif function.__name__ == "run":
             function, args = _compiled(of, *args) or (function, args)

@@ -1,7 +1,7 @@
 """The steps of recurrent layers on the CPU in C (kernels/recurrent.c), in float32: one call for a whole sequence.
 
 The functions in numerics/recurrent.py stay the definition, and what runs where there is no compiler; the tests run both.
-It runs in one thread: OpenBLAS's other threads wait busily for a while after a product, where a second one would have to run.
+Each thread takes some of the sequences through all steps.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..numerics.recurrent import Step, given
+from . import pool
 from .direct import dense, library
 from .layout import place
 from .namespace import Namespace
 
+ROWS, WEIGHT = 8, 8                      # sequences that C multiplies at a time; products that take about as long as a number shared otherwise
 STEPS = 4                                # for fewer it does not pay to lay out the weights
 PANEL = 32                               # columns of laid out weights that lie together
 
@@ -27,7 +29,7 @@ class InSteps(Namespace):
         functions = None if given(w_hr) else _functions(x, w_ih, order)
         if functions is None:
             return super().lstm(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, order)
-        z, size = np.dot(x, w_ih.T), h0.shape[1]
+        z, size = self.matmul(x, w_ih.T), h0.shape[1]
         hidden, cells, hn, cn = np.empty((len(z), size), z.dtype), np.empty((len(z), size), z.dtype), _copy(h0), _copy(c0)
         self._steps(functions.lstm, (z, _packed(functions, w_hh.T), _bias(w_hh, b_ih, b_hh), hidden, cells, hn, cn), (), size, order, len(h0))
         return hidden, z, cells, hn, cn
@@ -44,7 +46,7 @@ class InSteps(Namespace):
         functions = _functions(x, w_ih, order)
         if functions is None:
             return super().gru(x, h0, w_ih, w_hh, b_ih, b_hh, order)
-        z, size = np.dot(x, w_ih.T), h0.shape[1]
+        z, size = self.matmul(x, w_ih.T), h0.shape[1]
         hidden, products, last = np.empty((len(z), size), z.dtype), np.empty((len(z), size), z.dtype), _copy(h0)
         room = np.empty((len(h0), 3 * size), z.dtype)
         biases = _bias(w_hh, b_ih), _bias(w_hh, b_hh)
@@ -64,7 +66,7 @@ class InSteps(Namespace):
         functions = _functions(x, w_ih, order)
         if functions is None:
             return super().rnn(x, h0, w_ih, w_hh, b_ih, b_hh, relu, order)
-        hidden, last = np.dot(x, w_ih.T), _copy(h0)
+        hidden, last = self.matmul(x, w_ih.T), _copy(h0)
         self._steps(functions.rnn, (hidden, _packed(functions, w_hh.T), _bias(w_hh, b_ih, b_hh), last), (int(relu),), h0.shape[1], order, len(h0))
         return hidden, last
 
@@ -79,7 +81,9 @@ class InSteps(Namespace):
     def _steps(self, function: Any, arrays: tuple[Any, ...], settings: tuple[int, ...], size: int, order: Sequence[Step], batch: int) -> None:
         """The function on all steps of all sequences."""
         steps = np.array(order, np.int64)
-        function(*[place(a) for a in (*arrays, steps)], *settings, len(order), size, 0, batch)
+        work = len(order) * batch * size * size // WEIGHT
+        share = -(-batch // (pool.available(work) * ROWS)) * ROWS
+        pool.ranges(function, (*[place(a) for a in (*arrays, steps)], *settings, len(order), size), batch, share, work)
 
 
 def _functions(x: Any, w: Any, order: Sequence[Step]) -> Any:

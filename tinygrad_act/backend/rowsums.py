@@ -1,19 +1,34 @@
-"""Rows added up by where they belong on the CPU: in C (kernels/rowsums.c), or by products where there is no compiler."""
+"""Rows added up on the CPU, all of them or by where they belong: in C (kernels/rowsums.c), or by products where there is no compiler."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from . import pool
 from .direct import dense, library
-from .layout import place
+from .layout import in_one_piece, place
 from .namespace import Namespace
+
+MANY = 1 << 14                           # numbers from which on OpenBLAS would wake its threads for a sum, and a call of C pays
+SIDE, WEIGHT = 64, 4                     # columns that C adds up side by side; numbers that take as long as one shared otherwise
 
 
 class RowsAdded(Namespace):
     """See numerics/rowsums.py."""
+
+    def sum_rows(self, x: Any, out: Any = None) -> Any:
+        """The sum of a matrix's rows, of few as a product with ones: that is quicker than NumPy's sum, and more exact."""
+        functions = library("rowsums", "fd", x) if x.size > MANY and in_one_piece(x) else None
+        if functions is None:
+            return np.dot(_ones(x.shape[0], x.dtype), x, out)
+        y = np.empty(x.shape[1], x.dtype) if out is None else out
+        blocks = -(-x.shape[1] // SIDE)
+        size = x.size // WEIGHT
+        pool.ranges(functions.sum_rows, (place(x), place(y), *x.shape), x.shape[1], -(-blocks // pool.available(size)) * SIDE, size)
+        return y
 
     def _add_rows(self, y: Any, v: Any, index: Any, factor: Any, ordered: bool) -> None:
         functions = library("rowsums", "fd", v, y, *([] if factor is None else [factor]))
@@ -42,3 +57,8 @@ class RowsAdded(Namespace):
         starts = starts[several]
         for start, end, row in zip(starts.tolist(), ends.tolist(), place[starts].tolist(), strict=True):
             np.dot(factor[start:end], v[start:end], out=y[row])
+
+
+@functools.lru_cache(maxsize=64)
+def _ones(count: int, dtype: Any) -> Any:
+    return np.ones(count, dtype)
