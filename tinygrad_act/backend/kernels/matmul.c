@@ -12,7 +12,7 @@ typedef struct { const void* dtype; void (*loop)(char**, const long*, const long
 typedef struct { long head; kind kinds[2]; long (*threads)(void); void (*calls)(const void*, const long*, long, long, long, float* const*, long); } table;
 enum { IN_ROWS = 1, IN_COLUMNS = 2, ALIGNED = 0x100, MOST = 64 };      /* of an array's flags; threads */
 enum { NARROW = 16, LITTLE = 4, SMALL = 1000000 };                     /* columns and rows, and products, that BLAS is quicker with */
-enum { WORTH = 1 << 20, PART = 1 << 22, UNIT = 16 };                    /* products that threads share, and of a part; its rows or columns */
+enum { WORTH = 1 << 20, PART = 1 << 22 };                                /* products that threads share, and of a part */
 
 /* What threads share: products one after the other, each in `parts` of so many rows and columns. `of`: a, b and y, if they are many. */
 typedef struct { matrix a, b, y; const array* of[3]; long m, n, k, parts, high, wide; } job;
@@ -27,7 +27,7 @@ static void some_parts(const job* s, long first, long end, float* room) {
     for (long number = first; number < end; number++) {
         const long which = number / s->parts, i = number % s->parts * s->high % s->m, j = number % s->parts * s->wide % s->n;
         const matrix a = item(s->a, s->of[0], s->of[2], which), b = item(s->b, s->of[1], s->of[2], which), y = item(s->y, s->of[2], s->of[2], which);
-        product(from(a, i, 0), from(b, 0, j), from(y, i, j), fewer(s->m - i, s->high), fewer(s->n - j, s->wide), s->k, 0, room);
+        strips(from(a, i, 0), from(b, 0, j), from(y, i, j), fewer(s->m - i, s->high), fewer(s->n - j, s->wide), s->k, 0, room);
     }
 }
 
@@ -50,12 +50,14 @@ static void give_back(float* room) {
 
 /* `count` products by tiles, if that is quicker. Without memory for it nothing is done. */
 static long by_tiles(const table* t, job s, long count) {
-    const long work = s.m * s.n * s.k, turned = s.a.column == 1 && s.b.row == 1;
-    if (s.m < 2 || s.n < LITTLE || count == 1 && work <= (!turned ? SMALL : s.n < NARROW ? SMALL / 4 : 0)) return 0;
+    const long work = s.m * s.n * s.k, along = s.a.column == 1 && s.b.row == 1;      /* both lie along k */
+    if (s.m < 2 || s.n < LITTLE || count == 1 && work <= (!along ? SMALL : s.n < NARROW ? SMALL / 4 : 0)) return 0;
     const long threads = count * work < WORTH ? 1 : fewer(t->threads(), MOST);
     const long parts = count < threads ? fewer(work / PART + threads, 2 * threads) : 1;
-    s.high = s.m < s.n ? s.m : fewer(((s.m + parts - 1) / parts + UNIT - 1) / UNIT * UNIT, s.m);
-    s.wide = s.m < s.n ? fewer(((s.n + parts - 1) / parts + UNIT - 1) / UNIT * UNIT, s.n) : s.n;
+    if (turns(s.a, s.b, s.m, s.n, s.k)) s = (job){turned(s.b), turned(s.a), turned(s.y), {s.of[1], s.of[0], s.of[2]}, s.n, s.m, s.k};
+    const int columns = s.n >= s.m;
+    s.high = columns ? s.m : fewer((s.m / parts + ROWS) / ROWS * ROWS, s.m);
+    s.wide = columns ? fewer((s.n / parts + WIDTH - 1) / WIDTH * WIDTH, s.n) : s.n;
     s.parts = (s.m + s.high - 1) / s.high * ((s.n + s.wide - 1) / s.wide);
     const long all = count * s.parts, pieces = fewer(all, 2 * threads);
     long lists[2 * MOST][4], n = 0;

@@ -68,11 +68,21 @@ static void pack(matrix b, long columns, long k, float* to, long width) {
     } else FOR(p, k) FOR(j, columns) to[p * width + j] = b.at[j * b.column + p * b.row];
 }
 
-/* Rows of a that lie side by side, ROWS at a time: to[(i / ROWS * k + p) * ROWS + i % ROWS] is number p of row i. */
+/* Rows of a, ROWS at a time: to[(i / ROWS * k + p) * ROWS + i % ROWS] is number p of row i. Those behind the last one are not used. */
 static void gather(matrix a, long m, long k, float* to) {
-    for (long i = 0; i < m; i += ROWS)
-        if (m - i >= ROWS) for (long p = 0; p < k; p++, to += ROWS) *(rows*)to = *(const rows*)(a.at + i + p * a.column);
-        else for (long p = 0; p < k; p++, to += ROWS) FOR(r, m - i) to[r] = a.at[i + r + p * a.column];
+    if (a.column == 1 && k >= WIDTH)
+        for (long i = 0; i < m; i += WIDTH)
+            for (long q = 0; q < k; q += WIDTH) {
+                const long p = fewer(q, k - WIDTH);
+                vector r[WIDTH];
+                UNROLL for (int j = 0; j < WIDTH; j++) r[j] = *(const some*)(a.at + fewer(i + j, m - 1) * a.row + p);
+                turn(r);
+                UNROLL for (int h = 0; h < WIDTH / ROWS; h++) if (i + h * ROWS < m)
+                    UNROLL for (int j = 0; j < WIDTH; j++) *(rows*)(to + (i + h * ROWS) * k + (p + j) * ROWS) = ((const rows*)(r + j))[h];
+            }
+    else for (long i = 0; i < m; i += ROWS)
+        if (a.row == 1 && m - i >= ROWS) for (long p = 0; p < k; p++, to += ROWS) *(rows*)to = *(const rows*)(a.at + i + p * a.column);
+        else for (long p = 0; p < k; p++, to += ROWS) FOR(r, fewer(m - i, ROWS)) to[r] = a.at[(i + r) * a.row + p * a.column];
 }
 
 /* A strip of the result: m rows of n columns. From a's row to the next it is `step` to where its numbers begin; in b it is `next`. */
@@ -105,7 +115,7 @@ INLINE void tile(const strip* s, long r, const int high, const int wide) {
         line[i] = s->a.at + r * s->step + fewer(i, m - 1) * s->a.row;
         UNROLL for (int j = 0; j < wide; j++) x[i][j] = (vector){0};
     }
-    for (long q = 0, p = 0; q < k; q++, p += step, b += next)
+    _Pragma("GCC unroll 4") for (long q = 0, p = 0; q < k; q++, p += step, b += next)
         UNROLL for (int i = 0; i < high; i++) UNROLL for (int j = 0; j < wide; j++) x[i][j] += line[i][p] * *(const some*)(b + j * WIDTH);
     const matrix c = from(s->c, r, 0);
     if (m < high || n < wide * WIDTH || c.column != 1 && high < ROWS) {
@@ -124,15 +134,15 @@ INLINE void tile(const strip* s, long r, const int high, const int wide) {
 TILE(1) TILE(2) TILE(3)
 static void (*const TILES[][2])(const strip*, long) = {{0}, {low_1, tile_1}, {low_2, tile_2}, {low_3, tile_3}};
 
-/* c = a b, or c += a b; a is m by k, b k by n, and c's columns lie side by side. Where it is quicker the rows of b, turned, take the
-   part of a's. A long sum is made of parts: added number by number, each small beside the rest, it would lose digits. */
-static void product(matrix a, matrix b, matrix c, long m, long n, long k, int add, float* room) {
-    if (a.column == 1 ? m < 4 * n && (b.row == 1 || m >= TALL) : b.row == 1 || m > 2 * n && k > m) {
-        const matrix first = a;
-        const long high = m;
-        a = turned(b), b = turned(first), c = turned(c), m = n, n = high;
-    }
-    const int apart = BLOCK > 1 && a.row == 1 && n > 2 * STRIP, as_it_lies = m <= FEW && b.column == 1;          /* a's numbers for a row, read often; b */
+/* Where it is quicker the rows of b, turned, take the part of a's. */
+static int turns(matrix a, matrix b, long m, long n, long k) {
+    return a.column == 1 ? m < 4 * n && (b.row == 1 || m >= TALL) : b.row == 1 || m > 2 * n && k > m;
+}
+
+/* c = a b, or c += a b, the way it is asked for; a is m by k, b k by n, and of c rows or columns lie side by side. A long sum is made
+   of parts: added number by number, each small beside the rest, it would lose digits. */
+static void strips(matrix a, matrix b, matrix c, long m, long n, long k, int add, float* room) {
+    const int as_it_lies = m <= FEW && b.column == 1, apart = BLOCK > 1 && n > (a.row == 1 ? 2 : 4) * STRIP;          /* which is read often */
     float* const panels = room + DEEP * BROAD;
     for (long start = 0; start < n; start += BROAD)
         for (long p = 0; p < k; p += DEEP)
@@ -141,7 +151,7 @@ static void product(matrix a, matrix b, matrix c, long m, long n, long k, int ad
                 float* own = room;                        /* of the strips, one after the other, which the next rows find here */
                 if (apart) gather(from(a, i, p), high, deep, panels);
                 for (long j = start, left = (end - start + WIDTH - 1) / WIDTH; left; ) {
-                    const long strips = (left + WIDE - 1) / WIDE, wide = (left + strips - 1) / strips, columns = fewer(end - j, wide * WIDTH);
+                    const long rest = (left + WIDE - 1) / WIDE, wide = (left + rest - 1) / rest, columns = fewer(end - j, wide * WIDTH);
                     const int there = as_it_lies && columns == wide * WIDTH;
                     if (!there && !i) pack(from(b, p, j), columns, deep, own, wide * WIDTH);
                     const strip s = {apart ? (matrix){panels, 1, ROWS} : from(a, i, p), from(c, i, j), there ? from(b, p, j).at : own,
@@ -150,4 +160,9 @@ static void product(matrix a, matrix b, matrix c, long m, long n, long k, int ad
                     left -= wide, j += wide * WIDTH, own += m > TALL ? deep * wide * WIDTH : 0;
                 }
             }
+}
+
+static void product(matrix a, matrix b, matrix c, long m, long n, long k, int add, float* room) {
+    if (turns(a, b, m, n, k)) strips(turned(b), turned(a), turned(c), n, m, k, add, room);
+    else strips(a, b, c, m, n, k, add, room);
 }
