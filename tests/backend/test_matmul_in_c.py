@@ -67,6 +67,15 @@ def test_threads_change_no_bit(size: tuple[int, int, int]) -> None:
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.parametrize("size", [(10, 20_000, 10), (5, 300_000, 5), (7, 40_000, 40), (40, 40_000, 7), (64, 20_000, 64)], ids=str)
+@pytest.mark.parametrize("threads", [16, 64, 100])
+def test_more_threads_than_rows_and_columns_are_served(threads: int, size: tuple[int, int, int]) -> None:
+    m, k, n = size
+    a, b = numbers((k, m), "f").T, numbers((k, n), "f")
+    with config(threads=threads):
+        assert is_right(F.product(a, b), a, b) and is_right(F.product(b.T, a.T), b.T, a.T)
+
+
 def test_a_sum_of_many_terms_is_as_exact_as_a_pairwise_one() -> None:
     a, b = np.full((40, 200_000), 0.1, "f"), np.full((200_000, 40), 0.1, "f")
     np.testing.assert_allclose(F.product(a, b), 200_000 * np.float64(np.float32(0.1)) ** 2, rtol=2e-5)

@@ -57,7 +57,7 @@ static long by_tiles(const table* t, job s, long count) {
     if (turns(s.a, s.b, s.m, s.n, s.k)) s = (job){turned(s.b), turned(s.a), turned(s.y), {s.of[1], s.of[0], s.of[2]}, s.n, s.m, s.k};
     const int columns = s.n >= s.m;
     s.high = columns ? s.m : fewer((s.m / parts + ROWS) / ROWS * ROWS, s.m);
-    s.wide = columns ? fewer((s.n / parts + WIDTH - 1) / WIDTH * WIDTH, s.n) : s.n;
+    s.wide = columns ? fewer(((s.n + parts - 1) / parts + WIDTH - 1) / WIDTH * WIDTH, s.n) : s.n;
     s.parts = (s.m + s.high - 1) / s.high * ((s.n + s.wide - 1) / s.wide);
     const long all = count * s.parts, pieces = fewer(all, 2 * threads);
     long lists[2 * MOST][4], n = 0;
