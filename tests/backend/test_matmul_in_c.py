@@ -81,6 +81,11 @@ def test_a_sum_of_many_terms_is_as_exact_as_a_pairwise_one() -> None:
     np.testing.assert_allclose(F.product(a, b), 200_000 * np.float64(np.float32(0.1)) ** 2, rtol=2e-5)
 
 
+def test_what_is_too_small_and_negative_has_one_sign_in_whole_tiles_and_at_their_edges() -> None:
+    y = F.product(np.full((201, 300), 1e-30, "f"), np.full((300, 101), -1e-30, "f"))
+    assert (y > -1e-37).all() and len(set(np.signbit(y).flat)) == 1
+
+
 def test_nan_and_infinities_stay_in_their_rows_and_columns() -> None:
     a, b = numbers((100, 130), "f"), numbers((130, 110), "f")
     a[7, 3], b[5, 100] = np.nan, np.inf

@@ -122,8 +122,8 @@ INLINE void tile(const strip* s, long r, const int high, const int wide) {
         float edge[ROWS * STRIP];
         put(x, (matrix){edge, STRIP, 1}, high, wide, 0);
         FOR(i, fewer(m, high)) FOR(j, n) {
-            float* y = from(c, i, j).at;
-            *y = edge[i * STRIP + j] + (s->add ? *y : 0);
+            float *y = from(c, i, j).at, x = edge[i * STRIP + j];
+            *y = s->add ? *y + x : x;
         }
     } else if (s->add) put(x, c, high, wide, 1);
     else put(x, c, high, wide, 0);
