@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
+import subprocess
+import sys
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -42,8 +44,28 @@ def module(name: str) -> Any:
 def test_dir_lists_what_is_offered() -> None:
     assert dir(ta) == sorted(ta.__all__) == sorted(set(ta.__all__))
     assert {n for n in ta.__all__ if n != "bfloat16" and isinstance(getattr(ta, n), types.ModuleType)} == PARTS
-    assert set(ta.__all__) >= DTYPES
+    assert set(ta.__all__) >= DTYPES - ({"bfloat16"} if importlib.util.find_spec("ml_dtypes") is None else set())
     assert all(getattr(ta, n) == ta.empty(0, dtype=n).dtype for n in DTYPES - {"bfloat16"}), "a dtype hides behind another name"
+
+
+def test_without_ml_dtypes_bfloat16_is_an_attribute_that_is_not_there() -> None:
+    code = """
+import sys
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name == "ml_dtypes": raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Without())
+from importlib.machinery import PathFinder
+real = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *rest: None if name == "ml_dtypes" else real(name, *rest)
+import tinygrad_act as ta
+assert "bfloat16" not in dir(ta) and not hasattr(ta, "bfloat16")
+try: ta.bfloat16
+except AttributeError as e: assert "pip install 'tinygrad-act[bfloat16]'" in str(e), e
+from tinygrad_act import *
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
 
 
 @pytest.mark.parametrize("name", [*OWN, *MORE])

@@ -6,6 +6,7 @@ and `ta.study` (looking at backpropagation) are its own.
 
 from __future__ import annotations
 
+from importlib.machinery import PathFinder
 from math import e, inf, nan, pi
 from typing import Any
 
@@ -47,6 +48,7 @@ from .grad_mode import (
     set_grad_enabled,
 )
 from .elementwise import Elementwise
+from .errors import MissingPackageError
 from .later import later
 from .op import Op
 from .tensor import Tensor
@@ -64,7 +66,7 @@ __all__ = sorted([
     # what tensors are, and ops
     "Elementwise", "Op", "Tensor", "device",
     # element types
-    "bfloat16", "bool", "double", "finfo", "float", "float16", "float32", "float64", "get_default_dtype", "half", "iinfo",
+    *(["bfloat16"] if PathFinder.find_spec("ml_dtypes") else []), "bool", "double", "finfo", "float", "float16", "float32", "float64", "get_default_dtype", "half", "iinfo",
     "int", "int16", "int32", "int64", "int8", "long", "promote_types", "result_type", "set_default_dtype", "short", "uint8",
     # the CPU
     "get_num_threads", "set_num_threads",
@@ -77,7 +79,10 @@ __all__ = sorted([
 
 def __getattr__(name: str) -> Any:
     if name == "bfloat16":               # of the package ml_dtypes, which is optional
-        return _dtypes.bfloat16()
+        try:
+            return _dtypes.bfloat16()
+        except MissingPackageError as missing:               # to hasattr() and help() it is an attribute that is not there
+            raise AttributeError(str(missing)) from None
     return _import_later(name)
 
 

@@ -28,7 +28,7 @@ PAGE, MARK = ROOT / "docs" / "executor.md", ("<!-- products:begin -->", "<!-- pr
 SIZES = [(64, 784, 128), (16, 120, 480), (64, 64, 64), (256, 256, 256), (1600, 40, 480), (512, 384, 384), (512, 384, 1536), (512, 1536, 384)]
 KINDS = {"x @ w.T": lambda x, w, g: (x, w.T), "g @ w": lambda x, w, g: (g, w), "g.T @ x": lambda x, w, g: (g.T, x)}
 LIBRARIES = ("torch", "numpy", "tinygrad_act")
-BLOCK = 5e-3                                  # seconds, of as many products as fit
+BLOCK, PAUSE = 5e-3, 0.04                     # seconds: of as many products as fit; until the threads of the one before have gone to sleep
 
 
 def product(library: str, a: Any, b: Any, threads: int) -> Callable[[], Any]:
@@ -57,12 +57,17 @@ def serve(library: str, threads: int) -> None:
             x, w, g = numbers((m, k), "f"), numbers((n, k), "f"), numbers((m, n), "f")
             known[m, k, n, kind] = product(library, *KINDS[kind](x, w, g), threads)
         call = known[m, k, n, kind]
+        time.sleep(PAUSE)
+        repeated(call)
+        print(repeated(call), flush=True)
+
+
+def repeated(call: Callable[[], Any]) -> float:
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() < start + BLOCK:
         call()
-        start, count = time.perf_counter(), 0
-        while time.perf_counter() < start + BLOCK:
-            call()
-            count += 1
-        print((time.perf_counter() - start) / count, flush=True)
+        count += 1
+    return (time.perf_counter() - start) / count
 
 
 def measure(threads: int, rounds: int) -> dict[tuple[Any, ...], float]:

@@ -19,7 +19,8 @@ from .layout import HEAD, Ufunc
 from .namespace import Namespace
 from .subnormal import flushing
 
-WORTH = 1 << 16                          # products of numbers, of some matrices
+WORTH = 1 << 15                          # products of numbers, for each of several matrices: below that a call of BLAS's is quicker
+FEW, SHORT, NARROW, SMALL = 8, 32, 16, 1 << 17       # rows, terms of a sum, columns, and products of each of several matrices
 LARGE = 1 << 21                          # product of the two sizes: some microseconds of work, some hundred with subnormal numbers
 
 
@@ -42,12 +43,14 @@ class Products(Namespace):
         """Of two small matrices by `dot`, which takes half as long to begin."""
         if a.ndim == b.ndim == 2 and a.dtype.char in "fd":
             return np.dot(a, b) if a.size * b.size <= LARGE or config.kernels != "auto" else self.product(a, b)
-        if a.ndim > 2 < b.ndim and a.dtype.char == "f" and a.size * b.shape[-1] > WORTH and config.kernels == "auto":
+        if a.ndim > 2 < b.ndim and a.dtype.char == "f" and a.shape[-2] * a.shape[-1] * b.shape[-1] >= WORTH and config.kernels == "auto":
             return self.product(a, b)
         return Namespace.matmul(self, a, b)                  # no super(): a recording runs this text on a vocabulary of its own
 
     def product(self, a: Any, b: Any, out: Any = None) -> Any:
         """The product of two matrices, or of those that the leading axes say; subnormal numbers are zeros."""
+        if a.ndim > 2 and _left_to_blas(a, b):
+            return np.matmul(a, b, out)
         compute = _compute()
         if compute is not None and a.shape[-1] == b.shape[-2]:         # or it is refused, before memory is asked for
             leading = a.shape[:-2] if a.shape[:-2] == b.shape[:-2] else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -56,6 +59,13 @@ class Products(Namespace):
                 return y
         with flushing():
             return np.dot(a, b, out) if a.ndim == b.ndim == 2 else np.matmul(a, b, out)
+
+
+def _left_to_blas(a: Any, b: Any) -> bool:
+    """Is it quicker with each of these matrices? With small ones, unless both lie along the axis that is summed over."""
+    m, k, n = *a.shape[-2:], b.shape[-1]
+    along = a.strides[-1] == b.strides[-2] == a.itemsize
+    return k < SHORT or m < FEW or n < NARROW or (m * k * n < SMALL and not along)
 
 
 @functools.cache

@@ -247,6 +247,7 @@ __all__ += [_module.__name__ for _module in _activation.modules.values() if _mod
 # Imported when first named, for few programs name them.
 _LATER = {"parallel": "parallel", "summary": "summarise"}
 __getattr__ = later(__name__, _LATER)
+del later
 
 
 def __dir__() -> list[str]:

@@ -51,7 +51,7 @@ static void give_back(float* room) {
 /* `count` products by tiles, if that is quicker. Without memory for it nothing is done. */
 static long by_tiles(const table* t, job s, long count) {
     const long work = s.m * s.n * s.k, along = s.a.column == 1 && s.b.row == 1;      /* both lie along k */
-    if (s.m < 2 || s.n < LITTLE || count == 1 && work <= (!along ? SMALL : s.n < NARROW ? SMALL / 4 : 0)) return 0;
+    if (count == 1 && (s.m < 2 || s.n < LITTLE || work <= (!along ? SMALL : s.n < NARROW ? SMALL / 4 : 0))) return 0;
     const long threads = count * work < WORTH ? 1 : fewer(t->threads(), MOST);
     const long parts = count < threads ? fewer(work / PART + threads, 2 * threads) : 1;
     if (turns(s.a, s.b, s.m, s.n, s.k)) s = (job){turned(s.b), turned(s.a), turned(s.y), {s.of[1], s.of[0], s.of[2]}, s.n, s.m, s.k};
