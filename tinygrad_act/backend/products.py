@@ -63,7 +63,7 @@ class Products(Namespace):
 
 def _left_to_blas(a: Any, b: Any) -> bool:
     """Is it quicker with each of these matrices? With small ones, unless both lie along the axis that is summed over."""
-    m, k, n = *a.shape[-2:], b.shape[-1]
+    m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
     along = a.strides[-1] == b.strides[-2] == a.itemsize
     return k < SHORT or m < FEW or n < NARROW or (m * k * n < SMALL and not along)
 
