@@ -47,6 +47,12 @@ INLINE vector shuffled(vector a, vector b, places from) {
     }
 INLINE void turn(vector* r) { EXCHANGE(8) EXCHANGE(4) EXCHANGE(2) EXCHANGE(1) }
 
+/* Of up to WIDTH lines, `step` apart, so many numbers from `at` on, turned; behind the last line stands that one again. */
+INLINE void square(const float* at, long step, long lines, vector* r) {
+    UNROLL for (int j = 0; j < WIDTH; j++) r[j] = *(const some*)(at + fewer(j, lines - 1) * step);
+    turn(r);
+}
+
 /* A strip of b: to[p * width + j] is number p of column j; what stands behind the last column is not used. */
 static void pack(matrix b, long columns, long k, float* to, long width) {
     if (b.row == 1 && k >= WIDTH)
@@ -54,16 +60,15 @@ static void pack(matrix b, long columns, long k, float* to, long width) {
             for (long q = 0; q < k; q += WIDTH) {
                 const long p = fewer(q, k - WIDTH);
                 vector r[WIDTH];
-                UNROLL for (int j = 0; j < WIDTH; j++) r[j] = *(const some*)(b.at + fewer(g + j, columns - 1) * b.column + p);
-                turn(r);
+                square(from(b, p, g).at, b.column, columns - g, r);
                 UNROLL for (int j = 0; j < WIDTH; j++) *(some*)(to + (p + j) * width + g) = r[j];
             }
     else if (b.column == 1 && b.row >= 0) {
         const long end = (k - 1) * b.row + columns;          /* of what is b's: behind a row's end lies the next one, which may be read */
         FOR(p, k) for (long j = 0; j < width; j += WIDTH) {
-            const float* from = b.at + p * b.row + j;
-            if (p * b.row + j + WIDTH <= end) *(some*)(to + p * width + j) = *(const some*)from;
-            else FOR(l, columns - j) to[p * width + j + l] = from[l];
+            const float* line = b.at + p * b.row + j;
+            if (p * b.row + j + WIDTH <= end) *(some*)(to + p * width + j) = *(const some*)line;
+            else FOR(l, columns - j) to[p * width + j + l] = line[l];
         }
     } else FOR(p, k) FOR(j, columns) to[p * width + j] = b.at[j * b.column + p * b.row];
 }
@@ -75,8 +80,7 @@ static void gather(matrix a, long m, long k, float* to) {
             for (long q = 0; q < k; q += WIDTH) {
                 const long p = fewer(q, k - WIDTH);
                 vector r[WIDTH];
-                UNROLL for (int j = 0; j < WIDTH; j++) r[j] = *(const some*)(a.at + fewer(i + j, m - 1) * a.row + p);
-                turn(r);
+                square(from(a, i, p).at, a.row, m - i, r);
                 UNROLL for (int h = 0; h < WIDTH / ROWS; h++) if (i + h * ROWS < m)
                     UNROLL for (int j = 0; j < WIDTH; j++) *(rows*)(to + (i + h * ROWS) * k + (p + j) * ROWS) = ((const rows*)(r + j))[h];
             }
