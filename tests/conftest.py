@@ -56,6 +56,10 @@ def pytest_runtest_call() -> Generator[None, Any, Any]:
         return (yield)
     except MissingPackageError as error:
         pytest.skip(str(error))
+    except AttributeError as error:                          # ta.bfloat16
+        if not isinstance(error.__cause__, MissingPackageError):
+            raise
+        pytest.skip(str(error))
     except DTypeError as error:
         if "CuPy has no such element type" not in str(error):
             raise

@@ -82,7 +82,7 @@ def __getattr__(name: str) -> Any:
         try:
             return _dtypes.bfloat16()
         except MissingPackageError as missing:               # to hasattr() and help() it is an attribute that is not there
-            raise AttributeError(str(missing)) from None
+            raise AttributeError(str(missing)) from missing
     return _import_later(name)
 
 
