@@ -28,7 +28,7 @@ PAGE, MARK = ROOT / "docs" / "executor.md", ("<!-- products:begin -->", "<!-- pr
 SIZES = [(64, 784, 128), (16, 120, 480), (64, 64, 64), (256, 256, 256), (1600, 40, 480), (512, 384, 384), (512, 384, 1536), (512, 1536, 384)]
 KINDS = {"x @ w.T": lambda x, w, g: (x, w.T), "g @ w": lambda x, w, g: (g, w), "g.T @ x": lambda x, w, g: (g.T, x)}
 LIBRARIES = ("torch", "numpy", "tinygrad_act")
-BLOCK, PAUSE = 5e-3, 0.04                     # seconds: of as many products as fit; until the threads of the one before have gone to sleep
+BLOCK, PAUSE = 5e-3, 0.01                     # seconds: of as many products as fit; until the threads of the one before have gone to sleep
 
 
 def product(library: str, a: Any, b: Any, threads: int) -> Callable[[], Any]:
@@ -109,7 +109,7 @@ def table(found: dict[tuple[Any, ...], float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--threads", type=int, nargs="*", default=[1])        # with two, PyTorch's wait for each other for milliseconds at times
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
     parser.add_argument("--serve", choices=LIBRARIES, help=argparse.SUPPRESS)
