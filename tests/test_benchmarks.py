@@ -57,9 +57,11 @@ def test_an_exponent_is_read_off_the_larger_sizes(speed: Any) -> None:
 def test_a_page_is_made_of_what_was_measured(speed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("matplotlib")
-    for name, file in (("PAGE", "speed.md"), ("DATA", "speed.json"), ("IMAGES", "")):
-        monkeypatch.setattr(speed, name, tmp_path / file)
-    (tmp_path / "speed.md").write_text("before\n" + "\n".join(speed.MARK) + "\nafter\n")
+    import page
+
+    for where, name, file in ((page, "DOCS", ""), (speed, "DATA", "speed.json"), (speed, "IMAGES", "")):
+        monkeypatch.setattr(where, name, tmp_path / file)
+    (tmp_path / "speed.md").write_text("before\n<!-- speed:begin -->\n<!-- speed:end -->\nafter\n")
     cell = {"seconds": 1e-3, "ratio": 0.5, "spread": [0.4, 0.6]}
     rows = [{"workload": w, "what": w, "threads": 1, "sizes": {}, "candidates": {"torch": cell | {"ratio": 1.0}, "tinygrad_act": cell}}
             for w in ("cnn", "relu 10⁴")]
@@ -68,6 +70,17 @@ def test_a_page_is_made_of_what_was_measured(speed: Any, tmp_path: Path, monkeyp
     text = (tmp_path / "speed.md").read_text()
     assert text.startswith("before") and text.endswith("after\n") and "**0.50** (0.40 to 0.60)" in text and "| 0.00 | 1.00 |" in text
     assert (tmp_path / "speed.png").stat().st_size > 1000 and math.isclose(json.loads((tmp_path / "speed.json").read_text())["rows"][0]["candidates"]["tinygrad_act"]["ratio"], 0.5)
+
+
+@pytest.mark.parametrize("text", ["no marks", "<!-- speed:begin -->\nno end", "<!-- speed:end -->"])
+def test_a_page_without_its_marks_is_left_as_it_is(speed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    import page
+
+    monkeypatch.setattr(page, "DOCS", tmp_path)
+    (tmp_path / "speed.md").write_text(text)
+    with pytest.raises(SystemExit, match=r"docs/speed\.md has no <!-- speed:(begin|end) -->"):
+        page.put("speed.md", "speed", "a table")
+    assert (tmp_path / "speed.md").read_text() == text
 
 
 def test_the_networks_train_in_both_libraries_and_replays_give_the_same_bits(speed: Any) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from page import put
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -36,9 +37,7 @@ from tests.activations.units import (  # noqa: E402
     worst,
 )
 
-PAGE = ROOT / "docs" / "accuracy.md"
 FIGURES = ROOT / "tinygrad_act" / "study" / "gallery" / "accuracy.json"      # what the gallery's pages show
-MARK = ("<!-- accuracy:begin -->", "<!-- accuracy:end -->")
 DTYPES = ("float32", "float64")
 Scores = dict[tuple[str, str], list[tuple[float, float]]]       # (whose, dtype) -> for f, f', f'': (units, where)
 
@@ -99,7 +98,7 @@ def figures(results: dict[str, Scores], torch: Any) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="activations; all of the catalogue if none is named")
-    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/accuracy.md")
     parser.add_argument("--dense", type=int, default=200, help="how many numbers: about three times this for each")
     parser.add_argument("--where", action="store_true", help="print at which number each figure was found")
     arguments = parser.parse_args()
@@ -121,9 +120,7 @@ def main() -> None:
     lines = table(results, torch)
     print("\n".join(lines))
     if arguments.write:
-        before, _, rest = PAGE.read_text().partition(MARK[0])
-        after = rest.partition(MARK[1])[2]
-        PAGE.write_text(f"{before}{MARK[0]}\n" + "\n".join(lines) + f"\n{MARK[1]}{after}")
+        put("accuracy.md", "accuracy", "\n".join(lines))
         FIGURES.write_text(figures(results, torch))
 
 

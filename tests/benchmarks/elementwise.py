@@ -24,11 +24,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from page import put
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-PAGE = ROOT / "docs" / "executor.md"
-MARK = ("<!-- elementwise:begin -->", "<!-- elementwise:end -->")
 SIZES = (10**4, 10**6, 10**7)
 LIBRARIES = ("tinygrad_act", "torch")
 # outside torch.nn.functional: PyTorch's own under another name, and what its users write where it has none
@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/executor.md")
     parser.add_argument("--serve", choices=LIBRARIES, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -185,8 +185,7 @@ def main() -> None:
     text = table(rows)
     print("\n".join(text.splitlines()[-2:]))
     if given.write:
-        before, _, rest = PAGE.read_text().partition(MARK[0])
-        PAGE.write_text(f"{before}{MARK[0]}\n{text}\n{MARK[1]}{rest.partition(MARK[1])[2]}")
+        put("executor.md", "elementwise", text)
 
 
 if __name__ == "__main__":

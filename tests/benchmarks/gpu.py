@@ -20,10 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from page import put
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(HERE / "speed")]
-PAGE = ROOT / "docs" / "gpu.md"
 STEPS = ("mlp_tiny", "mlp_digits", "cnn", "lstm", "encoder")
 SMALL: dict[str, dict[str, int]] = {"mlp_tiny": {"batch": 4}, "mlp_digits": {"batch": 4, "width": 8}, "cnn": {"batch": 1},
                                     "lstm": {"length": 10, "batch": 2}, "encoder": {"batch": 1, "length": 4}}
@@ -124,14 +125,6 @@ def table(head: Row, rows: list[Row]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ("---", *["--:"] * (len(head) - 1)), *rows]) + "\n"
 
 
-def put(name: str, text: str) -> None:
-    """Put a text into the page, between its marks."""
-    page = PAGE.read_text(encoding="utf-8")
-    begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
-    before, rest = page.split(begin)
-    PAGE.write_text(before + begin + text + end + rest.split(end)[1], encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="put the table into docs/gpu.md")
@@ -149,7 +142,7 @@ def main() -> None:
         text = table(("a step of training", "each op by itself", "elementwise rules as kernels", "and kernels beside rules"), launches(ta))
         print(text)
     if settings.write:
-        put("launches" if settings.dry else "figures", text)
+        put("gpu.md", "launches" if settings.dry else "figures", text.rstrip("\n"))
 
 
 if __name__ == "__main__":

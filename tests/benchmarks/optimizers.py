@@ -17,11 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from page import put
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 ROUNDS, BLOCK = 40, 0.02                      # blocks, of so many seconds
-MARK = ("<!-- optimizers:begin -->", "<!-- optimizers:end -->")
 NETWORKS = {"MLP 2-16-16-1": [(16, 2), (16,), (16, 16), (16,), (1, 16), (1,)],
             "MLP 784-128-10": [(128, 784), (128,), (10, 128), (10,)],
             "a million numbers in 100 tensors": [(100, 100)] * 100}
@@ -93,9 +94,7 @@ def main() -> None:
     settings = parser.parse_args()
     text = table(measure(settings.rounds))
     if settings.write:
-        page = ROOT / "docs" / "executor.md"
-        before, _, rest = page.read_text().partition(MARK[0])
-        page.write_text(f"{before}{MARK[0]}\n{text}\n{MARK[1]}{rest.partition(MARK[1])[2]}")
+        put("executor.md", "optimizers", text)
 
 
 if __name__ == "__main__":

@@ -19,11 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from page import put
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 CHAIN, ROUNDS, REPEATS = 50, 41, 4
-MARK = ("<!-- overhead:begin -->", "<!-- overhead:end -->")
 
 # name -> one op of a chain, in a library `t` with constants: every one keeps the numbers near where they were
 OPS: dict[str, Callable[[Any, Any, Any], Any]] = {
@@ -140,9 +141,7 @@ def main() -> None:
     text = table(measure(settings.rounds))
     print(text.splitlines()[-1])
     if settings.write:
-        page = ROOT / "docs" / "overhead.md"
-        before, _, rest = page.read_text().partition(MARK[0])
-        page.write_text(f"{before}{MARK[0]}\n{text}\n{MARK[1]}{rest.partition(MARK[1])[2]}")
+        put("overhead.md", "overhead", text)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from page import put
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-PAGE, MARK = ROOT / "docs" / "executor.md", ("<!-- products:begin -->", "<!-- products:end -->")
 SIZES = [(64, 784, 128), (16, 120, 480), (64, 64, 64), (256, 256, 256), (1600, 40, 480), (512, 384, 384), (512, 384, 1536), (512, 1536, 384)]
 KINDS = {"x @ w.T": lambda x, w, g: (x, w.T), "g @ w": lambda x, w, g: (g, w), "g.T @ x": lambda x, w, g: (g.T, x)}
 LIBRARIES = ("torch", "numpy", "tinygrad_act")
@@ -111,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, nargs="*", default=[1])        # with two, PyTorch's wait for each other for milliseconds at times
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/executor.md")
     parser.add_argument("--serve", choices=LIBRARIES, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -120,8 +121,7 @@ def main() -> None:
     text = table({k: v for threads in given.threads for k, v in measure(threads, given.rounds).items()})
     print(text)
     if given.write:
-        before, _, rest = PAGE.read_text().partition(MARK[0])
-        PAGE.write_text(f"{before}{MARK[0]}\n{text}\n{MARK[1]}{rest.partition(MARK[1])[2]}")
+        put("executor.md", "products", text)
 
 
 if __name__ == "__main__":

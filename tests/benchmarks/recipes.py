@@ -23,13 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import page
 from recipe_table import RECIPES
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-PAGE = ROOT / "docs" / "examples.md"
-MARK = ("<!-- recipes:begin -->", "<!-- recipes:end -->")
 LIBRARIES = ("tinygrad_act", "torch")
 
 
@@ -71,15 +70,13 @@ def measure(name: str, seeds: int, threads: int) -> str:
 
 def write(rows: dict[str, str], threads: int) -> None:
     """Put rows into the page's table; those of recipes that were not run stay as they are."""
-    head, rest = PAGE.read_text().split(MARK[0])
-    old, tail = rest.split(MARK[1])
-    kept = {line.split("`")[1]: line for line in old.splitlines() if line.startswith("| `")} | rows
+    kept = {line.split("`")[1]: line for line in page.read("examples.md", "recipes").splitlines() if line.startswith("| `")} | rows
     torch = importlib.import_module("torch")
     said = (f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__} (CPU, eager), "
             f"{threads} thread{'' if threads == 1 else 's'}; seconds of training and testing, below 1.00 is faster than PyTorch.")
     columns = "| example | figure | wanted | ours | PyTorch | ours, s | PyTorch, s | ratio |\n|---|---|---|--:|--:|--:|--:|--:|"
     body = "\n".join(kept[name] for name in RECIPES if name in kept)
-    PAGE.write_text(f"{head}{MARK[0]}\n{said}\n\n{columns}\n{body}\n{MARK[1]}{tail}")
+    page.put("examples.md", "recipes", f"{said}\n\n{columns}\n{body}")
 
 
 def main() -> None:

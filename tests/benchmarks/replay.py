@@ -24,9 +24,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from page import put
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
-MARK = ("<!-- replay:begin -->", "<!-- replay:end -->")
 CANDIDATES = ("pytorch", "eager", "replayed")
 
 
@@ -148,9 +149,7 @@ def main() -> None:
             lines.append(row(name, threads, rounds(name, threads, given.rounds, given.steps)))
             print(lines[-1], flush=True)
     if given.write:
-        page = ROOT / "docs" / "replay.md"
-        before, rest = page.read_text().split(MARK[0])
-        page.write_text(before + MARK[0] + "\n" + "\n".join(lines) + "\n" + MARK[1] + rest.split(MARK[1])[1])
+        put("replay.md", "replay", "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ from typing import Any
 from workloads import ACTIVATIONS, SIZES, WORKLOADS
 
 ROOT = Path(__file__).parents[3]
-PAGE, IMAGES, DATA = ROOT / "docs" / "speed.md", ROOT / "docs" / "images", ROOT / "docs" / "speed.json"
-MARK = ("<!-- speed:begin -->", "<!-- speed:end -->")
-NETWORK_MARK = ("<!-- networks:begin -->", "<!-- networks:end -->")
+sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
+
+from page import put  # noqa: E402
+
+IMAGES, DATA = ROOT / "docs" / "images", ROOT / "docs" / "speed.json"
 OURS, BASE = "tinygrad_act", "torch"
 
 
@@ -129,15 +131,9 @@ def page(results: dict[str, Any]) -> None:
              "### Peak memory of a step", "| workload | ours, MB | PyTorch, MB | ratio |\n|---|--:|--:|--:|\n" + "\n".join(megabytes)]
     if results["sweeps"]:
         parts += ["### Cost against size", "One thread. The exponent is fitted to the larger half of the sizes.", sweeps(results["sweeps"])]
-    put("\n\n".join(parts), MARK)
+    put("speed.md", "speed", "\n\n".join(parts))
     DATA.write_text(json.dumps(results, indent=1) + "\n")
     plots(results)
-
-
-def put(text: str, marks: tuple[str, str]) -> None:
-    """Write the text between two marks of docs/speed.md."""
-    head, rest = PAGE.read_text().split(marks[0])
-    PAGE.write_text(head + marks[0] + "\n" + text + "\n" + marks[1] + rest.split(marks[1])[1])
 
 
 def network_page(results: dict[str, Any]) -> None:
@@ -154,4 +150,4 @@ def network_page(results: dict[str, Any]) -> None:
         lines.append(f"| {what} | {' | '.join(cells)} | {duration(found[name, threads[0]][BASE]['seconds'])} |")
     means = [statistics.geometric_mean(v["ratio"] for (_, t), c in found.items() if t == of and "ratio" in (v := c.get(candidate, {})))
              for candidate, of in columns]
-    put("\n".join([*lines, "| geometric mean | " + " | ".join(f"**{m:.2f}**" for m in means) + " | |"]), NETWORK_MARK)
+    put("speed.md", "networks", "\n".join([*lines, "| geometric mean | " + " | ".join(f"**{m:.2f}**" for m in means) + " | |"]))
