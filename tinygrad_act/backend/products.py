@@ -19,8 +19,8 @@ from .layout import HEAD, Ufunc
 from .namespace import Namespace
 from .subnormal import flushing
 
-WORTH = 1 << 15                          # products of numbers, for each of several matrices: below that a call of BLAS's is quicker
-FEW, SHORT, NARROW, SMALL = 8, 32, 16, 1 << 17       # rows, terms of a sum, columns, and products of each of several matrices
+FEW, SHORT, NARROW = 8, 32, 16           # rows, terms of a sum and columns of each of several matrices, with less of which BLAS is quicker,
+ALONG, ACROSS = 1 << 15, 1 << 17         # and products, where both matrices lie along the axis that is summed over and where not
 LARGE = 1 << 21                          # product of the two sizes: some microseconds of work, some hundred with subnormal numbers
 
 
@@ -43,7 +43,7 @@ class Products(Namespace):
         """Of two small matrices by `dot`, which takes half as long to begin."""
         if a.ndim == b.ndim == 2 and a.dtype.char in "fd":
             return np.dot(a, b) if a.size * b.size <= LARGE or config.kernels != "auto" else self.product(a, b)
-        if a.ndim > 2 < b.ndim and a.dtype.char == "f" and a.shape[-2] * a.shape[-1] * b.shape[-1] >= WORTH and config.kernels == "auto":
+        if a.ndim > 2 < b.ndim and a.dtype.char == "f" and config.kernels == "auto":
             return self.product(a, b)
         return Namespace.matmul(self, a, b)                  # no super(): a recording runs this text on a vocabulary of its own
 
@@ -62,10 +62,10 @@ class Products(Namespace):
 
 
 def _left_to_blas(a: Any, b: Any) -> bool:
-    """Is it quicker with each of these matrices? With small ones, unless both lie along the axis that is summed over."""
+    """Is it quicker with each of these matrices?"""
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
     along = a.strides[-1] == b.strides[-2] == a.itemsize
-    return k < SHORT or m < FEW or n < NARROW or (m * k * n < SMALL and not along)
+    return bool(k < SHORT or m < FEW or n < NARROW or m * k * n < (ALONG if along else ACROSS))
 
 
 @functools.cache
