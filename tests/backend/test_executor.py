@@ -112,6 +112,16 @@ def test_the_catalogue_compiles_and_agrees(name: str) -> None:
 
 
 @needs_compiler
+def test_the_slope_of_tanh_is_exact_down_to_the_last_subnormal_number() -> None:
+    x = np.concatenate([np.linspace(-53, 53, 9001), numbers(100)]).astype("float32")
+    got, _ = both(ta.activations.catalogue["tanh"].op.rules[0].function, np.ones_like(x), x)
+    e = np.exp(-2 * np.abs(x.astype("float64")))
+    wanted = 4 * e / (1 + e) ** 2
+    assert np.nanmax(np.abs(got - wanted) / np.spacing(wanted.astype("float32"))) < 3.2
+    assert (np.isnan(got) == np.isnan(x)).all()
+
+
+@needs_compiler
 def test_a_number_is_the_same_wherever_it_stands() -> None:
     """Neither the place, the address nor the strides decide which instructions a number meets."""
     x = numbers(4096 + 37)

@@ -43,11 +43,13 @@ INLINE void scatter(char* to, const char* from, long step, long count, long size
     for (long i = 0; i < count; i++) __builtin_memcpy(to + i * step, from + i * size, size);
 }
 """
-# For float32, what the rules call most, as parts that share their work. exp_near(t) exp_far(t) is e^t for t <= 88 with the far
-# tail in the second factor, a power of 2 (see activations/tails.py); WHOLE puts t / log 2, rounded, into a number's last places.
-# EXP is a fit of (e^r - 1 - r) / r^2, to 0.05 units. erfcx_near is a quotient of polynomials, for 0 <= a <= NEAR, to 0.4 units
-# of 2^-24 before rounding, of which there is little for small a. erfcx_right is erfcx of numerics/special.py, for all a >= 0:
-# 1 / (a + 2) as t + low; erfcx adds, for x < 0, an exact square.
+# For float32, what the rules call most, as parts that share their work. exp_times(t, up, least) is e^t 2^up, the power of 2 in it
+# 2^least at least. exp_near(t) exp_far(t) is e^t for t <= 88 with the far tail in the second factor, a power of 2 (see
+# activations/tails.py); WHOLE puts t / log 2, rounded, into a number's last places. EXP is a fit of (e^r - 1 - r) / r^2, to
+# 0.05 units. sech_squared is 1 / cosh(x)^2, by way of e^(-2 |x|) 2^64, which is not subnormal where the result is more than 0.
+# erfcx_near is a quotient of polynomials, for 0 <= a <= NEAR, to 0.4 units of 2^-24 before rounding, of which there is little
+# for small a. erfcx_right is erfcx of numerics/special.py, for all a >= 0: 1 / (a + 2) as t + low; erfcx adds, for x < 0, an
+# exact square.
 EXP = (0.0013814462581649423, 0.0083687799051404, 0.04166839271783829, 0.1666651964187622, 0.4999999403953552)
 NEAR, DEEP = 28.5, 1e6                         # up to which a erfcx_near, and down to which -t exp_near and exp_far are good
 ABOVE = (0.031979807, 0.20993668, 0.640349, 1.0429838, 0.80193484)
@@ -65,12 +67,15 @@ OWN = f"""
 INLINE float steps(float t) {{
     return __builtin_fmaf(t, {1 / math.log(2)!r}f, WHOLE);
 }}
-INLINE float exp_nearf(float t) {{
+INLINE float exp_times(float t, int up, int least) {{
     const float s = steps(t), n = s - WHOLE, r = __builtin_fmaf(n, 2.12194440e-4f, __builtin_fmaf(n, -0.693359375f, t));
-    const int k = (int)(BITS(s) - BITS(WHOLE)) + 127;
-    const float power = POWER(k < 127 - 86 ? 127 - 86 : k);
+    const int k = (int)(BITS(s) - BITS(WHOLE)) + up;
+    const float power = POWER(127 + (k < least ? least : k));
     {_horner("y", "r", EXP)}
     return __builtin_fmaf(__builtin_fmaf(r * r, y, r), power, power);
+}}
+INLINE float exp_nearf(float t) {{
+    return exp_times(t, 0, -86);
 }}
 INLINE float exp_farf(float t) {{
     const int k = (int)(BITS(steps(t)) - BITS(WHOLE)) + 127 + 86;
@@ -87,6 +92,10 @@ INLINE float erfcx_rightf(float a) {{
     {_horner("y", "u", SCALED)}
     return __builtin_fmaf(t, y, low * y);
 }}
+INLINE float sech_squaredf(float x) {{
+    const float a = __builtin_fabsf(x), e = exp_times(a > 60 ? -120 : -2 * a, 64, -126), d = __builtin_fmaf(e, 0x1p-64f, 1);
+    return e / (d * d) * 0x1p-62f;
+}}
 """
 ERFCX = """
 INLINE float erfcxf(float x) {
@@ -95,7 +104,7 @@ INLINE float erfcxf(float x) {
 }
 """
 ERF = "INLINE float own_erff(float x) { return (float)erf((double)x); }\n#define erff own_erff\n"
-PARTS = ("exp_near", "exp_far", "erfcx_near", "erfcx_right")
+PARTS = ("exp_near", "exp_far", "erfcx_near", "erfcx_right", "sech_squared")
 NEEDS: dict[str, set[str]] = {**{part: set() for part in PARTS}, "erfcx": {"exp"}}         # of the vector functions
 # Of two zeros the second, as in NumPy's loops: relu(-0.0) is 0.0. Bounds that are constants need one comparison.
 EITHER = {"maximum": "{0} > {1} || {0} != {0} ? {0} : {1}", "minimum": "{0} < {1} || {0} != {0} ? {0} : {1}"}
@@ -122,7 +131,11 @@ def _part(s: Symbol) -> Symbol:
         return s
     if s.op in BOUNDS and s.args[1].op == "constant" and s.args[1].value == s.args[1].value:
         return Symbol((BOUNDS if s.args[1].value else AT_ZERO)[s.op][0], s.args, s.sample)
-    if s.op not in ("exp", "erfcx") or s.dtype != float32:
+    if s.dtype != float32:
+        return s
+    if s.op == "div" and (e := _summed(s)) is not None:
+        return Symbol("sech_squared", e.args, s.sample)
+    if s.op not in ("exp", "erfcx"):
         return s
     (x,) = s.args
     if s.op == "erfcx":
@@ -133,6 +146,15 @@ def _part(s: Symbol) -> Symbol:
         t = t if _most(t) <= DEEP else Symbol("at_least", (t, symbol(-DEEP)), s.sample)
         return Symbol("exp_near" if near is x else "exp_far", (t,), s.sample)
     return s
+
+
+def _summed(s: Symbol) -> Symbol | None:
+    """The e of 4 / d / d, where d is e + 1 / e and e is e^x."""
+    first, d = s.args
+    if first.op != "div" or first.args[0].value != 4 or first.args[1] is not d or d.op != "add":
+        return None
+    e, other = d.args
+    return e if e.op == "exp" and other.op == "reciprocal" and other.args[0] is e else None
 
 
 def _not_negative(s: Symbol) -> bool:
