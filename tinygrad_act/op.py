@@ -18,7 +18,7 @@ from .changes import note_view
 from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError, TinygradActError
 from .grad_mode import mode
 from .graph import PICK, Node, new_node, recording, watchers
-from .rule import CAREFUL, Plan, Rule, parameters
+from .rule import CAREFUL, LARGE, Plan, Rule, parameters
 from .short import short
 from .tensor import Tensor, wrap
 
@@ -164,7 +164,7 @@ class Op:
         """The node of one use: its edges, and what the plan keeps."""
         plan = self.plans.get(mask) or self.plan(mask)
         edges = tuple([(x.node or x) if isinstance(x, Tensor) and x._requires_grad else None for x in inputs])
-        if mask & ~CAREFUL != (1 << len(edges)) - 1:
+        if mask & ~(CAREFUL | LARGE) != (1 << len(edges)) - 1:
             self.refuse_inference(plan, inputs)
         values = (tuple(arrays), *results) if self.variadic else (*arrays, *results)
         return new_node(self, edges, plan.keep(values), plan, params)

@@ -70,7 +70,12 @@ class Rule:
                                     f"the op has {sorted(names)}", "name an input, y, or an input's shape as x_shape")
 
 
-CAREFUL = 1 << 30                       # in a mask: the rules may not run as they are, on arrays that do not broadcast
+CAREFUL, LARGE = 1 << 30, 1 << 29       # in a mask: not just arrays that do not broadcast; arrays large enough for the executor
+
+
+def executed(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule as the executor runs it."""
+    return lambda F, g, *saved, **settings: F.run(rule, (g, *saved), settings)
 
 
 def quick(calls: Sequence[Any], arity: int, count: int) -> Callable[[Any, Any], Sequence[Any]]:
@@ -115,7 +120,8 @@ class Plan:
         reads = {i: (op.joint if i is None else op.rules[i]) for i in wanted}
         self.sources: list[tuple[int, str]] = sorted({s for rule in reads.values() if rule for s in rule.sources})
         self.calls = [(i, rule.function, self._picker(rule), rule.params) for i, rule in reads.items() if rule]
-        self.quick = None if mask & CAREFUL or op.variadic or op.joint or op.outputs > 1 else quick(self.calls, op.arity, len(op.defaults))
+        calls = [(i, executed(rule), pick, names) for i, rule, pick, names in self.calls] if mask & LARGE else self.calls
+        self.quick = None if mask & CAREFUL or op.variadic or op.joint or op.outputs > 1 else quick(calls, op.arity, len(op.defaults))
         indices = [i for i, _ in self.sources]
         self.arrays = not all(attribute for _, attribute in self.sources)    # are there any, not only shapes?
         if not indices:

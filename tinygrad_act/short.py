@@ -13,7 +13,7 @@ from .changes import note_view
 from .errors import TinygradActError
 from .grad_mode import mode
 from .graph import new_node, watchers
-from .rule import CAREFUL
+from .rule import CAREFUL, LARGE
 from .tensor import Tensor
 
 COMPLAINTS = (ValueError, TypeError, IndexError, ArithmeticError)       # of the library; the long way explains them
@@ -67,7 +67,7 @@ def one_input(op: Any) -> Callable[..., Any]:
         if mode.grad:
             settings = {**defaults, **settings} if settings else defaults
             if input._requires_grad and op.differentiable:
-                mask = 1 | CAREFUL if large else 1
+                mask = 1 | LARGE if large else 1
                 plan = plans.get(mask) or op.plan(mask)
                 out._requires_grad = True
                 out.node = new_node(op, (input.node or input,), plan.keep((a, y)), plan, settings)
@@ -114,7 +114,8 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
         if dtype.char not in F.floats or not floats or (fits is not None and not fits(a, b)):
             return general(input, other)
         try:
-            y = F.run(forward, (a, b), {}) if elementwise and a.size >= F.shared else forward(F, a, b)
+            large = elementwise and a.size >= F.shared
+            y = F.run(forward, (a, b), {}) if large else forward(F, a, b)
         except TinygradActError:
             raise
         except COMPLAINTS:
@@ -130,8 +131,10 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
             if elementwise:
                 if b is not other and a.shape != b.shape:
                     shapes = a.shape, b.shape
-                if shapes or a.size >= F.large:
+                if shapes:
                     mask |= CAREFUL
+                elif large:
+                    mask |= LARGE
             plan = plans.get(mask) or op.plan(mask)
             node = new_node(op, ((input.node or input) if needs_input else None, (other.node or other) if needs_other else None),
                             plan.keep((a, b, y)), plan, op.defaults, shapes)

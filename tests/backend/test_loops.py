@@ -172,7 +172,8 @@ def trained(activation: str, compiled: bool = True) -> tuple[Any, str]:
 
 
 def test_a_replay_with_rows_and_one_without_are_the_same(on_numpy: None) -> None:
-    found, source = trained("Tanh")
+    with ta.backend.config(large=1 << 20):                      # or tanh is the compiled one's, which differs in a last place
+        found, source = trained("Tanh")
     with ta.backend.config(kernels="off"):
         without, plain = trained("Tanh")
     assert found == without

@@ -84,7 +84,7 @@ def _folder() -> str:
     return os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "tinygrad_act")      # noqa: PTH118
 
 
-DEFAULTS: dict[str, Any] = {"kernels": "auto", "threads": None, "large": 1024, "tile": 1 << 15, "memory": "keep", "cache": _folder()}
+DEFAULTS: dict[str, Any] = {"kernels": "auto", "threads": None, "large": 128, "tile": 1 << 15, "memory": "keep", "cache": _folder()}
 CHOICES = {"kernels": KERNELS, "memory": MEMORY}
 
 

@@ -21,7 +21,6 @@ from .layout import in_one_piece
 REAL = {"f": "float", "d": "double"}
 SUMS_OF_PRODUCTS = {"attention", "convolve", "depthwise", "recurrent"}       # files whose functions take subnormal numbers as zeros
 EXPORTED = re.compile(r"^(void|long) (\w+)\(([^)]*)\) *\{", re.MULTILINE)
-SMALL = 3                                # by so many powers of 2 smaller than what is large to the executor
 
 
 @functools.cache
@@ -66,7 +65,7 @@ def library(file: str, chars: str, x: Any, *others: Any, vector: tuple[str, ...]
     array that is not there. None if they are to be computed without.
     """
     dtype = x.dtype
-    if dtype.char not in chars or not dtype.isnative or x.size <= config.large >> SMALL or config.kernels != "auto":
+    if dtype.char not in chars or not dtype.isnative or x.size < config.large or config.kernels != "auto":
         return None
     for a in others:
         if type(a) is not float and a.dtype != dtype:

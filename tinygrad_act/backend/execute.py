@@ -65,10 +65,6 @@ class Executor:
 
     def run(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], out: tuple[Any, ...] = ()) -> Any:
         """What `rule(F, *arrays, **params)` returns, or with `out` puts there; the halves are computed in float32 and rounded once."""
-        if not params:                                 # the same look-up as below for arrays alone, in half the time
-            launch = self.launches.get((rule, *[a.dtype.char if type(a) is np.ndarray else None for a in arrays]))
-            if launch is not None:
-                return launch(arrays, params, (), out)
         launch, numbers = self.find(rule, arrays, params)
         return launch(arrays, params, numbers, out)
 
@@ -168,6 +164,8 @@ class Executor:
     def launch(function: Any, used: Sequence[int], dtypes: Sequence[Any], compute: Callable[[Sequence[Any]], Sequence[Any]]) -> Launch:
         """The same with what it is made of: see Inner."""
         if not dtypes:
+            if list(used) == [*range(len(used))]:
+                return lambda arrays, params, numbers, out: function(*arrays[:len(used)], *out)
             return lambda arrays, params, numbers, out: function(*[arrays[i] for i in used], *out)
         memory: dict[tuple[Any, ...], list[Any]] = {}
 

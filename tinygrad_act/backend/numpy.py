@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+import operator
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import numpy as np
 from ..numerics import special
 from ..numerics.convolve import Block, Compute, Room
 from ..numerics.logits import SMALL
-from . import direct, memory, threads
+from . import memory, threads
 from .attention import Attended
 from .beside import Beside
 from .config import config
@@ -29,6 +31,7 @@ _add: Any = np.add.reduce
 _max: Any = np.maximum.reduce
 _min: Any = np.minimum.reduce
 UNSIGNED = np.dtype("uint64")
+KIND = operator.attrgetter("dtype.char")
 
 
 def _dividing(function: Any) -> Any:
@@ -46,23 +49,32 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 
     executor: Any = None                                 # execute.py, imported with the first large array
+    launches: Mapping[Any, Any] = MappingProxyType({})   # the executor's: what runs a rule on arrays of these dtypes
 
     def settle(self) -> None:
         """Do as the config says now."""
         self.large = type(self).large if config.kernels == "off" else config.large
-        self.shared = 64 * self.large                    # one pass is all that NumPy makes too: only threads gain something
+        self.shared = 512 * self.large                   # one pass is all that NumPy makes too: only threads gain something
         if self.executor is not None:
             self.executor.settle()
+            self.launches = self.executor.launches
 
     def run(self, rule: Any, arrays: Any, params: Any) -> Any:
         """An elementwise rule, by the executor if one of the arrays is large."""
         if getattr(arrays[0], "size", 0) < self.large and max([a.size for a in arrays if isinstance(a, np.ndarray)], default=0) < self.large:
             return super().run(rule, arrays, params)
+        if not params:                                   # what the executor would find, in half the time
+            try:
+                launch = self.launches[rule, *map(KIND, arrays)]
+            except (KeyError, AttributeError):           # not there yet, or with a number among the arrays
+                pass
+            else:
+                return launch(arrays, params, (), ())
         return (self.executor or self.start()).run(rule, arrays, params)
 
     def change(self, targets: Any, rule: Any, arrays: Any, params: Any) -> None:
-        """Likewise, in the arrays' own memory; what has several results is worth it much earlier."""
-        if targets[0].size < self.large >> direct.SMALL:
+        """Likewise, in the arrays' own memory."""
+        if targets[0].size < self.large:
             super().change(targets, rule, arrays, params)
         else:
             (self.executor or self.start()).run(rule, arrays, params, tuple(targets))
@@ -74,6 +86,7 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
     def start(self) -> Any:
         from .execute import Executor
         self.executor = Executor(self)
+        self.launches = self.executor.launches
         return self.executor
 
     def ones_like(self, x: Any) -> Any:

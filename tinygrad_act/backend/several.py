@@ -97,7 +97,7 @@ class Table(Columns):
 
     def look(self, change: Change) -> None:
         """Find the rule's loop for arrays like these and the change's settings, and give it its numbers. None if there is none (yet)."""
-        if self.count < self.F.large >> 6 or config.kernels != "auto":
+        if self.count < self.F.large >> 3 or config.kernels != "auto":
             self.inner = None
             return
         executor, (rule, targets, arrays, params) = self.F.executor or self.F.start(), change

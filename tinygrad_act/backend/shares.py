@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import pool
-from .direct import SMALL, library
+from .direct import library
 from .layout import in_one_piece, place
 from .namespace import Namespace
 
@@ -29,7 +29,7 @@ class Shares(Namespace):
     def own(self, name: str, rule: Callable[..., Any], *values: Any, **settings: Any) -> Any:
         """What the rule of that name returns."""
         x = values[0]
-        if x.size < self.large >> SMALL:
+        if x.size < self.large:
             return rule(self, *values, **settings)
         functions = _library(x, *values[1:])
         if functions is None or not all(map(in_one_piece, values)):

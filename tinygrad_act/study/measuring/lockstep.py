@@ -169,7 +169,7 @@ def lockstep(step: Callable[..., Any], first: str, second: str, *arguments: Any,
         DeviceError: a backend that is not to be had here.
 
     >>> model = ta.nn.Sequential(ta.nn.Linear(4, 8), ta.nn.Tanh(), ta.nn.Linear(8, 1))
-    >>> found = ta.study.lockstep(lambda m, x: m(x).mean().backward(), "numpy", "strict", model, ta.randn(16, 4))
+    >>> found = ta.study.lockstep(lambda m, x: m(x).mean().backward(), "numpy", "strict", model, ta.randn(8, 4))
     >>> found.agree, [op.op for op in found.ops]
     (True, ['linear', 'tanh', 'mean', 'leaf'])
     """
