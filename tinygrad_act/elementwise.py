@@ -65,7 +65,7 @@ class Elementwise(Single):
             return once.function(F, g, x, **{k: settings[k] for k in once.params})
 
         def for_g(F: Any, h: Any, x: Any, **settings: Any) -> Any:         # g enters linearly: the first rule again
-            return forward(F, h, x, **settings)
+            return gradient(h, x, **settings) if F is recording else forward(F, h, x, **settings)
 
         def for_x(F: Any, h: Any, g: Any, x: Any, **settings: Any) -> Any:
             return second.function(F, h * g, x, **{k: settings[k] for k in second.params})
@@ -73,7 +73,15 @@ class Elementwise(Single):
         rules: tuple[Any, ...] = (forward, for_g, for_x)
         for rule in rules:
             rule.settings = self.defaults          # what `parameters` cannot read off **settings
-        return Elementwise(f"{self.name}_grad", forward, for_g, for_x)
+        gradient = Elementwise(f"{self.name}_grad", forward, for_g, for_x)
+        return gradient
+
+    def slope(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """The first rule for other rules to call: where it is recorded, the one node of `gradient`."""
+        @functools.wraps(rule)
+        def run(F: Any, g: Any, *read: Any, **settings: Any) -> Any:
+            return self.gradient(g, *read, **settings) if F is recording and self.gradient else rule(F, g, *read, **settings)
+        return run
 
     def takes(self, dtype: Any, inputs: Sequence[Any]) -> bool:
         if dtype.char in "fd":

@@ -7,6 +7,7 @@ rules run on arrays in an ordinary backward pass, and on Tensors (`graph.recordi
 
 from __future__ import annotations
 
+import functools
 import inspect
 import weakref
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from .changes import note_view
 from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError, TinygradActError
 from .grad_mode import mode
 from .graph import PICK, Node, new_node, recording, watchers
-from .rule import CAREFUL, LARGE, Plan, Rule, parameters
+from .rule import CAREFUL, LARGE, Plan, Rule, parameters, single
 from .short import short
 from .tensor import Tensor, wrap
 
@@ -65,6 +66,11 @@ class Op:
     def settle(self) -> None:
         """Choose the quickest way to run this op, now that it is known what it is."""
         self.call = short(self)
+
+    @functools.cached_property
+    def single(self) -> bool:
+        """Is the forward rule one operation?"""
+        return single(self.forward)
 
     def set_rules(self, rules: Sequence[Callable[..., Any] | None], joint: Callable[..., Any] | None = None) -> None:
         """Take other backward rules: one for each input, or a joint one."""

@@ -55,7 +55,7 @@ def one_input(op: Any) -> Callable[..., Any]:
             return general(input, **settings)
         try:
             large = elementwise and a.size >= F.large
-            y = F.run(forward, (a,), settings) if large else forward(F, a, **settings)
+            y = F.run(forward, (a,), settings) if large and (a.size >= F.shared or not op.single) else forward(F, a, **settings)
         except TinygradActError:
             raise
         except COMPLAINTS:
@@ -114,8 +114,8 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
         if dtype.char not in F.floats or not floats or (fits is not None and not fits(a, b)):
             return general(input, other)
         try:
-            large = elementwise and a.size >= F.shared
-            y = F.run(forward, (a, b), {}) if large else forward(F, a, b)
+            large = elementwise and a.size >= (F.shared if b is other else F.large)        # with a number a rule is short
+            y = F.run(forward, (a, b), {}) if large and (a.size >= F.shared or not op.single) else forward(F, a, b)
         except TinygradActError:
             raise
         except COMPLAINTS:

@@ -151,7 +151,7 @@ class Activation:
             raise ArgumentError(self.name, f"a backward rule of {name!r}", f"its inputs are {', '.join(self.op.inputs)}")
         self.rules[name] = function
         self.op.set_rules(*_ordered(self.rules, self.op))
-        return function
+        return self.op.slope(function) if isinstance(self.op, Elementwise) and name == self.op.inputs[0] else function
 
 
 def _ordered(rules: Mapping[str, Callable[..., Any]], op: Op) -> tuple[Any, Any]:

@@ -27,6 +27,7 @@ from .namespace import Namespace
 Launch = Callable[[Sequence[Any], dict[str, Any], Sequence[Any], Any], Any]
 VALUES = 8                              # so many values of settings that a rule branches on get a kernel each, and the rest tiles
 MEMORY = 256                            # how many values of the other settings a kernel remembers
+CALLS = 4096                            # how many rules with their settings are remembered
 
 ufuncs: dict[str, Any] = {}             # a kernel's text -> the ufunc
 notes: dict[str, str] = {}              # a rule's name -> how it runs, or why it does not run compiled
@@ -53,20 +54,37 @@ class Executor:
     def __init__(self, F: Any) -> None:
         from ..symbols import c, cuda, expression  # a floor above
         self.F, self.c, self.cuda, self.evaluate = F, c, cuda, expression.evaluate
-        self.modes: dict[str, dict[Any, Launch]] = {}
+        self.modes: dict[str, tuple[dict[Any, Launch], dict[Any, Callable[..., Any]]]] = {}
         self.values: dict[Any, int] = {}
         self.inner: dict[Launch, Inner] = {}           # of the compiled ones
         self.settle()
 
     def settle(self) -> None:
         """Do as the config says now."""
-        self.launches = self.modes.setdefault(config.kernels, {})
+        self.launches, self.calls = self.modes.setdefault(config.kernels, ({}, {}))
         pool.choose()
 
-    def run(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], out: tuple[Any, ...] = ()) -> Any:
-        """What `rule(F, *arrays, **params)` returns, or with `out` puts there; the halves are computed in float32 and rounded once."""
+    def run(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], out: tuple[Any, ...] = (), key: Any = None) -> Any:
+        """What `rule(F, *arrays, **params)` returns, or with `out` puts there; the halves are computed in float32 and rounded once.
+
+        Under the key, if there is one, `calls` will have what computes it from arrays alone, once that is compiled.
+        """
+        arrays = [np.asarray(a) if isinstance(a, np.generic) else a for a in arrays]           # of one number, as g / n is
         launch, numbers = self.find(rule, arrays, params)
+        if key is not None and (inner := self.inner.get(launch)) is not None:
+            if len(self.calls) >= CALLS:
+                self.calls.clear()
+            self.calls[key] = self.call(inner, len(arrays), numbers)
         return launch(arrays, params, numbers, out)
+
+    @staticmethod
+    def call(inner: Inner, count: int, numbers: Sequence[Any]) -> Callable[..., Any]:
+        """The ufunc as a function of so many arrays, given what Python makes of the numbers."""
+        ufunc, used = inner.ufunc, inner.used
+        given = [np.asarray(x).astype(t) for x, t in zip(inner.numbers(numbers), inner.dtypes, strict=True)]
+        if list(used) != [*range(count)]:
+            return lambda *arrays: ufunc(*[arrays[i] for i in used], *given)
+        return (lambda *arrays: ufunc(*arrays, *given)) if given else ufunc
 
     def find(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> tuple[Launch, list[Any]]:
         """What runs the rule on arrays of these dtypes, with these settings; and the numbers that it is to be given."""
@@ -164,8 +182,6 @@ class Executor:
     def launch(function: Any, used: Sequence[int], dtypes: Sequence[Any], compute: Callable[[Sequence[Any]], Sequence[Any]]) -> Launch:
         """The same with what it is made of: see Inner."""
         if not dtypes:
-            if list(used) == [*range(len(used))]:
-                return lambda arrays, params, numbers, out: function(*arrays[:len(used)], *out)
             return lambda arrays, params, numbers, out: function(*[arrays[i] for i in used], *out)
         memory: dict[tuple[Any, ...], list[Any]] = {}
 

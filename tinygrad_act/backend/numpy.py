@@ -49,7 +49,7 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 
     executor: Any = None                                 # execute.py, imported with the first large array
-    launches: Mapping[Any, Any] = MappingProxyType({})   # the executor's: what runs a rule on arrays of these dtypes
+    calls: Mapping[Any, Any] = MappingProxyType({})      # the executor's: of a rule, dtypes and settings, what computes it
 
     def settle(self) -> None:
         """Do as the config says now."""
@@ -57,20 +57,23 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
         self.shared = 512 * self.large                   # one pass is all that NumPy makes too: only threads gain something
         if self.executor is not None:
             self.executor.settle()
-            self.launches = self.executor.launches
+            self.calls = self.executor.calls
 
     def run(self, rule: Any, arrays: Any, params: Any) -> Any:
         """An elementwise rule, by the executor if one of the arrays is large."""
-        if getattr(arrays[0], "size", 0) < self.large and max([a.size for a in arrays if isinstance(a, np.ndarray)], default=0) < self.large:
+        if getattr(arrays[-1], "size", 0) < self.large and max([a.size for a in arrays if isinstance(a, Array)], default=0) < self.large:
             return super().run(rule, arrays, params)
-        if not params:                                   # what the executor would find, in half the time
-            try:
-                launch = self.launches[rule, *map(KIND, arrays)]
-            except (KeyError, AttributeError):           # not there yet, or with a number among the arrays
-                pass
-            else:
-                return launch(arrays, params, (), ())
-        return (self.executor or self.start()).run(rule, arrays, params)
+        try:
+            key = (rule, *map(KIND, arrays))
+        except AttributeError:                           # a number among the arrays
+            key = (rule, *[a.dtype.char if isinstance(a, Array) else (a, type(a)) for a in arrays])
+        if params:
+            key = (*key, *params.values(), *map(type, params.values()))
+        try:
+            call = self.calls[key]
+        except (KeyError, TypeError):                    # not there (yet), or a setting that cannot be part of a key
+            return (self.executor or self.start()).run(rule, arrays, params, key=key)
+        return call(*arrays)
 
     def change(self, targets: Any, rule: Any, arrays: Any, params: Any) -> None:
         """Likewise, in the arrays' own memory."""
@@ -86,7 +89,7 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
     def start(self) -> Any:
         from .execute import Executor
         self.executor = Executor(self)
-        self.launches = self.executor.launches
+        self.calls = self.executor.calls
         return self.executor
 
     def ones_like(self, x: Any) -> Any:

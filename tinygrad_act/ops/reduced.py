@@ -75,7 +75,7 @@ def _run(F: Any, rule: Callable[..., Any], arrays: Sequence[Any], settings: dict
     plain = F is recording or (lead.dtype.char in F.plain and lead.size < F.large)
     if plain:
         return rule(F, *arrays, **settings)
-    return F.run(rule, [F.asarray(a) if hasattr(a, "dtype") else a for a in arrays], settings)        # g / n is a scalar, which kernels do not take
+    return F.run(rule, arrays, settings)
 
 
 def _forward(value: Callable[..., Any], F: Any, *inputs: Any, reduction: str = "mean", **settings: Any) -> Any:
