@@ -85,3 +85,9 @@ def test_without_a_pool_the_calls_are_made_one_after_the_other(monkeypatch: pyte
     finally:
         pool._compiled.cache_clear()
     assert asked == [pool.source()]                            # once: a compiler that fails takes its time
+
+
+def test_the_pool_hears_of_threads_before_any_rule_is_compiled() -> None:
+    code = "from tinygrad_act.backend import config, pool; pool.start(); config.threads = 3; print(pool.available(1 << 20))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+    assert done.stdout == "3\n"

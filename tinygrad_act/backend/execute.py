@@ -62,7 +62,6 @@ class Executor:
     def settle(self) -> None:
         """Do as the config says now."""
         self.launches, self.calls = self.modes.setdefault(config.kernels, ({}, {}))
-        pool.choose()
 
     def run(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], out: tuple[Any, ...] = (), key: Any = None) -> Any:
         """What `rule(F, *arrays, **params)` returns, or with `out` puts there; the halves are computed in float32 and rounded once.

@@ -63,6 +63,9 @@ def choose() -> None:
         _library.choose(config.threads or (0 if blas else 1), question)
 
 
+config.listeners.append(choose)
+
+
 def functions() -> tuple[int | None, int | None] | None:
     """Where `available` and `calls` of threads.c are, for C. None without a pool."""
     start()
