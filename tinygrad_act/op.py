@@ -7,7 +7,6 @@ rules run on arrays in an ordinary backward pass, and on Tensors (`graph.recordi
 
 from __future__ import annotations
 
-import functools
 import inspect
 import weakref
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from .changes import note_view
 from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError, TinygradActError
 from .grad_mode import mode
 from .graph import PICK, Node, new_node, recording, watchers
-from .rule import CAREFUL, LARGE, Plan, Rule, parameters, single
+from .rule import CAREFUL, LARGE, Plan, Rule, parameters
 from .short import short
 from .tensor import Tensor, wrap
 
@@ -66,11 +65,6 @@ class Op:
     def settle(self) -> None:
         """Choose the quickest way to run this op, now that it is known what it is."""
         self.call = short(self)
-
-    @functools.cached_property
-    def single(self) -> bool:
-        """Is the forward rule one operation?"""
-        return single(self.forward)
 
     def set_rules(self, rules: Sequence[Callable[..., Any] | None], joint: Callable[..., Any] | None = None) -> None:
         """Take other backward rules: one for each input, or a joint one."""
@@ -134,7 +128,8 @@ class Op:
             kind, dtype = type(lead), lead.dtype
         F = namespaces[kind]
         try:
-            if not self.elementwise or (dtype.char in F.plain and getattr(arrays[0], "size", 0) < F.large):
+            size = getattr(arrays[0], "size", 0)
+            if not self.elementwise or (dtype.char in F.plain and (size < F.large or size < F.least[self.forward])):
                 y = self.forward(F, *arrays, **params)
             else:
                 y = F.run(self.forward, arrays, params)
@@ -286,7 +281,7 @@ class Op:
                 continue
             if create_graph and self.gradient is not None and i == 0:
                 gx = self.gradient(g, *arguments, **node.params or NO_PARAMS)
-            elif create_graph or (g.dtype.char in F.plain and g.size < F.large):
+            elif create_graph or (g.dtype.char in F.plain and (g.size < F.large or g.size < F.least[rule])):
                 gx = rule(F, g, *arguments, **params)
             else:
                 gx = F.run(rule, [g, *arguments], params)

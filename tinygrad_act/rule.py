@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dis
 import functools
 import inspect
 import operator
@@ -74,24 +73,13 @@ class Rule:
 CAREFUL, LARGE = 1 << 30, 1 << 29       # in a mask: not just arrays that do not broadcast; arrays large enough for the executor
 
 
-OPERATIONS = ("BINARY_OP", "UNARY", "COMPARE", "CALL")            # by how the names of Python's instructions begin
-
-
-def single(rule: Callable[..., Any]) -> bool:
-    """Is the rule one operation, which the executor gains nothing by until threads share it?"""
-    code = getattr(rule, "__code__", None)
-    return code is not None and sum(i.opname.startswith(OPERATIONS) for i in dis.get_instructions(code)) < 2
-
 
 def executed(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """The rule as the executor runs it."""
+    """The rule for large arrays: run by the executor, or as it is."""
     def run(F: Any, g: Any, *saved: Any, **settings: Any) -> Any:
-        return F.run(rule, (g, *saved), settings)
+        return F.run(rule, (g, *saved), settings) if g.size >= F.least[rule] else rule(F, g, *saved, **settings)
 
-    def shared(F: Any, g: Any, *saved: Any, **settings: Any) -> Any:
-        return F.run(rule, (g, *saved), settings) if g.size >= F.shared else rule(F, g, *saved, **settings)
-
-    return shared if single(rule) else run
+    return run
 
 
 def quick(calls: Sequence[Any], arity: int, count: int) -> Callable[[Any, Any], Sequence[Any]]:

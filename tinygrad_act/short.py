@@ -55,7 +55,7 @@ def one_input(op: Any) -> Callable[..., Any]:
             return general(input, **settings)
         try:
             large = elementwise and a.size >= F.large
-            y = F.run(forward, (a,), settings) if large and (a.size >= F.shared or not op.single) else forward(F, a, **settings)
+            y = F.run(forward, (a,), settings) if large and a.size >= F.least[forward] else forward(F, a, **settings)
         except TinygradActError:
             raise
         except COMPLAINTS:
@@ -67,8 +67,9 @@ def one_input(op: Any) -> Callable[..., Any]:
         if mode.grad:
             settings = {**defaults, **settings} if settings else defaults
             if input._requires_grad and op.differentiable:
-                mask = 1 | LARGE if large else 1
-                plan = plans.get(mask) or op.plan(mask)
+                plan = plans.get(1) or op.plan(1)
+                if large and a.size >= F.least[plan]:
+                    plan = plans.get(1 | LARGE) or op.plan(1 | LARGE)
                 out._requires_grad = True
                 out.node = new_node(op, (input.node or input,), plan.keep((a, y)), plan, settings)
             if is_view:
@@ -114,8 +115,8 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
         if dtype.char not in F.floats or not floats or (fits is not None and not fits(a, b)):
             return general(input, other)
         try:
-            large = elementwise and a.size >= (F.shared if b is other else F.large)        # with a number a rule is short
-            y = F.run(forward, (a, b), {}) if large and (a.size >= F.shared or not op.single) else forward(F, a, b)
+            large = elementwise and a.size >= F.large
+            y = F.run(forward, (a, b), {}) if large and a.size >= F.least[forward] else forward(F, a, b)
         except TinygradActError:
             raise
         except COMPLAINTS:
@@ -133,9 +134,9 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
                     shapes = a.shape, b.shape
                 if shapes:
                     mask |= CAREFUL
-                elif large:
-                    mask |= LARGE
             plan = plans.get(mask) or op.plan(mask)
+            if large and shapes is None and a.size >= F.least[plan]:
+                plan = plans.get(mask | LARGE) or op.plan(mask | LARGE)
             node = new_node(op, ((input.node or input) if needs_input else None, (other.node or other) if needs_other else None),
                             plan.keep((a, b, y)), plan, op.defaults, shapes)
             if b is not other and not (needs_input and needs_other) and (input.inference or other.inference):

@@ -180,14 +180,14 @@ def test_a_replay_with_rows_and_one_without_are_the_same(on_numpy: None) -> None
     assert "row0(" in source and "row0(" not in plain
 
 
-@pytest.mark.parametrize("activation", ["ELU", "GELU", "LeakyReLU", "Softplus"])
-def test_compiled_rules_are_lines_of_a_row_too(activation: str, on_numpy: None) -> None:
+@pytest.mark.parametrize(("activation", "lines"), [("ELU", 2), ("GELU", 2), ("LeakyReLU", 2), ("Softplus", 2), ("ReLU", 1)])      # relu is one operation of NumPy's
+def test_compiled_rules_are_lines_of_a_row_too(activation: str, lines: int, on_numpy: None) -> None:
     with ta.backend.config(large=32):
         eager, _ = trained(activation, compiled=False)
         execute._background.submit(int).result()                # a rule that is compiled meanwhile is a line of Python until then
         replayed, source = trained(activation)
     assert replayed == eager
-    assert len([line for line in source.splitlines() if line.strip().startswith("#   ") and activation.lower()[:4] in line]) >= 2
+    assert len([line for line in source.splitlines() if line.strip().startswith("#   ") and activation.lower()[:4] in line]) >= lines
 
 
 def test_an_argument_that_is_not_aligned_is_copied() -> None:

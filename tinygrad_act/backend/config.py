@@ -29,6 +29,7 @@ class Config:
                the results of NumPy to the last bit; "off": one NumPy call after another
     threads    how many a kernel uses; None: as many as NumPy's matrix products (OMP_NUM_THREADS, threadpoolctl)
     large      from how many numbers on an array is large
+    shared     from how many numbers on a rule of one operation, which NumPy does as quickly alone, is the executor's, too
     tile       how many numbers a tile has
     memory     "keep": freed memory of large arrays stays with the process, to be used again (glibc); "system": it goes
                back each time. Read when the package is imported: set TINYGRAD_ACT_MEMORY
@@ -44,6 +45,7 @@ class Config:
         self.kernels: str
         self.threads: int | None
         self.large: int
+        self.shared: int
         self.tile: int
         self.memory: str
         self.cache: str
@@ -84,7 +86,7 @@ def _folder() -> str:
     return os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "tinygrad_act")      # noqa: PTH118
 
 
-DEFAULTS: dict[str, Any] = {"kernels": "auto", "threads": None, "large": 128, "tile": 1 << 15, "memory": "keep", "cache": _folder()}
+DEFAULTS: dict[str, Any] = {"kernels": "auto", "threads": None, "large": 128, "shared": 1 << 16, "tile": 1 << 15, "memory": "keep", "cache": _folder()}
 CHOICES = {"kernels": KERNELS, "memory": MEMORY}
 
 
@@ -105,7 +107,7 @@ def _check(name: str, value: Any) -> Any:
         raise ArgumentError("config", f"{name}={value!r}", "there is no such choice", f"choose from {CHOICES[name]}")
     if name == "cache" and not isinstance(value, (str, os.PathLike)):
         raise ArgumentError("config", f"{name}={value!r}", "it must be the path of a folder")
-    if name in ("threads", "large", "tile") and not (value is None and name == "threads") and (type(value) is not int or value < 1):
+    if name in ("threads", "large", "shared", "tile") and not (value is None and name == "threads") and (type(value) is not int or value < 1):
         raise ArgumentError("config", f"{name}={value!r}", "it must be a whole number, 1 or more")
     return value
 

@@ -28,6 +28,8 @@ Launch = Callable[[Sequence[Any], dict[str, Any], Sequence[Any], Any], Any]
 VALUES = 8                              # so many values of settings that a rule branches on get a kernel each, and the rest tiles
 MEMORY = 256                            # how many values of the other settings a kernel remembers
 CALLS = 4096                            # how many rules with their settings are remembered
+PLAIN = (bool, int, float, str, type(None))              # settings that are: others may be large, or change
+THESE = "these"                         # in the key of a kernel that is good for very few numbers
 
 ufuncs: dict[str, Any] = {}             # a kernel's text -> the ufunc
 notes: dict[str, str] = {}              # a rule's name -> how it runs, or why it does not run compiled
@@ -47,46 +49,75 @@ class Inner(NamedTuple):
     takes: int                          # how many numbers it is given; fewer than there are where it is good for these very ones
     ufunc: Any
 
+    def given(self, numbers: Sequence[Any]) -> list[Any]:
+        """What it is given of the numbers."""
+        return [np.asarray(x).astype(t) for x, t in zip(self.numbers(numbers), self.dtypes, strict=True)]
+
+
+class Mode(NamedTuple):
+    """What is known under one setting of `config.kernels`: what runs a rule on arrays of some dtypes, and see `Executor.remember`."""
+
+    launches: dict[Any, Launch]
+    calls: dict[Any, Callable[..., Any]]
+
 
 class Executor:
     """Runs elementwise rules over NumPy's arrays, with vocabulary F where they run as they are."""
 
     def __init__(self, F: Any) -> None:
         from ..symbols import c, cuda, expression  # a floor above
-        self.F, self.c, self.cuda, self.evaluate = F, c, cuda, expression.evaluate
-        self.modes: dict[str, tuple[dict[Any, Launch], dict[Any, Callable[..., Any]]]] = {}
+        self.F, self.c, self.cuda, self.evaluate, self.steps = F, c, cuda, expression.evaluate, expression.steps
+        self.modes: dict[str, Mode] = {}
+        self.asked: set[Any] = set()                   # the keys of `remember` that came once
         self.values: dict[Any, int] = {}
         self.inner: dict[Launch, Inner] = {}           # of the compiled ones
         self.settle()
 
     def settle(self) -> None:
         """Do as the config says now."""
-        self.launches, self.calls = self.modes.setdefault(config.kernels, ({}, {}))
+        self.mode = self.modes.setdefault(config.kernels, Mode({}, {}))
 
     def run(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], out: tuple[Any, ...] = (), key: Any = None) -> Any:
         """What `rule(F, *arrays, **params)` returns, or with `out` puts there; the halves are computed in float32 and rounded once.
 
-        Under the key, if there is one, `calls` will have what computes it from arrays alone, once that is compiled.
+        The key is that of `remember`.
         """
+        mode = self.mode                               # another thread may change the config meanwhile
         arrays = [np.asarray(a) if isinstance(a, np.generic) else a for a in arrays]           # of one number, as g / n is
-        launch, numbers = self.find(rule, arrays, params)
+        launch, numbers = self.find(rule, arrays, params, mode)
         if key is not None and (inner := self.inner.get(launch)) is not None:
-            if len(self.calls) >= CALLS:
-                self.calls.clear()
-            self.calls[key] = self.call(inner, len(arrays), numbers)
+            self.remember(key, inner, arrays, params, numbers, mode.calls)
         return launch(arrays, params, numbers, out)
 
-    @staticmethod
-    def call(inner: Inner, count: int, numbers: Sequence[Any]) -> Callable[..., Any]:
-        """The ufunc as a function of so many arrays, given what Python makes of the numbers."""
-        ufunc, used = inner.ufunc, inner.used
-        given = [np.asarray(x).astype(t) for x, t in zip(inner.numbers(numbers), inner.dtypes, strict=True)]
-        if list(used) != [*range(count)]:
-            return lambda *arrays: ufunc(*[arrays[i] for i in used], *given)
-        return (lambda *arrays: ufunc(*arrays, *given)) if given else ufunc
+    def remember(self, key: Any, inner: Inner, arrays: Sequence[Any], params: dict[str, Any], numbers: Sequence[Any], calls: dict[Any, Any]) -> None:
+        """Enter what computes a compiled rule from its arrays alone. The key is the rule, the arrays' dtypes, and the settings by name
+        and type, which come a second time if they are worth it; it does not tell 0.0 from -0.0, so these never are.
+        """
+        values = [*params.values(), *[a for a in arrays if not isinstance(a, np.ndarray)]]
+        if not all(type(v) in PLAIN and (v or type(v) is not float) for v in values):
+            return
+        if len(calls) + len(self.asked) >= CALLS:
+            calls.clear()
+            self.asked.clear()
+        if values and key not in self.asked:
+            self.asked.add(key)
+            return
+        ufunc, used, given = inner.ufunc, inner.used, inner.given(numbers)
+        if list(used) != [*range(len(arrays))]:
+            calls[key] = lambda *arrays: ufunc(*[arrays[i] for i in used], *given)
+        else:
+            calls[key] = (lambda *arrays: ufunc(*arrays, *given)) if given else ufunc
 
-    def find(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> tuple[Launch, list[Any]]:
+    def single(self, rule: Any) -> bool:
+        """Is the rule one operation at most?"""
+        try:
+            return self.steps(rule) < 2
+        except Exception:                              # it wants settings, or is more than elementwise: whatever it is, it is not that
+            return False
+
+    def find(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], mode: Mode | None = None) -> tuple[Launch, list[Any]]:
         """What runs the rule on arrays of these dtypes, with these settings; and the numbers that it is to be given."""
+        launches = (mode or self.mode).launches
         key, baked = [rule], self.cuda.baked
         numbers: list[Any] = []
         for a in arrays:
@@ -100,14 +131,15 @@ class Executor:
             (key if baked(value) else numbers).append(value)
         name = tuple(key)
         try:
-            launch = self.launches.get(name) or (self.launches.get((*name, *numbers)) if numbers else None)
+            launch = launches.get(name) or (launches.get((*name, THESE, *numbers)) if numbers else None)
         except TypeError:                              # a setting that cannot be part of a key
             launch = self.tiles(rule, arrays)
-        return launch or self.prepare(rule, arrays, params, name, numbers), numbers
+        return launch or self.prepare(rule, arrays, params, name, numbers, launches), numbers
 
-    def prepare(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], name: tuple[Any, ...], numbers: list[Any]) -> Launch:
+    def prepare(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], name: tuple[Any, ...], numbers: list[Any],
+                launches: dict[Any, Launch]) -> Launch:
         """What runs the rule on arrays of these dtypes, entered under its key."""
-        launch = self.launches[name] = self.tiles(rule, arrays)
+        launch = launches[name] = self.tiles(rule, arrays)
         kinds = {a.dtype.char for a in arrays if type(a) is np.ndarray}
         if config.kernels != "auto" or not kinds <= set("efd?") or kinds == {"?"}:
             return launch
@@ -115,9 +147,9 @@ class Executor:
             kernel, values = self.cuda.lifted(rule, [a.dtype if type(a) is np.ndarray else a for a in arrays], params,
                                               self.c.Text)
         except AttributeError:                         # it is more than elementwise: the symbols do not know what it calls
-            self.launches[name] = lambda arrays, params, numbers, out: (
+            launches[name] = lambda arrays, params, numbers, out: (
                 Namespace.change(self.F, out, rule, arrays, params) if out else rule(self.F, *arrays, **params))
-            return self.launches[name]
+            return launches[name]
         except TinygradActError as error:              # of the rule itself; it will say so again
             notes[label(rule)] = f"in tiles: {error}"
             return launch
@@ -125,15 +157,14 @@ class Executor:
             seen = self.values[name] = self.values.get(name, 0) + 1
             if seen > VALUES:
                 return launch
-            del self.launches[name]
-            name = (*name, *numbers)
-            self.launches[name] = launch
-        self.compile(kernel, values or {}, rule, name)
-        return self.launches[name]
+            launches.pop(name, None)
+            name = (*name, THESE, *numbers)
+            launches[name] = launch
+        self.compile(kernel, values or {}, rule, name, launches)
+        return launches.get(name, launch)
 
-    def compile(self, kernel: Any, values: dict[str, Any], rule: Any, name: tuple[Any, ...]) -> None:
+    def compile(self, kernel: Any, values: dict[str, Any], rule: Any, name: tuple[Any, ...], launches: dict[Any, Launch]) -> None:
         """Enter the compiled kernel: now, or as soon as it is there (see above)."""
-        launches = self.launches
         if kernel.passes is not None:
             launches[name] = lambda arrays, params, numbers, out: np.copyto(out[0], arrays[kernel.passes]) if out else arrays[kernel.passes]
             return
@@ -174,8 +205,7 @@ class Executor:
         inner = self.inner.get(launch)
         if inner is None:
             return None
-        given = [np.asarray(x).astype(t) for x, t in zip(inner.numbers(numbers), inner.dtypes, strict=True)]
-        return inner.ufunc, [*[arrays[i] for i in inner.used], *given]
+        return inner.ufunc, [*[arrays[i] for i in inner.used], *inner.given(numbers)]
 
     @staticmethod
     def launch(function: Any, used: Sequence[int], dtypes: Sequence[Any], compute: Callable[[Sequence[Any]], Sequence[Any]]) -> Launch:

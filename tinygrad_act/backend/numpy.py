@@ -31,7 +31,7 @@ _add: Any = np.add.reduce
 _max: Any = np.maximum.reduce
 _min: Any = np.minimum.reduce
 UNSIGNED = np.dtype("uint64")
-KIND = operator.attrgetter("dtype.char")
+CHAR = operator.attrgetter("dtype.char")
 
 
 def _dividing(function: Any) -> Any:
@@ -44,36 +44,51 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
+class Least(dict[Any, int]):
+    """Of a rule, or of a plan's rules: from how many numbers on the executor runs it, or the first of them."""
+
+    def __init__(self, F: Any) -> None:
+        self.F = F
+
+    def __missing__(self, key: Any) -> int:
+        """One operation is what NumPy does anyway: only threads gain something."""
+        F = self.F
+        rules = [rule for _, rule, *_ in key.calls] if hasattr(key, "calls") else [key]
+        self[key] = F.shared if all(map((F.executor or F.start()).single, rules)) else F.large
+        return self[key]
+
+
 class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, Convolved, Products):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 
     executor: Any = None                                 # execute.py, imported with the first large array
-    calls: Mapping[Any, Any] = MappingProxyType({})      # the executor's: of a rule, dtypes and settings, what computes it
+    calls: Mapping[Any, Any] = MappingProxyType({})      # the executor's: see its `remember`
 
     def settle(self) -> None:
         """Do as the config says now."""
-        self.large = type(self).large if config.kernels == "off" else config.large
-        self.shared = 512 * self.large                   # one pass is all that NumPy makes too: only threads gain something
+        off = config.kernels == "off"
+        self.large, self.shared = (type(self).large, type(self).shared) if off else (config.large, max(config.large, config.shared))
+        self.least = Least(self)
         if self.executor is not None:
             self.executor.settle()
-            self.calls = self.executor.calls
+            self.calls = self.executor.mode.calls
 
     def run(self, rule: Any, arrays: Any, params: Any) -> Any:
         """An elementwise rule, by the executor if one of the arrays is large."""
         if getattr(arrays[-1], "size", 0) < self.large and max([a.size for a in arrays if isinstance(a, Array)], default=0) < self.large:
             return super().run(rule, arrays, params)
         try:
-            key = (rule, *map(KIND, arrays))
+            key = (rule, *map(CHAR, arrays))
         except AttributeError:                           # a number among the arrays
             key = (rule, *[a.dtype.char if isinstance(a, Array) else (a, type(a)) for a in arrays])
         if params:
-            key = (*key, *params.values(), *map(type, params.values()))
+            key = (*key, *params, *params.values(), *map(type, params.values()))
         try:
-            call = self.calls[key]
-        except (KeyError, TypeError):                    # not there (yet), or a setting that cannot be part of a key
-            return (self.executor or self.start()).run(rule, arrays, params, key=key)
-        return call(*arrays)
+            call = self.calls.get(key)
+        except TypeError:                                # a setting that cannot be part of a key
+            call = None
+        return call(*arrays) if call else (self.executor or self.start()).run(rule, arrays, params, key=key)
 
     def change(self, targets: Any, rule: Any, arrays: Any, params: Any) -> None:
         """Likewise, in the arrays' own memory."""
@@ -89,7 +104,7 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
     def start(self) -> Any:
         from .execute import Executor
         self.executor = Executor(self)
-        self.calls = self.executor.calls
+        self.calls = self.executor.mode.calls
         return self.executor
 
     def ones_like(self, x: Any) -> Any:

@@ -69,7 +69,7 @@ class Table(Columns):
         self.launches: Any = None
 
     def change(self, given: Sequence[Any], change: Change) -> None:
-        if self.inner is None or self.F.executor.launches is not self.launches or not (change is self.made or self.fits(change)):
+        if self.inner is None or self.F.executor.mode.launches is not self.launches or not (change is self.made or self.fits(change)):
             self.look(change)
         self.made = change
         given = tuple(given)                   # where C finds the arrays' addresses
@@ -109,7 +109,7 @@ class Table(Columns):
             return
         if inner is not self.inner or (targets, arrays) != self.made[1:3]:
             self.write(inner, targets, [arrays[i] for i in inner.used])
-        self.inner, self.launches = inner, executor.launches
+        self.inner, self.launches = inner, executor.mode.launches
         settings = params.values()
         self.variable = [inner.takes == len(numbers) and not executor.cuda.baked(value) for value in settings]
         self.kinds = [*map(type, compress(settings, self.variable))]

@@ -159,6 +159,13 @@ def trace(rule: Callable[..., Any], inputs: Sequence[Any], settings: dict[str, A
     return roots if half is None else tuple(_narrow(root, half) for root in roots)
 
 
+def steps(rule: Callable[..., Any]) -> int:
+    """How many operations the rule makes of float32 numbers, its settings as they are by default."""
+    positional, _, settings = parameters(rule)
+    order, _ = unique(trace(rule, [Symbol.input(name, float32) for name in positional[1:]], settings))
+    return sum(s.op not in ("input", "constant") for s in order)
+
+
 def _narrow(root: Symbol, half: Any) -> Symbol:
     if root.op == "cast" and root.args[0].dtype == half:          # an input as it came
         return root.args[0]

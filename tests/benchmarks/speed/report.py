@@ -118,7 +118,7 @@ def plots(results: dict[str, Any]) -> None:
     figure.savefig(IMAGES / "speed-sizes.png", dpi=100)
 
 
-def page(results: dict[str, Any]) -> None:
+def speed_page(results: dict[str, Any]) -> None:
     """Write the tables between the marks of docs/speed.md, the plots and the JSON."""
     import numpy
     import torch

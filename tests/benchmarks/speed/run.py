@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from networks import NETWORKS
-from report import network_page, page, print_table
+from report import network_page, print_table, speed_page
 from rivals import RIVALS
 from workloads import SWEEPS, WORKLOADS
 
@@ -186,7 +186,7 @@ def main() -> None:
     if given.json:
         given.json.write_text(json.dumps(results, indent=1))
     if given.write:
-        (network_page if given.networks else page)(results)
+        (network_page if given.networks else speed_page)(results)
     failed = [(r["workload"], c, v["error"]) for r in results["rows"] for c, v in r["candidates"].items() if "error" in v]
     if ours := [f for f in failed if f[1].startswith("tinygrad_act")]:
         raise SystemExit(f"failed: {ours}")

@@ -160,7 +160,8 @@ def lockstep(step: Callable[..., Any], first: str, second: str, *arguments: Any,
         first, second: backends: "numpy", "strict", "cupy".
         arguments: modules and Tensors (also in lists, tuples and dicts) are copied for each run, to its device.
         seed: what random numbers start from. CuPy draws others than NumPy: compare without dropout, and give the weights.
-        tolerance: how many units in the last place may differ; sums in another order differ by a few.
+        tolerance: how many units in the last place may differ; sums in another order differ by a few, and so do large arrays, whose
+            rules NumPy's backend compiles unless `ta.backend.config.kernels` is "off".
         relative_to: units of each "element", or of the array's "largest": a number near 0 that is what a sum left over
             may be all rounding.
 
