@@ -18,7 +18,7 @@ from .changes import note_view
 from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError, TinygradActError
 from .grad_mode import mode
 from .graph import PICK, Node, new_node, recording, watchers
-from .rule import CAREFUL, LARGE, Plan, Rule, parameters
+from .rule import CAREFUL, LARGE, Executed, Plan, Rule, parameters
 from .short import short
 from .tensor import Tensor, wrap
 
@@ -59,6 +59,7 @@ class Op:
         self.required = {k for k, default in self.defaults.items() if default is inspect.Parameter.empty}
         self.names = {n: i for i, n in enumerate((*self.inputs, "y", *self.aux))}
         self.plans: dict[int, Plan] = {}
+        self.executed = Executed(forward)
         self.set_rules(rules, joint)
         self.settle()
 
@@ -129,7 +130,7 @@ class Op:
         F = namespaces[kind]
         try:
             size = getattr(arrays[0], "size", 0)
-            if not self.elementwise or (dtype.char in F.plain and (size < F.large or size < F.least[self.forward])):
+            if not self.elementwise or (dtype.char in F.plain and (size < F.large or (size < F.shared and self.executed.single(F)))):
                 y = self.forward(F, *arrays, **params)
             else:
                 y = F.run(self.forward, arrays, params)
@@ -268,7 +269,7 @@ class Op:
             g = [_zeros(F, g, shape, dtype) if part is None else part
                  for part, (shape, dtype) in zip(g, node.shapes, strict=True)]
         grads: list[Any] = [None] * len(node.edges)
-        for i, rule, pick, names in node.plan.calls:
+        for (i, rule, pick, names), by in zip(node.plan.calls, node.plan.executed, strict=True):
             arguments = saved if pick is None else pick(saved)
             if i is None:
                 needs = {"needs": tuple(e is not None and (live is None or e in live) for e in node.edges)}
@@ -281,10 +282,8 @@ class Op:
                 continue
             if create_graph and self.gradient is not None and i == 0:
                 gx = self.gradient(g, *arguments, **node.params or NO_PARAMS)
-            elif create_graph or (g.dtype.char in F.plain and (g.size < F.large or g.size < F.least[rule])):
-                gx = rule(F, g, *arguments, **params)
             else:
-                gx = F.run(rule, [g, *arguments], params)
+                gx = (rule if create_graph else by)(F, g, *arguments, **params)
             grads[i] = gx if node.shapes is None else F.sum_to(gx, node.shapes[i])
         return grads
 

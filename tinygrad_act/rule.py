@@ -74,12 +74,28 @@ CAREFUL, LARGE = 1 << 30, 1 << 29       # in a mask: not just arrays that do not
 
 
 
-def executed(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """The rule for large arrays: run by the executor, or as it is."""
-    def run(F: Any, g: Any, *saved: Any, **settings: Any) -> Any:
-        return F.run(rule, (g, *saved), settings) if g.size >= F.least[rule] else rule(F, g, *saved, **settings)
+class Executed:
+    """An elementwise rule on arrays: as it is on small ones, and of one operation on all that threads would not share; else by the
+    executor.
+    """
 
-    return run
+    __slots__ = ("found", "rule")
+
+    def __init__(self, rule: Callable[..., Any]) -> None:
+        self.rule = rule
+        self.found: bool | None = None
+
+    def single(self, F: Any) -> bool:
+        """Is the rule one operation? Asked when a large array is met."""
+        if self.found is None:
+            self.found = F.single(self.rule)
+        return self.found
+
+    def __call__(self, F: Any, g: Any, *saved: Any, **settings: Any) -> Any:
+        size = g.size
+        if g.dtype.char in F.plain and (size < F.large or (size < F.shared and self.single(F))):
+            return self.rule(F, g, *saved, **settings)
+        return F.run(self.rule, (g, *saved), settings)
 
 
 def quick(calls: Sequence[Any], arity: int, count: int) -> Callable[[Any, Any], Sequence[Any]]:
@@ -117,14 +133,15 @@ def quick(calls: Sequence[Any], arity: int, count: int) -> Callable[[Any, Any], 
 class Plan:
     """For one choice of inputs that need a gradient: which arrays to keep and which rules to call on them."""
 
-    __slots__ = ("arrays", "calls", "keep", "quick", "sources")
+    __slots__ = ("arrays", "calls", "executed", "keep", "quick", "sources")
 
     def __init__(self, op: Any, mask: int) -> None:
         wanted = [i for i in range(len(op.rules)) if mask >> i & 1] if op.joint is None else [None]
         reads = {i: (op.joint if i is None else op.rules[i]) for i in wanted}
         self.sources: list[tuple[int, str]] = sorted({s for rule in reads.values() if rule for s in rule.sources})
         self.calls = [(i, rule.function, self._picker(rule), rule.params) for i, rule in reads.items() if rule]
-        calls = [(i, executed(rule), pick, names) for i, rule, pick, names in self.calls] if mask & LARGE else self.calls
+        self.executed = [Executed(rule) for _, rule, *_ in self.calls]
+        calls = [(i, by, pick, names) for (i, _, pick, names), by in zip(self.calls, self.executed, strict=True)] if mask & LARGE else self.calls
         self.quick = None if mask & CAREFUL or op.variadic or op.joint or op.outputs > 1 else quick(calls, op.arity, len(op.defaults))
         indices = [i for i, _ in self.sources]
         self.arrays = not all(attribute for _, attribute in self.sources)    # are there any, not only shapes?
@@ -139,6 +156,10 @@ class Plan:
             self.keep = operator.itemgetter(slice(indices[0], indices[0] + 1))
         else:
             self.keep = operator.itemgetter(*indices)
+
+    def single(self, F: Any) -> bool:
+        """Is each of the rules one operation?"""
+        return all(by.single(F) for by in self.executed)
 
     def _picker(self, rule: Rule) -> Callable[[Any], Sequence[Any]] | None:
         """What takes the rule's arguments out of the saved values; None if they are just those."""

@@ -43,7 +43,7 @@ def one_input(op: Any) -> Callable[..., Any]:
     """For an op of one input: any op but an elementwise one runs on every dtype, that one on the floats."""
     general, forward, defaults, elementwise, is_view = op.general, op.forward, op.defaults, op.elementwise, op.view
     floats = not elementwise or "f" in op.kinds
-    plans = op.plans
+    plans, single = op.plans, op.executed.single
 
     def call(input: Any, *more: Any, **settings: Any) -> Any:
         if more or watchers or not isinstance(input, Tensor):
@@ -55,7 +55,7 @@ def one_input(op: Any) -> Callable[..., Any]:
             return general(input, **settings)
         try:
             large = elementwise and a.size >= F.large
-            y = F.run(forward, (a,), settings) if large and a.size >= F.least[forward] else forward(F, a, **settings)
+            y = F.run(forward, (a,), settings) if large and (a.size >= F.shared or not single(F)) else forward(F, a, **settings)
         except TinygradActError:
             raise
         except COMPLAINTS:
@@ -68,7 +68,7 @@ def one_input(op: Any) -> Callable[..., Any]:
             settings = {**defaults, **settings} if settings else defaults
             if input._requires_grad and op.differentiable:
                 plan = plans.get(1) or op.plan(1)
-                if large and a.size >= F.least[plan]:
+                if large and (a.size >= F.shared or not plan.single(F)):
                     plan = plans.get(1 | LARGE) or op.plan(1 | LARGE)
                 out._requires_grad = True
                 out.node = new_node(op, (input.node or input,), plan.keep((a, y)), plan, settings)
@@ -92,6 +92,7 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
     forward, plans, elementwise = op.forward, op.plans, op.elementwise
     fits = None if elementwise else op.fits
     floats = fits is not None or "f" in op.kinds
+    single = op.executed.single
 
     def general(input: Any, other: Any) -> Any:
         return NotImplemented if foreign is not None and foreign(other) else op.general(input, other)
@@ -116,7 +117,7 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
             return general(input, other)
         try:
             large = elementwise and a.size >= F.large
-            y = F.run(forward, (a, b), {}) if large and a.size >= F.least[forward] else forward(F, a, b)
+            y = F.run(forward, (a, b), {}) if large and (a.size >= F.shared or not single(F)) else forward(F, a, b)
         except TinygradActError:
             raise
         except COMPLAINTS:
@@ -135,7 +136,7 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
                 if shapes:
                     mask |= CAREFUL
             plan = plans.get(mask) or op.plan(mask)
-            if large and shapes is None and a.size >= F.least[plan]:
+            if large and shapes is None and (a.size >= F.shared or not plan.single(F)):
                 plan = plans.get(mask | LARGE) or op.plan(mask | LARGE)
             node = new_node(op, ((input.node or input) if needs_input else None, (other.node or other) if needs_other else None),
                             plan.keep((a, b, y)), plan, op.defaults, shapes)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
 import threading
 import traceback
+import weakref
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,7 @@ import pytest
 import tinygrad_act as ta
 from tinygrad_act.backend import config, execute
 from tinygrad_act.backend.execute import CALLS
+from tinygrad_act.elementwise import Elementwise
 from tinygrad_act.errors import ArgumentError
 
 F = ta.backend.namespace(np.zeros(1))
@@ -92,11 +97,10 @@ def test_an_op_that_is_watched_gives_the_same_bits(name: str) -> None:
 def test_one_operation_is_numpys_until_threads_share_it() -> None:
     x = numbers(1000).numpy()
     rule, helped = lambda F, x: F.tanh(x), lambda F, x: F.exp(-x * x) * F.sin(x)
-    outer = lambda F, x: helped(F, x)
-    assert F.least[rule] == config.shared and F.least[helped] == F.least[outer] == config.large
-    with config(shared=500):
-        assert F.least[rule] == 500 and (ta.tanh(ta.tensor(x)).numpy() == F.run(catalogue["tanh"].forward, (x,), {})).all()
+    assert F.single(rule) and not F.single(helped) and not F.single(lambda F, x: helped(F, x)) and not F.single(lambda F, *xs: xs[0])
     assert (ta.tanh(ta.tensor(x)).numpy() == np.tanh(x)).all()
+    with config(shared=500):
+        assert (ta.tanh(ta.tensor(x)).numpy() == F.run(catalogue["tanh"].forward, (x,), {})).all()
 
 
 def test_settings_that_change_at_every_call_are_not_remembered() -> None:
@@ -108,14 +112,21 @@ def test_settings_that_change_at_every_call_are_not_remembered() -> None:
     assert len(F.calls) == before < CALLS
 
 
-def test_a_kernel_that_is_made_while_the_config_changes_is_entered_where_it_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("before", [True, False])
+def test_a_kernel_that_is_made_while_the_config_changes_is_entered_where_it_belongs(monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
     real, ready, go = execute.Executor.find, threading.Event(), threading.Event()
 
-    def slow(self: Any, *args: Any) -> Any:
-        found = real(self, *args)
+    def wait() -> None:
         if threading.current_thread() is other:
             ready.set()
             go.wait(10)
+
+    def slow(self: Any, *args: Any) -> Any:
+        if before:
+            wait()
+        found = real(self, *args)
+        if not before:
+            wait()
         return found
 
     x, rule = numbers().numpy(), lambda F, x: F.exp(-x * x) * F.sin(x)               # a rule that nobody has met
@@ -128,3 +139,54 @@ def test_a_kernel_that_is_made_while_the_config_changes_is_entered_where_it_belo
         other.join()
         for _ in range(3):
             assert (F.run(rule, (x,), {}) == rule(F, x)).all()
+    for _ in range(3):
+        compiled = F.run(rule, (x,), {})
+    fresh: Any = lambda F, x: F.exp(-x * x) * F.sin(x)
+    assert (compiled == F.run(fresh, (x,), {})).all()
+
+
+# ------------------------------------------------------------------------------------------------ rules of one's own
+@dataclass
+class Unhashable:
+    """A rule with a state, which has no hash."""
+
+    factor: float
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(lambda F, x: x)
+
+    def __call__(self, F: Any, x: Any) -> Any:
+        return F.tanh(x) * self.factor
+
+
+def counted(F: Any, x: Any) -> Any:
+    counted.calls += 1                                 # type: ignore[attr-defined]
+    return F.tanh(x)
+
+
+counted.calls = 0                                      # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("forward", [counted, Unhashable(2.0), lambda F, x: np.tanh(x), lambda F, x: x[...] * 2])
+@pytest.mark.parametrize("slope", [lambda F, g, x: g * x, lambda F, g: np.tanh(g), lambda F, g, x: g * (1 - x * x)])
+def test_rules_of_ones_own_run_at_every_size(forward: Any, slope: Any) -> None:
+    op = Elementwise("own", forward, slope)
+    for size in (5, SIZE, SIZE):
+        x = numbers(size).requires_grad_()
+        op(x).sum().backward()
+        with config(kernels="off"):
+            z = x.detach().requires_grad_()
+            op(z).sum().backward()
+        assert x.grad is not None and z.grad is not None and np.allclose(x.grad.numpy(), z.grad.numpy(), 1e-5)
+
+
+def test_a_rule_of_one_operation_is_let_go_with_its_op() -> None:
+    def used() -> Any:
+        forward = lambda F, x: F.tanh(x)
+        Elementwise("own", forward, lambda F, g: g)(numbers().requires_grad_()).sum().backward()
+        return weakref.ref(forward)
+
+    kept = [used() for _ in range(3)]
+    gc.collect()
+    assert not any(ref() for ref in kept)

@@ -57,6 +57,7 @@ class Inner(NamedTuple):
 class Mode(NamedTuple):
     """What is known under one setting of `config.kernels`: what runs a rule on arrays of some dtypes, and see `Executor.remember`."""
 
+    kernels: str
     launches: dict[Any, Launch]
     calls: dict[Any, Callable[..., Any]]
 
@@ -66,7 +67,7 @@ class Executor:
 
     def __init__(self, F: Any) -> None:
         from ..symbols import c, cuda, expression  # a floor above
-        self.F, self.c, self.cuda, self.evaluate, self.steps = F, c, cuda, expression.evaluate, expression.steps
+        self.F, self.c, self.cuda, self.evaluate, self.single = F, c, cuda, expression.evaluate, expression.single
         self.modes: dict[str, Mode] = {}
         self.asked: set[Any] = set()                   # the keys of `remember` that came once
         self.values: dict[Any, int] = {}
@@ -75,7 +76,7 @@ class Executor:
 
     def settle(self) -> None:
         """Do as the config says now."""
-        self.mode = self.modes.setdefault(config.kernels, Mode({}, {}))
+        self.mode = self.modes.setdefault(config.kernels, Mode(config.kernels, {}, {}))
 
     def run(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], out: tuple[Any, ...] = (), key: Any = None) -> Any:
         """What `rule(F, *arrays, **params)` returns, or with `out` puts there; the halves are computed in float32 and rounded once.
@@ -108,16 +109,9 @@ class Executor:
         else:
             calls[key] = (lambda *arrays: ufunc(*arrays, *given)) if given else ufunc
 
-    def single(self, rule: Any) -> bool:
-        """Is the rule one operation at most?"""
-        try:
-            return self.steps(rule) < 2
-        except Exception:                              # it wants settings, or is more than elementwise: whatever it is, it is not that
-            return False
-
-    def find(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], mode: Mode | None = None) -> tuple[Launch, list[Any]]:
+    def find(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], mode: Mode) -> tuple[Launch, list[Any]]:
         """What runs the rule on arrays of these dtypes, with these settings; and the numbers that it is to be given."""
-        launches = (mode or self.mode).launches
+        launches = mode.launches
         key, baked = [rule], self.cuda.baked
         numbers: list[Any] = []
         for a in arrays:
@@ -134,43 +128,45 @@ class Executor:
             launch = launches.get(name) or (launches.get((*name, THESE, *numbers)) if numbers else None)
         except TypeError:                              # a setting that cannot be part of a key
             launch = self.tiles(rule, arrays)
-        return launch or self.prepare(rule, arrays, params, name, numbers, launches), numbers
+        return launch or self.prepare(rule, arrays, params, name, numbers, mode), numbers
 
     def prepare(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], name: tuple[Any, ...], numbers: list[Any],
-                launches: dict[Any, Launch]) -> Launch:
-        """What runs the rule on arrays of these dtypes, entered under its key."""
-        launch = launches[name] = self.tiles(rule, arrays)
+                mode: Mode) -> Launch:
+        """What runs the rule on arrays of these dtypes, entered under its key when it is known."""
+        launch, launches = self.tiles(rule, arrays), mode.launches
         kinds = {a.dtype.char for a in arrays if type(a) is np.ndarray}
-        if config.kernels != "auto" or not kinds <= set("efd?") or kinds == {"?"}:
+        if mode.kernels != "auto" or not kinds <= set("efd?") or kinds == {"?"}:
+            launches[name] = launch
             return launch
         try:
             kernel, values = self.cuda.lifted(rule, [a.dtype if type(a) is np.ndarray else a for a in arrays], params,
                                               self.c.Text)
-        except AttributeError:                         # it is more than elementwise: the symbols do not know what it calls
+        except TinygradActError as error:              # of the rule itself; it will say so again
+            notes[label(rule)] = f"in tiles: {error}"
+            launches[name] = launch
+            return launch
+        except Exception:                              # it is more than elementwise: the symbols do not know what it does
             launches[name] = lambda arrays, params, numbers, out: (
                 Namespace.change(self.F, out, rule, arrays, params) if out else rule(self.F, *arrays, **params))
             return launches[name]
-        except TinygradActError as error:              # of the rule itself; it will say so again
-            notes[label(rule)] = f"in tiles: {error}"
-            return launch
         if values is None and numbers:                 # good for these very numbers
             seen = self.values[name] = self.values.get(name, 0) + 1
             if seen > VALUES:
+                launches[name] = launch
                 return launch
-            launches.pop(name, None)
             name = (*name, THESE, *numbers)
-            launches[name] = launch
-        self.compile(kernel, values or {}, rule, name, launches)
-        return launches.get(name, launch)
+        self.compile(kernel, values or {}, rule, name, launches, launch)
+        return launches[name]
 
-    def compile(self, kernel: Any, values: dict[str, Any], rule: Any, name: tuple[Any, ...], launches: dict[Any, Launch]) -> None:
-        """Enter the compiled kernel: now, or as soon as it is there (see above)."""
+    def compile(self, kernel: Any, values: dict[str, Any], rule: Any, name: tuple[Any, ...], launches: dict[Any, Launch], tiles: Launch) -> None:
+        """Enter the compiled kernel: now, or as soon as it is there (see above), and till then tiles."""
         if kernel.passes is not None:
             launches[name] = lambda arrays, params, numbers, out: np.copyto(out[0], arrays[kernel.passes]) if out else arrays[kernel.passes]
             return
         text = self.c.source(kernel, "rule", compiler.vector_functions())
         if text is None:
             notes[label(rule)] = "in tiles: it calls what has no vector form in C"
+            launches[name] = tiles
             return
 
         def enter() -> None:
@@ -181,10 +177,14 @@ class Executor:
                 launches[name] = self.calling(ufuncs[text], kernel, values)
                 notes[label(rule)] = "compiled"
             except compiler.CompileError as error:
+                launches[name] = tiles
                 notes[label(rule)] = f"in tiles: {error}"
 
-        soon = self.c.functions(kernel) <= self.c.EXACT and not compiler.known(text)
-        _background.submit(enter) if soon else enter()
+        if self.c.functions(kernel) <= self.c.EXACT and not compiler.known(text):
+            launches[name] = tiles
+            _background.submit(enter)
+        else:
+            enter()
         if not pool.share:                             # a kernel does without the pool until it is there
             pool.start() if compiler.known(pool.source()) else _background.submit(pool.start)
 
@@ -201,7 +201,7 @@ class Executor:
 
     def settled(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any]) -> tuple[Any, list[Any]] | None:
         """The ufunc that `run` calls by now, and what it is given; None if it calls none."""
-        launch, numbers = self.find(rule, arrays, params)
+        launch, numbers = self.find(rule, arrays, params, self.mode)
         inner = self.inner.get(launch)
         if inner is None:
             return None

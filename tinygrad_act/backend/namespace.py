@@ -54,7 +54,6 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
     plain = "fd?bhilqBHILQ"              # dtype characters a rule runs on as they are; the others go through `run`
     floats = "fd"                        # of these the float ones: the short way through an op
     large = shared = 1 << 62             # from how many numbers on elementwise rules go through `run`; those of one operation
-    least: Any = None                    # of a rule, which of the two it is, for those of `large` numbers: see numpy.py
     tile = 1 << 15                       # how many numbers a rule's temporaries may have to stay in the cache
     small = 1 << 13                      # how many numbers a parameter may have to be worth laying end to end with others
     beside: frozenset[str] = frozenset() # the rules that have a kernel of the library's own: see rule.beside

@@ -44,20 +44,6 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class Least(dict[Any, int]):
-    """Of a rule, or of a plan's rules: from how many numbers on the executor runs it, or the first of them."""
-
-    def __init__(self, F: Any) -> None:
-        self.F = F
-
-    def __missing__(self, key: Any) -> int:
-        """One operation is what NumPy does anyway: only threads gain something."""
-        F = self.F
-        rules = [rule for _, rule, *_ in key.calls] if hasattr(key, "calls") else [key]
-        self[key] = F.shared if all(map((F.executor or F.start()).single, rules)) else F.large
-        return self[key]
-
-
 class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, Convolved, Products):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
@@ -69,7 +55,6 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
         """Do as the config says now."""
         off = config.kernels == "off"
         self.large, self.shared = (type(self).large, type(self).shared) if off else (config.large, max(config.large, config.shared))
-        self.least = Least(self)
         if self.executor is not None:
             self.executor.settle()
             self.calls = self.executor.mode.calls
@@ -89,6 +74,10 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, C
         except TypeError:                                # a setting that cannot be part of a key
             call = None
         return call(*arrays) if call else (self.executor or self.start()).run(rule, arrays, params, key=key)
+
+    def single(self, rule: Any) -> bool:
+        """Is the rule one operation at most? That is what NumPy does anyway: only threads gain something."""
+        return bool((self.executor or self.start()).single(rule))
 
     def change(self, targets: Any, rule: Any, arrays: Any, params: Any) -> None:
         """Likewise, in the arrays' own memory."""

@@ -101,15 +101,16 @@ class Table(Columns):
             self.inner = None
             return
         executor, (rule, targets, arrays, params) = self.F.executor or self.F.start(), change
+        mode = executor.mode
         row = (self.rows[0][0], *self.rows[0])     # what is given lies like the first of the others, or C refuses it
-        launch, numbers = executor.find(rule, [row[i] for i in arrays], params)
+        launch, numbers = executor.find(rule, [row[i] for i in arrays], params, mode)
         inner = executor.inner.get(launch)
         if inner is None or [arrays[i] for i in inner.used].count(0) != 1 or 0 in targets:
             self.inner = None
             return
         if inner is not self.inner or (targets, arrays) != self.made[1:3]:
             self.write(inner, targets, [arrays[i] for i in inner.used])
-        self.inner, self.launches = inner, executor.mode.launches
+        self.inner, self.launches = inner, mode.launches
         settings = params.values()
         self.variable = [inner.takes == len(numbers) and not executor.cuda.baked(value) for value in settings]
         self.kinds = [*map(type, compress(settings, self.variable))]

@@ -159,11 +159,14 @@ def trace(rule: Callable[..., Any], inputs: Sequence[Any], settings: dict[str, A
     return roots if half is None else tuple(_narrow(root, half) for root in roots)
 
 
-def steps(rule: Callable[..., Any]) -> int:
-    """How many operations the rule makes of float32 numbers, its settings as they are by default."""
-    positional, _, settings = parameters(rule)
-    order, _ = unique(trace(rule, [Symbol.input(name, float32) for name in positional[1:]], settings))
-    return sum(s.op not in ("input", "constant") for s in order)
+def single(rule: Callable[..., Any]) -> bool:
+    """Does the rule make one operation at most of float32 numbers, with its settings as they are by default?"""
+    try:
+        positional, starred, settings = parameters(rule)
+        order, _ = unique(trace(rule, [Symbol.input(name, float32) for name in positional[1:]], settings))
+    except Exception:                                  # it wants settings, or is more than elementwise: whatever it is, it is not that
+        return False
+    return not starred and sum(s.op not in ("input", "constant") for s in order) < 2
 
 
 def _narrow(root: Symbol, half: Any) -> Symbol:
