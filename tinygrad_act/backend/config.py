@@ -119,5 +119,5 @@ def rows() -> list[tuple[str, str]]:
     """What the executor is and does here, line by line, for `python -m tinygrad_act doctor`."""
     from .. import before_numpy
     from . import execute, memory
-    return [("kernels", config.kernels), *execute.rows(), ("large", f"from {config.large} numbers on, tiles of {config.tile}"),
+    return [("kernels", config.kernels), *execute.rows(), ("large", f"from {config.large} numbers on, rules of one operation from {config.shared}, tiles of {config.tile}"),
             ("memory", memory.state()), ("OpenBLAS's threads wait", before_numpy.state())]
