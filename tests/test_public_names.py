@@ -67,7 +67,6 @@ from tinygrad_act import *
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
-
 @pytest.mark.parametrize("name", [*OWN, *MORE])
 def test_names_are_public_and_there(name: str) -> None:
     for n in module(name).__all__:

@@ -18,7 +18,7 @@ from .changes import note_view
 from .errors import ArgumentError, DeviceError, DTypeError, GraphError, ShapeError, TinygradActError
 from .grad_mode import mode
 from .graph import PICK, Node, new_node, recording, watchers
-from .rule import CAREFUL, LARGE, Executed, Plan, Rule, parameters
+from .rule import CAREFUL, Executed, Plan, Rule, parameters
 from .short import short
 from .tensor import Tensor, wrap
 
@@ -129,8 +129,7 @@ class Op:
             kind, dtype = type(lead), lead.dtype
         F = namespaces[kind]
         try:
-            size = getattr(arrays[0], "size", 0)
-            if not self.elementwise or (dtype.char in F.plain and (size < F.large or (size < F.shared and self.executed.single(F)))):
+            if not self.elementwise or self.executed.plain(F, dtype, getattr(arrays[0], "size", 0)):
                 y = self.forward(F, *arrays, **params)
             else:
                 y = F.run(self.forward, arrays, params)
@@ -166,7 +165,7 @@ class Op:
         """The node of one use: its edges, and what the plan keeps."""
         plan = self.plans.get(mask) or self.plan(mask)
         edges = tuple([(x.node or x) if isinstance(x, Tensor) and x._requires_grad else None for x in inputs])
-        if mask & ~(CAREFUL | LARGE) != (1 << len(edges)) - 1:
+        if mask & ~CAREFUL != (1 << len(edges)) - 1:
             self.refuse_inference(plan, inputs)
         values = (tuple(arrays), *results) if self.variadic else (*arrays, *results)
         return new_node(self, edges, plan.keep(values), plan, params)

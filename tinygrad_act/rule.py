@@ -73,7 +73,6 @@ class Rule:
 CAREFUL, LARGE = 1 << 30, 1 << 29       # in a mask: not just arrays that do not broadcast; arrays large enough for the executor
 
 
-
 class Executed:
     """An elementwise rule on arrays: as it is on small ones, and of one operation on all that threads would not share; else by the
     executor.
@@ -91,11 +90,12 @@ class Executed:
             self.found = F.single(self.rule)
         return self.found
 
+    def plain(self, F: Any, dtype: Any, size: int) -> bool:
+        """Does it run as it is? (`short.py` asks the same, in the order that is quickest there.)"""
+        return dtype.char in F.plain and (size < F.large or (size < F.shared and self.single(F)))
+
     def __call__(self, F: Any, g: Any, *saved: Any, **settings: Any) -> Any:
-        size = g.size
-        if g.dtype.char in F.plain and (size < F.large or (size < F.shared and self.single(F))):
-            return self.rule(F, g, *saved, **settings)
-        return F.run(self.rule, (g, *saved), settings)
+        return self.rule(F, g, *saved, **settings) if self.plain(F, g.dtype, g.size) else F.run(self.rule, (g, *saved), settings)
 
 
 def quick(calls: Sequence[Any], arity: int, count: int) -> Callable[[Any, Any], Sequence[Any]]:

@@ -130,11 +130,9 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
         if (needs_input or needs_other) and mode.grad and op.differentiable:
             mask = needs_input + 2 * needs_other
             shapes = None
-            if elementwise:
-                if b is not other and a.shape != b.shape:
-                    shapes = a.shape, b.shape
-                if shapes:
-                    mask |= CAREFUL
+            if elementwise and b is not other and a.shape != b.shape:
+                shapes = a.shape, b.shape
+                mask |= CAREFUL
             plan = plans.get(mask) or op.plan(mask)
             if large and shapes is None and (a.size >= F.shared or not plan.single(F)):
                 plan = plans.get(mask | LARGE) or op.plan(mask | LARGE)

@@ -133,29 +133,25 @@ class Executor:
     def prepare(self, rule: Any, arrays: Sequence[Any], params: dict[str, Any], name: tuple[Any, ...], numbers: list[Any],
                 mode: Mode) -> Launch:
         """What runs the rule on arrays of these dtypes, entered under its key when it is known."""
-        launch, launches = self.tiles(rule, arrays), mode.launches
+        tiles, launches = self.tiles(rule, arrays), mode.launches
         kinds = {a.dtype.char for a in arrays if type(a) is np.ndarray}
         if mode.kernels != "auto" or not kinds <= set("efd?") or kinds == {"?"}:
-            launches[name] = launch
-            return launch
+            return launches.setdefault(name, tiles)
         try:
             kernel, values = self.cuda.lifted(rule, [a.dtype if type(a) is np.ndarray else a for a in arrays], params,
                                               self.c.Text)
         except TinygradActError as error:              # of the rule itself; it will say so again
             notes[label(rule)] = f"in tiles: {error}"
-            launches[name] = launch
-            return launch
+            return launches.setdefault(name, tiles)
         except Exception:                              # it is more than elementwise: the symbols do not know what it does
-            launches[name] = lambda arrays, params, numbers, out: (
-                Namespace.change(self.F, out, rule, arrays, params) if out else rule(self.F, *arrays, **params))
-            return launches[name]
+            return launches.setdefault(name, lambda arrays, params, numbers, out: (
+                Namespace.change(self.F, out, rule, arrays, params) if out else rule(self.F, *arrays, **params)))
         if values is None and numbers:                 # good for these very numbers
             seen = self.values[name] = self.values.get(name, 0) + 1
             if seen > VALUES:
-                launches[name] = launch
-                return launch
+                return launches.setdefault(name, tiles)
             name = (*name, THESE, *numbers)
-        self.compile(kernel, values or {}, rule, name, launches, launch)
+        self.compile(kernel, values or {}, rule, name, launches, tiles)
         return launches[name]
 
     def compile(self, kernel: Any, values: dict[str, Any], rule: Any, name: tuple[Any, ...], launches: dict[Any, Launch], tiles: Launch) -> None:
