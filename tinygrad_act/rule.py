@@ -133,7 +133,7 @@ def quick(calls: Sequence[Any], arity: int, count: int) -> Callable[[Any, Any], 
 class Plan:
     """For one choice of inputs that need a gradient: which arrays to keep and which rules to call on them."""
 
-    __slots__ = ("arrays", "calls", "executed", "keep", "quick", "sources")
+    __slots__ = ("arrays", "calls", "executed", "found", "keep", "quick", "sources")
 
     def __init__(self, op: Any, mask: int) -> None:
         wanted = [i for i in range(len(op.rules)) if mask >> i & 1] if op.joint is None else [None]
@@ -141,6 +141,7 @@ class Plan:
         self.sources: list[tuple[int, str]] = sorted({s for rule in reads.values() if rule for s in rule.sources})
         self.calls = [(i, rule.function, self._picker(rule), rule.params) for i, rule in reads.items() if rule]
         self.executed = [Executed(rule) for _, rule, *_ in self.calls]
+        self.found: bool | None = None
         calls = [(i, by, pick, names) for (i, _, pick, names), by in zip(self.calls, self.executed, strict=True)] if mask & LARGE else self.calls
         self.quick = None if mask & CAREFUL or op.variadic or op.joint or op.outputs > 1 else quick(calls, op.arity, len(op.defaults))
         indices = [i for i, _ in self.sources]
@@ -159,7 +160,9 @@ class Plan:
 
     def single(self, F: Any) -> bool:
         """Is each of the rules one operation?"""
-        return all(by.single(F) for by in self.executed)
+        if self.found is None:
+            self.found = all(by.single(F) for by in self.executed)
+        return self.found
 
     def _picker(self, rule: Rule) -> Callable[[Any], Sequence[Any]] | None:
         """What takes the rule's arguments out of the saved values; None if they are just those."""
