@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,7 +68,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setenv("PATH", f"{made.bin}{os.pathsep}{tools}")
     monkeypatch.setenv("TINYGRAD_ACT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TINYGRAD_ACT_TIMEOUT", "5")
-    monkeypatch.setattr(clients.importlib.util, "find_spec", lambda name: None)           # no pip within Python
+    monkeypatch.setattr(clients, "PathFinder", SimpleNamespace(find_spec=lambda name: None))           # no pip within Python
     return made
 
 
@@ -109,6 +110,16 @@ def test_pip_is_given_the_hash(client: Client) -> None:
     client.plays("pip", NPM, 'echo "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE"; exit 1')
     with pytest.raises(FileError, match="SHA-256"):
         fetch(source(client="pip"), "package/a")
+
+
+def test_what_else_answers_for_pip_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Setuptools:
+        def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+            assert name != "pip", "it warns there, once distutils is imported"
+
+    monkeypatch.setattr(sys, "meta_path", [Setuptools(), *sys.meta_path])
+    asked, *_ = clients.commands(source(client="pip"), tmp_path)
+    assert "download" in asked and "pip" in " ".join(asked[:asked.index("download")])
 
 
 def test_another_distributions_archive_is_taken_for_what_is_in_it(client: Client) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -10,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NoReturn
 
@@ -87,7 +87,8 @@ def _tags(source: Source) -> list[str]:
 
 
 def _pip(source: Source) -> list[str]:
-    if importlib.util.find_spec("pip") is not None:
+    # Looked for on the path alone: importlib.util.find_spec would ask setuptools too, which warns of distutils.
+    if PathFinder.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
     return [_program("pip", source)]                     # an environment made without it
 
