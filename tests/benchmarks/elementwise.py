@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from page import put
+from page import measured_with, put
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -146,13 +145,9 @@ def mean(rows: Sequence[Row]) -> float:
 
 def table(rows: Sequence[Row]) -> str:
     """Our time as a part of PyTorch's."""
-    import numpy
-    import torch
-
     columns = sorted({(threads, size) for _, size, threads, *_ in rows})
     found = {(name, threads, size): ratio for name, size, threads, _, _, ratio in rows}
-    lines = [f"Python {platform.python_version()}, NumPy {numpy.__version__}, PyTorch {torch.__version__}, {os.cpu_count()} cores, load "
-             f"{os.getloadavg()[0]:.1f}. Our time over PyTorch's: below 1.00 is faster. An activation with * is composed in PyTorch.", "",
+    lines = [f"{measured_with()}, load {os.getloadavg()[0]:.1f}. Our time over PyTorch's: below 1.00 is faster. An activation with * is composed in PyTorch.", "",
              "| activation | " + " | ".join(f"{size:.0e}, {threads} thread{'s' * (threads > 1)}".replace("e+0", "e") for threads, size in columns) + " |",
              "|---|" + "--:|" * len(columns)]
     for name in dict.fromkeys(row[0] for row in rows):

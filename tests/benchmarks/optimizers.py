@@ -10,14 +10,13 @@ is kept and the least of all blocks counts.
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from page import put
+from page import measured_with, put
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -75,11 +74,7 @@ def measure(rounds: int) -> list[tuple[str, str, float, float]]:
 
 
 def table(rows: list[tuple[str, str, float, float]]) -> str:
-    import numpy
-    import torch
-
-    lines = [f"Python {platform.python_version()}, NumPy {numpy.__version__}, PyTorch {torch.__version__} (CPU, eager), one thread: microseconds a "
-             "step, ours and PyTorch's, and the ratio of the two.", "",
+    lines = [f"{measured_with()}, one thread: microseconds a step, ours and PyTorch's, and the ratio of the two.", "",
              "| | " + " | ".join(NETWORKS) + " |", "|---|" + "--:|" * len(NETWORKS)]
     for what in STEPS:
         cells = [f"{a:.1f} : {b:.1f} = **{a / b:.2f}**" for name in NETWORKS for n, w, a, b in rows if (n, w) == (name, what)]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import platform
 import statistics
 import sys
 import time
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from page import put
+from page import measured_with, put
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -119,11 +118,7 @@ def geometric_mean(values: list[float]) -> float:
 
 
 def table(rows: list[tuple[str, float, float, float, float]]) -> str:
-    import numpy
-    import torch
-
-    lines = [f"Python {platform.python_version()}, NumPy {numpy.__version__}, PyTorch {torch.__version__} (CPU, eager, one thread), "
-             "microseconds an op, medians; below 1.00 is faster than PyTorch.", "",
+    lines = [f"{measured_with()}, one thread: microseconds an op, medians; below 1.00 is faster than PyTorch.", "",
              "| op | forward: ours | PyTorch | ratio | forward + backward: ours | PyTorch | ratio |", "|---|--:|--:|--:|--:|--:|--:|"]
     for name, a, b, c, d in rows:
         lines.append(f"| `{name}` | {a:.2f} | {b:.2f} | {a / b:.2f} | {c:.2f} | {d:.2f} | {c / d:.2f} |")

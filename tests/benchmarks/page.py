@@ -1,8 +1,14 @@
-"""Where a benchmark's table stands in the docs: between the marks of its name."""
+"""Where a benchmark's table stands in the docs, between the marks of its name, and what it was measured with."""
 
 from __future__ import annotations
 
+import os
+import platform
+import re
+from importlib.metadata import version
 from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -26,3 +32,17 @@ def put(page: str, name: str, text: str) -> None:
     """Write the text there instead."""
     head, _, tail = _split(page, name)
     (DOCS / page).write_text(f"{head}{text}\n{tail}", encoding="utf-8")
+
+
+def processor() -> str:
+    """Its name and its widest vectors, as far as the system tells."""
+    text = CPUINFO.read_text(encoding="utf-8") if CPUINFO.exists() else ""
+    found = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
+    wide = next((f", {name}" for name, flag in (("AVX-512", " avx512f "), ("AVX2", " avx2 ")) if flag in text), "")
+    return (found[1].strip() if found else platform.processor() or platform.machine()) + wide
+
+
+def measured_with() -> str:
+    """The versions and the machine, as every table begins."""
+    return (f"Python {platform.python_version()}, NumPy {version('numpy')}, PyTorch {version('torch')} (CPU, eager), "
+            f"{os.cpu_count()} cores ({processor()})")

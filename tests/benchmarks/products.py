@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from page import put
+from page import measured_with, put
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -93,12 +92,8 @@ def measure(threads: int, rounds: int) -> dict[tuple[Any, ...], float]:
 
 
 def table(found: dict[tuple[Any, ...], float]) -> str:
-    import numpy
-    import torch
-
     columns = [(threads, library) for threads in sorted({key[3] for key in found}) for library in LIBRARIES[:0:-1]]
-    lines = [f"Python {platform.python_version()}, NumPy {numpy.__version__}, PyTorch {torch.__version__} (CPU), {os.cpu_count()} cores. Time over PyTorch's, "
-             "below 1.00 is faster; of x @ w.T / g @ w / g.T @ x, where x is m × k and w n × k.", "",
+    lines = [f"{measured_with()}. Time over PyTorch's, below 1.00 is faster; of x @ w.T / g @ w / g.T @ x, where x is m × k and w n × k.", "",
              "| m, k, n | " + " | ".join(f"{'here' if lib == 'tinygrad_act' else 'NumPy'}, {t} thread{'s' * (t > 1)}" for t, lib in columns) + " |",
              "|---|" + "--:|" * len(columns)]
     for size in SIZES:

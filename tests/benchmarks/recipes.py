@@ -14,7 +14,6 @@ import argparse
 import importlib
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -71,9 +70,7 @@ def measure(name: str, seeds: int, threads: int) -> str:
 def write(rows: dict[str, str], threads: int) -> None:
     """Put rows into the page's table; those of recipes that were not run stay as they are."""
     kept = {line.split("`")[1]: line for line in page.read("examples.md", "recipes").splitlines() if line.startswith("| `")} | rows
-    torch = importlib.import_module("torch")
-    said = (f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__} (CPU, eager), "
-            f"{threads} thread{'' if threads == 1 else 's'}; seconds of training and testing, below 1.00 is faster than PyTorch.")
+    said = (f"{page.measured_with()}, {threads} thread{'' if threads == 1 else 's'}; seconds of training and testing, below 1.00 is faster than PyTorch.")
     columns = "| example | figure | wanted | ours | PyTorch | ours, s | PyTorch, s | ratio |\n|---|---|---|--:|--:|--:|--:|--:|"
     body = "\n".join(kept[name] for name in RECIPES if name in kept)
     page.put("examples.md", "recipes", f"{said}\n\n{columns}\n{body}")

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from page import put
+from page import measured_with, put
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -137,11 +136,7 @@ def main() -> None:
     if given.measure:
         print(json.dumps(measure(given.measure, given.only, given.threads, given.steps)))
         return
-    import numpy
-    import torch
-
-    lines = [f"Python {platform.python_version()}, NumPy {numpy.__version__}, PyTorch {torch.__version__} (CPU), float32; milliseconds a step, "
-             f"medians of {given.rounds} processes each; a ratio below 1.00 is faster. MB: NumPy's arrays at most during a step.", "",
+    lines = [f"{measured_with()}, float32; milliseconds a step, medians of {given.rounds} processes each; a ratio below 1.00 is faster. MB: NumPy's arrays at most during a step.", "",
              "| step | threads | PyTorch | eager | replayed | eager : PyTorch | replayed : PyTorch | replayed : eager | MB eager | MB replayed |",
              "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"]
     for name in [given.only] if given.only else WORK:

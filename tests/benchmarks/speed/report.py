@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 import statistics
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from workloads import ACTIVATIONS, SIZES, WORKLOADS
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 
-from page import put  # noqa: E402
+from page import measured_with, put  # noqa: E402
 
 IMAGES, DATA = ROOT / "docs" / "images", ROOT / "docs" / "speed.json"
 OURS, BASE = "tinygrad_act", "torch"
@@ -118,17 +117,22 @@ def plots(results: dict[str, Any]) -> None:
     figure.savefig(IMAGES / "speed-sizes.png", dpi=100)
 
 
+def memory(found: dict[str, dict[str, dict[str, int]]]) -> str:
+    """A line for each workload: what a step adds to the process's memory, and all that the process holds at its highest."""
+    lines = ["| workload | step: ours, MB | PyTorch, MB | ratio | whole process: ours, MB | PyTorch, MB | ratio |", "|---|--:|--:|--:|--:|--:|--:|"]
+    for name, of in found.items():
+        cells = [f"{of[OURS][what] / 1e6:.0f} | {of[BASE][what] / 1e6:.0f} | {of[OURS][what] / of[BASE][what]:.2f}" for what in ("step", "process")]
+        lines.append(f"| {WORKLOADS[name].what} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def speed_page(results: dict[str, Any]) -> None:
     """Write the tables between the marks of docs/speed.md, the plots and the JSON."""
-    import numpy
-    import torch
-
     plain = [r for r in results["rows"] if " " not in r["workload"]]
-    megabytes = [f"| {WORKLOADS[n].what} | {m[OURS] / 1e6:.0f} | {m[BASE] / 1e6:.0f} | {m[OURS] / m[BASE]:.2f} |" for n, m in results["memory"].items()]
-    said = (f"Python {platform.python_version()}, NumPy {numpy.__version__}, PyTorch {torch.__version__} (CPU), float32. Ratios to PyTorch's eager "
-            "mode in the same run: below 1.00 is faster; in brackets the middle half of the rounds.")
+    said = (f"{measured_with()}, float32. Ratios to PyTorch's eager mode in the same run: below 1.00 is faster; in brackets the middle half "
+            "of the rounds.")
     parts = [said, networks(plain), "### Activations, forward and backward", activations([r for r in results["rows"] if " " in r["workload"]]),
-             "### Peak memory of a step", "| workload | ours, MB | PyTorch, MB | ratio |\n|---|--:|--:|--:|\n" + "\n".join(megabytes)]
+             "### Peak memory of a step", memory(results["memory"])]
     if results["sweeps"]:
         parts += ["### Cost against size", "One thread. The exponent is fitted to the larger half of the sizes.", sweeps(results["sweeps"])]
     put("speed.md", "speed", "\n\n".join(parts))

@@ -3,7 +3,7 @@
     python worker.py LIBRARY THREADS [--compiled]
 
 A line in, a line out, as JSON: {"make": name, "sizes": {...}} -> {"seconds": of the first step}; {"steps": n} -> {"seconds": for
-each step}; {"peak": n} -> {"bytes": by which n more steps raised the process's peak memory}.
+each step}; {"peak": n} -> {"step": the bytes by which n more steps raised the process's memory at its highest, "process": all of them}.
 """
 
 from __future__ import annotations
@@ -43,15 +43,16 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def peak(step: Any, steps: int) -> int:
-    """By how much the steps raised the process's memory at its highest."""
+def peak(step: Any, steps: int) -> dict[str, int]:
+    """The process's memory at its highest, and by how much the steps raised it."""
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")                        # the highest so far is forgotten
     before = resident()
     for _ in range(steps):
         step()
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024 - before
+    highest = int(line.split()[1]) * 1024
+    return {"step": highest - before, "process": highest}
 
 
 def answer(asked: dict[str, Any], held: dict[str, Any], settings: argparse.Namespace) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def answer(asked: dict[str, Any], held: dict[str, Any], settings: argparse.Names
             held["step"]()
         return {"seconds": time.perf_counter() - began}
     if "peak" in asked:
-        return {"bytes": peak(held["step"], asked["peak"])}
+        return peak(held["step"], asked["peak"])
     for _ in range(asked["steps"]):
         held["step"]()
     return {"seconds": (time.perf_counter() - began) / asked["steps"]}
