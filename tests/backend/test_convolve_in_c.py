@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_act as ta
-from tinygrad_act.backend import compiler, convolve
+from tinygrad_act.backend import compiler, convolve, volumes
 from tinygrad_act.backend.namespace import Namespace
 from tinygrad_act.backend.numpy import F
 
@@ -42,10 +42,19 @@ CASES = {"same": ((6, 5, 16, 16), 11, (3, 3), (1, 1), (1, 1), (1, 1), 1), "valid
          "by results": ((5, 12, 14, 13), 41, (5, 4), (2, 2), (2, 2), (1, 1), 1), "few columns": ((9, 14, 5, 6), 27, (3, 3), (1, 1), (1, 1), (1, 1), 1),
          "groups by results": ((3, 30, 9, 8), 48, (4, 4), (3, 2), (1, 2), (1, 2), 2)}
 
+# Over three axes: see volumes.py.
+VOLUMES = {"same volumes": ((3, 4, 6, 9, 8), 7, (3, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1),
+           "volumes' strides": ((2, 5, 11, 10, 9), 6, (3, 2, 4), (2, 3, 1), (0, 1, 2), (1, 1, 1), 1),
+           "volumes apart": ((2, 3, 13, 9, 12), 5, (4, 3, 2), (3, 1, 2), (5, 2, 1), (2, 1, 3), 1),
+           "volumes' points": ((2, 8, 5, 6, 7), 9, (1, 1, 1), (2, 1, 1), (0, 0, 0), (1, 1, 1), 1),
+           "groups of volumes": ((2, 12, 7, 8, 9), 6, (2, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 3),
+           "one plane": ((4, 6, 1, 12, 13), 5, (3, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 1),
+           "planes of padding alone": ((3, 4, 2, 6, 7), 4, (2, 2, 2), (1, 1, 1), (4, 0, 1), (1, 1, 1), 1)}
+
 
 def maps(f: Any, case: str, dtype: str, odd: float | None = None) -> list[Any]:
     """The three maps of a case, the first two also with a bias."""
-    shape, results, kernel, stride, padding, dilation, groups = CASES[case]
+    shape, results, kernel, stride, padding, dilation, groups = (CASES | VOLUMES)[case]
     rng, settings = np.random.default_rng(0), {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     size = tuple([(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(shape[2:], kernel, stride, padding, dilation, strict=True)])
     x, w, g = (rng.standard_normal(s).astype(dtype) for s in (shape, (results, shape[1] // groups, *kernel), (shape[0], results, *size)))
@@ -74,7 +83,7 @@ def close(found: Any, wanted: Any, dtype: str) -> None:
 
 
 @DTYPES
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CASES | VOLUMES)
 def test_the_three_maps(case: str, dtype: str) -> None:
     close(maps(in_c, case, dtype), maps(defined, case, dtype), dtype)
 
@@ -112,6 +121,16 @@ def test_the_same_in_smaller_parts(span: int, case: str, dtype: str, monkeypatch
     close(maps(in_c, case, dtype), maps(defined, case, dtype), dtype)
 
 
+@DTYPES
+@pytest.mark.parametrize("case", VOLUMES)
+def test_volumes_some_at_a_time_and_in_c_at_all(case: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted, calls = maps(in_c, case, dtype), []
+    monkeypatch.setattr(volumes, "MOST", 1)
+    monkeypatch.setattr(volumes, "_parts", lambda *args, parts=volumes._parts: [calls.append(some) or some for some in parts(*args)])
+    close(maps(in_c, case, dtype), wanted, dtype)
+    assert calls == [slice(i, i + 1) for i in range((CASES | VOLUMES)[case][0][0])] * 5
+
+
 @pytest.mark.parametrize("odd", [np.nan, np.inf])
 @pytest.mark.parametrize("case", ["same", "strides", "dilated", "points"])
 def test_nan_and_infinity_reach_what_sees_them_and_no_more(case: str, odd: float) -> None:
@@ -135,13 +154,14 @@ def test_what_is_no_number_reaches_the_kernels_elements_that_meet_it(odd: float)
     np.testing.assert_array_equal(finite[:, 2], [[[True, False, False], [True, False, False], [True, True, True]]] * 3)
 
 
-@pytest.mark.parametrize("case", ["same", "groups", "strides", "by results"])
+@pytest.mark.parametrize("case", ["same", "groups", "strides", "by results", "same volumes", "volumes apart"])
 def test_the_same_bits_by_any_number_of_threads(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convolve, "LONG", 50)
     forget()
     found, before = [], ta.get_num_threads()
-    shape, *rest = CASES[case]
-    monkeypatch.setitem(CASES, case, ((60, *shape[1:]), *rest))
+    every = VOLUMES if case in VOLUMES else CASES
+    shape, *rest = every[case]
+    monkeypatch.setitem(every, case, ((60, *shape[1:]), *rest))
     for count in (1, 2, 3):
         ta.set_num_threads(count)
         found.append(maps(in_c, case, "float32"))

@@ -217,7 +217,7 @@ def _compute(functions: Any, x: Any, w: Any, bias: Any, y: Any, made: list[Produ
 def _library(x: Any, w: Any, bias: Any, kernel: Shape, size: Shape, groups: int) -> Any:
     """The functions in C, for what they are quicker for: kernels that are large, or are used a few times only, are OpenBLAS's."""
     numbers, line = math.prod(kernel), kernel[1] * kernel[-1] * size[-1] * x.itemsize
-    if len(size) > 2 or (groups > 1 and kernel[1] < 4) or len(x) * math.prod(size) < FEW or line > SPAN or numbers * x.itemsize > LARGE or not x.size:
+    if len(kernel) > 4 or (groups > 1 and kernel[1] < 4) or len(x) * math.prod(size) < FEW or line > SPAN or numbers * x.itemsize > LARGE or not x.size:
         return None
     return library("convolve", "fd", x if x.size > w.size else w, x, w, 1.0 if bias is None else bias)
 

@@ -18,13 +18,13 @@ from . import memory, threads
 from .attention import Attended
 from .beside import Beside
 from .config import config
-from .convolve import Convolved
 from .namespace import Namespace, _narrow, _wide, numel
 from .normalise import Normalised
 from .products import Products
 from .recurrent import InSteps
 from .rowsums import RowsAdded
 from .shares import Shares
+from .volumes import Volumes
 
 Array = np.ndarray
 _add: Any = np.add.reduce
@@ -44,7 +44,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, Convolved, Products):
+class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, Volumes, Products):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 

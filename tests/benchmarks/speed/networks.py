@@ -157,6 +157,14 @@ def digits(lib: Any) -> Step:
     return classes(lib, model, lib.randn(64, 1, 28, 28), 10, "Adadelta")
 
 
+@network("volumes: conv 8, conv 16 over three axes, 16 × 16 × 16, batch 8")
+def volumes(lib: Any) -> Step:
+    nn = lib.nn
+    model = nn.Sequential(nn.Conv3d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool3d(2), nn.Conv3d(8, 16, 3, padding=1), nn.ReLU(),
+                          nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(16, 4))
+    return classes(lib, model, lib.randn(8, 1, 16, 16, 16), 4)
+
+
 @network("5 × 5 convolutions with stride 2, batch 128")
 def strides(lib: Any) -> Step:
     nn = lib.nn
