@@ -153,12 +153,24 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, V
         return view[(slice(None),) * (dim % x.ndim) + (slice(None, None, step),)]
 
     def add_at(self, y: Any, index: Any, v: Any) -> None:
-        """By positions in flat memory: NumPy adds to one axis many times faster than to several."""
-        places = _places(y, index, v.size)
-        if places is None or not y.flags.c_contiguous:
+        """By positions in flat memory: NumPy adds to one axis many times faster than to several, and C whole rows faster still."""
+        if v.size <= 64 or not y.flags.c_contiguous:
             np.add.at(y, index, v)
+            return
+        rows = _rows(y, index)
+        if rows is not None:
+            shape = rows.shape + y.shape[len(index) if isinstance(index, tuple) else 1:]
+            wide = numel(shape[rows.ndim:])
+            if wide > 1 and y.size and self.rows_in_c(y.reshape(-1, wide), np.broadcast_to(v, shape).reshape(-1, wide), rows.ravel()):
+                return
+            places = rows if wide == 1 else rows[..., None] * wide + np.arange(wide)
+        elif y.size <= 8 * v.size:
+            places = np.arange(y.size).reshape(y.shape)[index]
+            shape = places.shape
         else:
-            np.add.at(y.reshape(-1), places.ravel(), np.broadcast_to(v, places.shape).ravel())
+            np.add.at(y, index, v)
+            return
+        np.add.at(y.reshape(-1), places.ravel(), np.broadcast_to(v, shape).ravel())
 
     def within(self, index: Any, low: int, high: int) -> bool:
         if low == 0 and index.dtype.char == "l":             # as unsigned numbers the negative ones are too large: one look
@@ -218,19 +230,15 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, V
         return np.minimum.accumulate(x, axis=dim)
 
 
-def _places(y: Any, index: Any, count: int) -> Any:
-    """Where y[index] lies in y's flat memory; None where that would take longer to find out than it saves."""
+def _rows(y: Any, index: Any) -> Any:
+    """Which rows of y an index of integers along the first axes names, as positions; None for an index of another kind."""
     parts = index if isinstance(index, tuple) else (index,)
-    if count > 64 and all(isinstance(p, np.ndarray) and p.dtype.kind == "i" for p in parts):
-        rows: Any = 0
-        for part, n in zip(parts, y.shape, strict=False):
-            rows = rows * n + np.where(part < 0, part + n, part)
-        rest = numel(y.shape[len(parts):])
-        return rows if rest == 1 and len(parts) == y.ndim else (
-            rows[..., None] * rest + np.arange(rest)).reshape(rows.shape + y.shape[len(parts):])
-    if count > 64 and y.size <= 8 * count:
-        return np.arange(y.size).reshape(y.shape)[index]
-    return None
+    if not parts or not all(isinstance(p, np.ndarray) and p.dtype.kind == "i" for p in parts):
+        return None
+    rows: Any = 0
+    for part, n in zip(parts, y.shape, strict=False):
+        rows = rows * n + np.where(part < 0, part + n, part)
+    return rows
 
 
 F = NumpyNamespace(np, special)

@@ -31,13 +31,18 @@ class RowsAdded(Namespace):
         return y
 
     def _add_rows(self, y: Any, v: Any, index: Any, factor: Any, ordered: bool) -> None:
+        if not self.rows_in_c(y, v, index, factor):
+            self._by_products(y, v, index, factor, ordered)
+
+    def rows_in_c(self, y: Any, v: Any, index: Any, factor: Any = None) -> bool:
+        """Add each row of v (times factor) to row index[i] of y, which is in one piece, if C can be had for it."""
         functions = library("rowsums", "fd", v, y, *([] if factor is None else [factor]))
         if functions is None:
-            self._by_products(y, v, index, factor, ordered)
-            return
+            return False
         held = y, dense(v), dense(index.astype(np.int64, copy=False)), None if factor is None else dense(factor)
         places = [place(a) for a in held]
         pool.ranges(functions.add_rows, (*places, len(v), v.shape[1]), len(y), -(-len(y) // pool.available(v.size)), v.size)
+        return True
 
     def _by_products(self, y: Any, v: Any, index: Any, factor: Any, ordered: bool) -> None:
         """A product of a vector and the rows of each place; few numbers, and short rows of many places, one by one."""
