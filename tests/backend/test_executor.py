@@ -16,6 +16,7 @@ from tinygrad_act.backend import compiler, config, execute, memory, threads, til
 from tinygrad_act.backend.config import Config, rows
 from tinygrad_act.backend.subnormal import flushing
 from tinygrad_act.errors import ArgumentError
+from tinygrad_act.symbols import c, cuda
 
 ROOT = Path(__file__).parents[2]
 F = ta.backend.namespace(np.zeros(1))
@@ -112,11 +113,14 @@ def test_the_catalogue_compiles_and_agrees(name: str) -> None:
 
 
 @needs_compiler
-def test_the_slope_of_tanh_is_exact_down_to_the_last_subnormal_number() -> None:
-    x = np.concatenate([np.linspace(-53, 53, 9001), numbers(100)]).astype("float32")
-    got, _ = both(ta.activations.catalogue["tanh"].op.rules[0].function, np.ones_like(x), x)
-    e = np.exp(-2 * np.abs(x.astype("float64")))
-    wanted = 4 * e / (1 + e) ** 2
+@pytest.mark.parametrize(("name", "part", "times"), [("tanh", "sech_squared", 2), ("sigmoid", "logistic_slope", 1)])
+def test_the_slopes_of_tanh_and_sigmoid_are_exact_down_to_the_last_subnormal_number(name: str, part: str, times: int) -> None:
+    x = np.concatenate([np.linspace(-106 / times, 106 / times, 9001), numbers(100)]).astype("float32")
+    rule = ta.activations.catalogue[name].op.rules[0].function
+    got, _ = both(rule, np.ones_like(x), x)
+    e = np.exp(-times * np.abs(x.astype("float64")))
+    wanted = times**2 * e / (1 + e) ** 2
+    assert f"{part}f(x)" in cuda.lifted(rule, [x.dtype] * 2, {}, c.Text)[0].body
     assert np.nanmax(np.abs(got - wanted) / np.spacing(wanted.astype("float32"))) < 3.2
     assert (np.isnan(got) == np.isnan(x)).all()
 

@@ -46,7 +46,8 @@ INLINE void scatter(char* to, const char* from, long step, long count, long size
 # For float32, what the rules call most, as parts that share their work. exp_times(t, up, least) is e^t 2^up, the power of 2 in it
 # 2^least at least. exp_near(t) exp_far(t) is e^t for t <= 88 with the far tail in the second factor, a power of 2 (see
 # activations/tails.py); WHOLE puts t / log 2, rounded, into a number's last places. EXP is a fit of (e^r - 1 - r) / r^2, to
-# 0.05 units. sech_squared is 1 / cosh(x)^2, by way of e^(-2 |x|) 2^64, which is not subnormal where the result is more than 0.
+# 0.05 units. slope(t, unit) is e^t / (1 + e^t)^2 in 2^-64 units, by way of e^t 2^64, which is not subnormal where the result is more
+# than 0: of it are sech_squared, 1 / cosh(x)^2, and logistic_slope, e^-|x| / (1 + e^-|x|)^2.
 # erfcx_near is a quotient of polynomials, for 0 <= a <= NEAR, to 0.4 units of 2^-24 before rounding, of which there is little
 # for small a. erfcx_right is erfcx of numerics/special.py, for all a >= 0: 1 / (a + 2) as t + low; erfcx adds, for x < 0, an
 # exact square.
@@ -92,9 +93,15 @@ INLINE float erfcx_rightf(float a) {{
     {_horner("y", "u", SCALED)}
     return __builtin_fmaf(t, y, low * y);
 }}
+INLINE float slope(float t, float unit) {{
+    const float e = exp_times(t < -120 ? -120 : t, 64, -126), d = __builtin_fmaf(e, 0x1p-64f, 1);
+    return e / (d * d) * unit;
+}}
 INLINE float sech_squaredf(float x) {{
-    const float a = __builtin_fabsf(x), e = exp_times(a > 60 ? -120 : -2 * a, 64, -126), d = __builtin_fmaf(e, 0x1p-64f, 1);
-    return e / (d * d) * 0x1p-62f;
+    return slope(-2 * __builtin_fabsf(x), 0x1p-62f);
+}}
+INLINE float logistic_slopef(float x) {{
+    return slope(-__builtin_fabsf(x), 0x1p-64f);
 }}
 """
 ERFCX = """
@@ -104,7 +111,7 @@ INLINE float erfcxf(float x) {
 }
 """
 ERF = "INLINE float own_erff(float x) { return (float)erf((double)x); }\n#define erff own_erff\n"
-PARTS = ("exp_near", "exp_far", "erfcx_near", "erfcx_right", "sech_squared")
+PARTS = ("exp_near", "exp_far", "erfcx_near", "erfcx_right", "sech_squared", "logistic_slope")
 NEEDS: dict[str, set[str]] = {**{part: set() for part in PARTS}, "erfcx": {"exp"}}         # of the vector functions
 # Of two zeros the second, as in NumPy's loops: relu(-0.0) is 0.0. Bounds that are constants need one comparison.
 EITHER = {"maximum": "{0} > {1} || {0} != {0} ? {0} : {1}", "minimum": "{0} < {1} || {0} != {0} ? {0} : {1}"}
@@ -135,6 +142,8 @@ def _part(s: Symbol) -> Symbol:
         return s
     if s.op == "div" and (e := _summed(s)) is not None:
         return Symbol("sech_squared", e.args, s.sample)
+    if s.op == "div" and (x := _logistic(s)) is not None:
+        return Symbol("logistic_slope", (x,), s.sample)
     if s.op not in ("exp", "erfcx"):
         return s
     (x,) = s.args
@@ -155,6 +164,15 @@ def _summed(s: Symbol) -> Symbol | None:
         return None
     e, other = d.args
     return e if e.op == "exp" and other.op == "reciprocal" and other.args[0] is e else None
+
+
+def _logistic(s: Symbol) -> Symbol | None:
+    """The x of z / (d * d), where d is 1 + z and z is e^-|x|."""
+    z, square = s.args
+    if z.op != "exp" or z.args[0].op != "neg" or z.args[0].args[0].op != "abs" or square.op != "mul":
+        return None
+    d, other = square.args
+    return z.args[0].args[0].args[0] if d is other and d.op == "add" and d.args[0].value == 1 and d.args[1] is z else None
 
 
 def _not_negative(s: Symbol) -> bool:
