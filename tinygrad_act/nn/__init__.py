@@ -178,6 +178,19 @@ __all__ = [
     "LPPool3d",
     "LSTMCell",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "LazyLinear",
     "LearnedPositionalEncoding",
     "Linear",
     "LocalResponseNorm",
@@ -229,6 +242,8 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",
@@ -245,7 +260,9 @@ __all__ = [
 __all__ += [_module.__name__ for _module in _activation.modules.values() if _module.__name__ not in __all__]
 
 # Imported when first named, for few programs name them.
-_LATER = {"parallel": "parallel", "summary": "summarise"}
+_LATER = {"parallel": "parallel", "summary": "summarise", "LazyLinear": "lazy",
+          **{f"Lazy{kind}{n}d": "lazy" for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for n in (1, 2, 3)},
+          "UninitializedBuffer": "uninitialized", "UninitializedParameter": "uninitialized"}
 __getattr__ = later(__name__, _LATER)
 del later
 

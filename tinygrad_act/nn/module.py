@@ -15,7 +15,7 @@ from ..backend import Device, namespaces, to_device
 from ..errors import ArgumentError, ModuleError
 from ..tensor import Tensor
 from .hooks import Hooked, Hooks
-from .parameter import Buffer, Parameter
+from .parameter import Buffer, Parameter, is_lazy
 from .state import load_state, state_of
 from .state_difference import IncompatibleKeys
 
@@ -291,6 +291,9 @@ class Module(Hooked):
         tensors = {id(t): t for m in self.modules() for kind in ("_parameters", "_buffers")
                    for t in m.__dict__[kind].values() if t is not None}
         for t in tensors.values():
+            if is_lazy(t):
+                t.convert(function)
+                continue
             t.array = function(t.array)
             if t.grad is not None:
                 t.grad = Tensor(function(t.grad.array))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import dtypes
 from ..errors import DTypeError
+from ..later import later
 from ..tensor import Tensor
 
-__all__ = ["Buffer", "Parameter"]
+if TYPE_CHECKING:
+    from .uninitialized import UninitializedBuffer, UninitializedParameter, UninitializedTensorMixin
+
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "UninitializedTensorMixin", "is_lazy"]
 
 
 class Parameter(Tensor):
@@ -41,3 +45,12 @@ class Buffer(Tensor):
     def __init__(self, data: Any = (), *, persistent: bool = True) -> None:
         super().__init__(data)
         self.persistent = persistent
+
+
+def is_lazy(param: Any) -> bool:
+    """Is it an UninitializedParameter or an UninitializedBuffer?"""
+    return isinstance(param, Tensor) and hasattr(param, "materialize")
+
+
+# Named from two dots on, as a module and not a package looks for them.
+__getattr__ = later(__name__, dict.fromkeys(["UninitializedBuffer", "UninitializedParameter", "UninitializedTensorMixin"], ".uninitialized"))

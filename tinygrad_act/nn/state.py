@@ -8,9 +8,9 @@ from typing import Any
 
 from .. import backend
 from ..changes import changes
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
-from .parameter import Parameter
+from .parameter import Parameter, is_lazy
 from .state_difference import IncompatibleKeys, difference
 
 
@@ -32,7 +32,7 @@ def named_state(module: Any, prefix: str = "") -> dict[str, tuple[Any, str]]:
 def state_of(module: Any, destination: Any, prefix: str, keep_vars: bool) -> OrderedDict[str, Tensor]:
     out: OrderedDict[str, Tensor] = OrderedDict() if destination is None else destination
     for name, value in own_state(module).items():
-        out[prefix + name] = value if keep_vars else Tensor(value.array)
+        out[prefix + name] = value if keep_vars or is_lazy(value) else Tensor(value.array)
     for name, part in module._modules.items():
         if part is not None:
             part.state_dict(destination=out, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
@@ -51,10 +51,13 @@ def load_state(module: Any, state: Mapping[str, Any], strict: bool, assign: bool
     targets = {name: getattr(owner, key) for name, (owner, key) in places.items()}
     values = {name: _value(name, state[name], target) for name, target in targets.items() if name in state}
     keys = IncompatibleKeys([n for n in targets if n not in state and not may_be_missing(n, state)], [n for n in state if n not in targets])
-    shapes = [(n, _shape(v), targets[n].shape) for n, v in values.items() if _shape(v) != targets[n].shape]
+    if waiting := [n for n, v in values.items() if is_lazy(v) and not is_lazy(targets[n])]:
+        raise ShapeError("load_state_dict", f"{waiting[0]}: {values[waiting[0]]!r}", "it has no shape and no numbers, and the module has both",
+                         "call the network that the state_dict is of once, and take its state_dict then")
+    shapes = [(n, _shape(v), targets[n].shape) for n, v in values.items() if not is_lazy(targets[n]) and _shape(v) != targets[n].shape]
     if shapes or (strict and (keys.missing_keys or keys.unexpected_keys)):
         raise difference(type(module).__name__, keys if strict else IncompatibleKeys([], []), shapes,
-                         {n: t.shape for n, t in targets.items()}, state)
+                         {n: () if is_lazy(t) else t.shape for n, t in targets.items()}, state)
     for name, value in values.items():
         _put(*places[name], targets[name], value, assign)
     for part in module.modules():
@@ -65,8 +68,11 @@ def load_state(module: Any, state: Mapping[str, Any], strict: bool, assign: bool
 
 def _value(name: str, value: Any, target: Tensor) -> Any:
     """What is to be loaded; one number of PyTorch's before 0.4, which had no tensors without axes, is taken as one."""
+    if is_lazy(value):
+        return value
     try:
-        return value[0] if _shape(value) == (1,) and target.shape == () else value
+        number = _shape(value) == (1,)
+        return value[0] if number and not is_lazy(target) and target.shape == () else value
     except ArgumentError:
         raise ArgumentError("load_state_dict", f"{name}: {type(value).__name__}", "a state_dict holds tensors by name",
                             "if it holds other state_dicts, pass one of them: state[\"model\"]") from None
@@ -90,6 +96,10 @@ def _put(owner: Any, key: str, target: Tensor, value: Any, assign: bool) -> None
             value.requires_grad = target.requires_grad
         setattr(owner, key, value)
         return
+    if is_lazy(value):
+        return
+    if is_lazy(target):
+        target.materialize(_shape(value))  # type: ignore[attr-defined]
     source = value.array if isinstance(value, Tensor) else value
     target.array[...] = backend.asarray(backend.asarray(source, target.dtype), device=target.device)     # on CuPy bfloat16 cannot be
     changes.mark(target.array, "load_state_dict")

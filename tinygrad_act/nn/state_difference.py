@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import ShapeError, shown
+from .parameter import is_lazy
 
 SHOWN = 12                                               # lines of a kind
 CANDIDATES = 3000                                        # names among which the nearest is looked for
@@ -38,7 +39,7 @@ def difference(module: str, keys: IncompatibleKeys, shapes: Sequence[tuple[str, 
                state: Mapping[str, Any]) -> StateDictError:
     """The error that shows missing and unexpected names, each with the nearest on the other side, and shapes that differ."""
     missing, unexpected = keys
-    theirs = {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
+    theirs = {name: () if is_lazy(value) else tuple(getattr(value, "shape", ())) for name, value in state.items()}
     kinds = [_names("Missing", missing, ours, unexpected, theirs, f"of {len(ours)} in the module"),
              _names("Unexpected", unexpected, theirs, missing, ours, f"of {len(theirs)} in the state_dict")]
     if shapes:

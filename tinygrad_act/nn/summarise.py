@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 from .. import _functions as ops
 from ..backend import is_array
 from ..errors import ArgumentError
-from ..grad_mode import enable_grad
+from ..grad_mode import enable_grad, no_grad
 from ..graph import Watcher, watchers
 from ..ops.random import fork_rng
 from ..tensor import Tensor
@@ -174,7 +175,8 @@ def summary(model: Module, *inputs: Any, depth: int | None = None) -> Summary:
         depth: leave out modules nested deeper than this.
 
     "Kept for backward" are the bytes that the graph of this forward pass holds besides weights and inputs: the
-    activation memory of training; each array is counted where it is first kept. Nothing of the model is changed.
+    activation memory of training; each array is counted where it is first kept. Nothing of the model is changed: of one with lazy
+    modules that wait for their first input, a copy is run.
 
     >>> print(ta.nn.summary(ta.nn.Sequential(ta.nn.Linear(4, 8), ta.nn.ReLU()), (2, 4)))
     module       input   output  parameters  kept for backward  multiply-adds
@@ -188,6 +190,10 @@ def summary(model: Module, *inputs: Any, depth: int | None = None) -> Summary:
     if not inputs:
         raise ArgumentError("summary", "no input", "the model is run once to see its shapes", "pass a tensor, or a shape such as (1, 3, 32, 32)")
     given = [_example(x, model) for x in inputs]
+    if any(hasattr(m, "has_uninitialized_params") for m in model.modules()):
+        model = copy.deepcopy(model)
+        with no_grad(), fork_rng():
+            model(*given)
     ledger = _Ledger(model)
     ledger.seen |= {id(_owner(x.array)) for x in given if isinstance(x, Tensor)}
     buffers = [(b, b.array) for b in model.buffers()]

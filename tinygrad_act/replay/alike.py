@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend
+from ..nn.parameter import is_lazy
 from ..tensor import Tensor
 
 
@@ -28,5 +29,5 @@ def same(a: Any, b: Any) -> bool:
 def loose(x: Any) -> bool:
     """Could another thing be == to it, and yet not the same?"""
     if isinstance(x, Tensor):
-        return x.numel() == 1
+        return is_lazy(x) or x.numel() == 1
     return isinstance(x, (int, float, complex, tuple))
