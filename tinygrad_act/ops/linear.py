@@ -65,7 +65,7 @@ def _for_x(F: Any, g: Any, weight: Any, x_shape: Any) -> Any:
 
 
 def _for_weight(F: Any, g: Any, x: Any) -> Any:
-    return F.matmul(F.permute(_rows(F, g), (1, 0)), _rows(F, x))
+    return F.matmul(_rows(F, g).T, _rows(F, x))
 
 
 def _for_bias(F: Any, g: Any, bias_shape: Any) -> Any:
