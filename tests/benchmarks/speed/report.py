@@ -32,8 +32,8 @@ def ratio(value: dict[str, Any] | None) -> str:
 def print_table(rows: list[dict[str, Any]]) -> None:
     """A workload's lines: seconds and ratios of everybody."""
     for row in rows:
-        cells = [f"{name} {duration(v['seconds'])} ({v['ratio']:.2f}, {v['spread'][0]:.2f} to {v['spread'][1]:.2f})" if "seconds" in v
-                 else f"{name}: {v['error']}" for name, v in row["candidates"].items()]
+        beside = {name: f" ({v['ratio']:.2f}, {v['spread'][0]:.2f} to {v['spread'][1]:.2f})" if "ratio" in v else "" for name, v in row["candidates"].items()}
+        cells = [f"{name} {duration(v['seconds'])}{beside[name]}" if "seconds" in v else f"{name}: {v['error']}" for name, v in row["candidates"].items()]
         sys.stdout.write(f"{row['workload']}, {row['threads']} thread{'s' * (row['threads'] > 1)}\n    " + "\n    ".join(cells) + "\n")
     sys.stdout.flush()
 

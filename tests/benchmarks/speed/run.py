@@ -118,9 +118,10 @@ class Runner:
                 p = self.processes[c]
                 times[c.name].append(p.ask(steps=p.steps)["seconds"])
         for candidate, kept in times.items():
-            ratios = sorted(a / b for a, b in zip(kept, times[BASE], strict=True)) if BASE in times else [float("nan")]
-            found[candidate] = {"seconds": statistics.median(kept), "ratio": statistics.median(ratios),
-                                "spread": [ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]]}
+            found[candidate] = {"seconds": statistics.median(kept)}
+            if BASE in times:
+                ratios = sorted(a / b for a, b in zip(kept, times[BASE], strict=True))
+                found[candidate] |= {"ratio": statistics.median(ratios), "spread": [ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]]}
         return {"workload": name, "what": (WORKLOADS | NETWORKS)[name].what, "threads": self.threads, "candidates": found, "sizes": sizes or {}}
 
     def end(self) -> None:
@@ -169,6 +170,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.short and given.write:
         parser.error("--short is a first look: the page is written from what was measured in full")
+    if importlib.util.find_spec(BASE) is None:
+        if given.write:
+            parser.error("the page has ratios to PyTorch, which is not installed here")
+        print("PyTorch is not installed here: times, and no ratios to its own", flush=True)
     names = given.names or list(NETWORKS if given.networks else ()) or ([n for n in WORKLOADS if not n.endswith(("⁶", "⁷"))] if given.short else list(WORKLOADS))
     rounds, threads = (2, [1]) if given.short else (given.rounds, given.threads)
     results: dict[str, Any] = {"rows": [], "memory": {}, "sweeps": []}
