@@ -1,0 +1,36 @@
+"""Modules some of whose parameters are computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import ArgumentError, nearest
+from ...tensor import Tensor
+from ..module import Module
+
+
+class Computed(dict[str, Any]):
+    """A module's parameters where some are computed. `Linear.forward` and others, short of time, look there for what is an attribute now."""
+
+    owner: Module
+
+    @staticmethod
+    def of(module: Module) -> None:
+        """Give a module's parameters this class."""
+        if not isinstance(module._parameters, Computed):
+            own = module.__dict__["_parameters"] = Computed(module._parameters)
+            own.owner = module
+
+    def __missing__(self, name: str) -> Any:
+        return getattr(self.owner, name)
+
+
+def the_tensor(op: str, module: Module, name: str) -> Tensor:
+    """A parameter or buffer of `module`."""
+    if not isinstance(module, Module):
+        raise ArgumentError(op, type(module).__name__, "it takes a Module, and the name of a parameter or buffer of it")
+    tensors = {k: t for k, t in {**module._parameters, **module._buffers}.items() if t is not None}
+    if name not in tensors:
+        raise ArgumentError(op, repr(name), f"{type(module).__name__} has no parameter or buffer of that name",
+                            nearest(str(name), tensors, f"it has: {', '.join(tensors) or 'none'}"))
+    return tensors[name]
