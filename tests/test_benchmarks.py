@@ -66,10 +66,11 @@ def test_a_page_is_made_of_what_was_measured(speed: Any, tmp_path: Path, monkeyp
     rows = [{"workload": w, "what": w, "threads": 1, "sizes": {}, "candidates": {"torch": cell | {"ratio": 1.0}, "tinygrad_act": cell}}
             for w in ("cnn", "relu 10⁴")]
     sweep = {"title": "CNN: batch", "size": "batch", "values": [1, 2, 4], "seconds": {"torch": [1, 2, 4], "tinygrad_act": [1, 1, 1]}}
-    speed.speed_page({"rows": rows, "memory": {"cnn": {"torch": {"step": 2_000_000, "process": 6_000_000}, "tinygrad_act": {"step": 1_000_000, "process": 2_000_000}}}, "sweeps": [sweep]})
+    speed.speed_page({"rows": rows, "memory": {"cnn": {"torch": {"step": 2_000_000, "process": 6_000_000}, "tinygrad_act": {"step": 1_000_000, "process": 2_000_000}},
+                       "lstm": {"torch": {"step": 1, "process": 2}, "tinygrad_act": {"error": "why"}}}, "sweeps": [sweep]})
     text = (tmp_path / "speed.md").read_text()
     assert text.startswith("before") and text.endswith("after\n") and "**0.50** (0.40 to 0.60)" in text and "| 0.00 | 1.00 |" in text
-    assert "1 | 2 | 0.50 | 2 | 6 | 0.33 |" in text and text.count(page.processor()) == 1
+    assert "1 | 2 | 0.50 | 2 | 6 | 0.33 |" in text and " failed | failed |" in text and text.count(page.processor()) == 1
     assert (tmp_path / "speed.png").stat().st_size > 1000 and math.isclose(json.loads((tmp_path / "speed.json").read_text())["rows"][0]["candidates"]["tinygrad_act"]["ratio"], 0.5)
 
 

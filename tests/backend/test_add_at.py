@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 MANY = RNG.integers(-7, 7, (40,))
 INDICES: dict[str, Any] = {
     "rows": MANY, "rows, in a tuple": (MANY,), "rows by a matrix": MANY.reshape(5, 8), "two axes": (MANY, MANY % 5), "all axes": (MANY, MANY % 5, MANY % 6),
-    "axes that broadcast": (MANY[:8, None], MANY[None, :5] % 5), "not the first axis": (slice(None), MANY % 5), "few": MANY[:1], "small integers": MANY.astype("int16"),
+    "axes that broadcast": (MANY[:8, None], MANY[None, :5] % 5), "not the first axis": (slice(None), MANY % 5), "few": MANY[:1], "small integers": MANY.astype("int16"), "two axes of small integers": (MANY.astype("int8"), (MANY % 5).astype("int8")),
     "a mask": RNG.random((7, 5)) > 0.5, "everything": ()}
 
 
@@ -31,6 +31,15 @@ def test_as_numpy_does_it(name: str, dtype: str, kernels: str) -> None:
         with ta.backend.config(kernels=kernels):
             F.add_at(y, index, given)
         np.testing.assert_array_equal(y, wanted)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32"])
+def test_positions_are_not_limited_by_the_indexs_dtype(dtype: str) -> None:
+    index = np.full(200, 100, dtype)
+    for shape, where, count in (((300, 4), (index,), (200, 4)), ((300, 300), (index, index), (200,)), ((120, 120, 3), (index, index), (200, 3))):
+        y = np.zeros(shape, "float32")
+        F.add_at(y, where, np.ones(count, "float32"))
+        assert y.sum() == np.prod(count) and (y[(100,) * len(where)] == 200).all()
 
 
 def test_rows_of_an_array_that_is_not_in_one_piece() -> None:

@@ -198,6 +198,55 @@ class Product(nn.Module):
         return value[:, 0], value[0] / value[0, 0]
 
 
+def test_weight_norm_loads_what_the_older_spelling_saved() -> None:
+    with pytest.warns(FutureWarning):
+        older = nn.Sequential(nn.utils.weight_norm(nn.Linear(3, 4)), nn.utils.weight_norm(nn.Conv1d(2, 3, 2)))
+    newer = copy.deepcopy(nn.Sequential(parametrizations.weight_norm(nn.Linear(3, 4)), parametrizations.weight_norm(nn.Conv1d(2, 3, 2))))
+    saved = older.state_dict()
+    assert str(newer.load_state_dict(saved)) == "<All keys matched successfully>" and "0.weight_g" in saved
+    for a, b in zip(older, newer, strict=True):
+        older_weight = a.weight_v * (a.weight_g / ta.norm(a.weight_v, 2, tuple(range(1, a.weight_v.ndim)), True))
+        np.testing.assert_array_equal(ta.backend.to_host(b.weight.array), ta.backend.to_host(older_weight.array))
+    parametrize.remove_parametrizations(newer[0], "weight")
+    with pytest.raises(ShapeError, match="weight_g"):
+        newer.load_state_dict(saved)
+
+
+def test_a_hook_before_loading_may_rename() -> None:
+    net, seen = nn.Sequential(nn.Linear(2, 1)), []
+
+    def rename(module: Any, state: dict[str, Any], prefix: str, *more: Any) -> None:
+        seen.append((module is net[0], prefix))
+        state[f"{prefix}bias"] = state.pop(f"{prefix}b")
+
+    handle = net[0].register_load_state_dict_pre_hook(rename)
+    given = {"0.weight": ta.ones(1, 2), "0.b": ta.zeros(1)}
+    net.load_state_dict(given)
+    assert seen == [(True, "0.")] and net[0].bias.item() == 0 and "0.b" in given
+    handle.remove()
+    with pytest.raises(ShapeError, match=r"0\.b"):
+        net.load_state_dict(given)
+
+
+@pytest.mark.parametrize("name", ["PReLU", "SReLU", "StarReLU", "XIELU", "Swish", "ACONC"])
+def test_activations_with_parameters(name: str) -> None:
+    class Twice(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x * 2
+
+        def right_inverse(self, x: Any) -> Any:
+            return x * 0.5
+
+    module, x = getattr(nn, name)(), ta.linspace(-2, 2, 9).reshape(3, 3)
+    wanted = module(x)
+    for parameter in dict(module.named_parameters()):
+        parametrize.register_parametrization(module, parameter, Twice())
+        np.testing.assert_allclose(ta.backend.to_host(module(x).array), ta.backend.to_host(wanted.array), 1e-6, 1e-6)
+    for parameter in list(module.parametrizations):
+        parametrize.remove_parametrizations(module, parameter)
+        np.testing.assert_allclose(ta.backend.to_host(module(x).array), ta.backend.to_host(wanted.array), 1e-6, 1e-6)
+
+
 @pytest.mark.parametrize("leave", [False, True])
 def test_several_on_one_tensor_are_applied_in_turn_as_in_pytorch(leave: bool) -> None:
     def build(lib: Any) -> tuple[Any, type, type]:

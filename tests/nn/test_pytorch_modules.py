@@ -68,7 +68,7 @@ def tensors(x: Any) -> list[Any]:
 
 
 def pairs(info: Any, training: bool) -> Iterator[tuple[Any, Any, Any]]:
-    """Each sample: PyTorch's module, ours with the same weights, and the arguments for forward."""
+    """Each sample: PyTorch's module, ours with the same weights (once there are any), and the arguments for forward."""
     torch.manual_seed(0)
     for sample in info.module_inputs_func(info, device="cpu", dtype=torch.float64, requires_grad=True, training=training):
         if sample.forward_input is None:
@@ -77,8 +77,18 @@ def pairs(info: Any, training: bool) -> Iterator[tuple[Any, Any, Any]]:
         theirs = info.module_cls(*made.args, **made.kwargs).to(torch.float64).train(training)
         ours = getattr(ta.nn, info.name.removeprefix("nn."))(*convert(made.args), **convert(made.kwargs))
         ours = ours.to(ta.float64).to(ta.backend.current_device()).train(training)
-        ours.load_state_dict({k: ta.tensor(read(v.clone())) for k, v in theirs.state_dict().items()})
+        if not waits(theirs):
+            same_weights(ours, theirs)
         yield theirs, ours, sample
+
+
+def waits(theirs: Any) -> bool:
+    """Is it a lazy module before its first input?"""
+    return any(map(torch.nn.parameter.is_lazy, theirs.parameters()))
+
+
+def same_weights(ours: Any, theirs: Any) -> None:
+    ours.load_state_dict({k: ta.tensor(read(v.clone())) for k, v in theirs.state_dict().items()})
 
 
 def near(ours: Any, theirs: Any, what: str) -> None:
@@ -108,6 +118,10 @@ def test_module_computes_what_pytorchs_does(info: Any, training: bool) -> None:
                 t.retain_grad()                                              # some samples are results of an op
         made: dict[int, Any] = {}
         arguments, keywords = convert(given.args, made), convert(given.kwargs, made)
+        if waits(theirs):
+            run(theirs, given.args, given.kwargs)
+            run(ours, arguments, keywords)
+            same_weights(ours, theirs)
         expected, results = run(theirs, given.args, given.kwargs), run(ours, arguments, keywords)
         what = f"{ours} of {[tuple(t.shape) for t in tensors(given.args)]}"
         assert len(tensors(results)) == len(tensors(expected)), what

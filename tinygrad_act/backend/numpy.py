@@ -237,6 +237,7 @@ def _rows(y: Any, index: Any) -> Any:
         return None
     rows: Any = 0
     for part, n in zip(parts, y.shape, strict=False):
+        part = part.astype(np.int64, copy=False)             # a position may be too large for the index's own dtype
         rows = rows * n + np.where(part < 0, part + n, part)
     return rows
 

@@ -76,7 +76,8 @@ class LearnableActivation(ActivationModule):
 
     def forward(self, input: Tensor) -> Tensor:
         settings = {name: getattr(self, name) for name in self._own}
-        parameters = [on_channels(p, self.num_parameters, input.ndim) for p in self._parameters.values()]
+        own = self._parameters                               # by name: whatever their order, and also those that are computed
+        parameters = [on_channels(own[name], self.num_parameters, input.ndim) for name in self.record.learnable]
         result: Tensor = self.record.op(input, *parameters, **settings)
         return result
 

@@ -124,6 +124,7 @@ class Hooked:
     _backward_pre_hooks: Hooks
     _state_hooks: Hooks
     _load_hooks: Hooks
+    _load_pre_hooks: Hooks
 
     def _call_hooked(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for hook, with_kwargs, _ in list(self._pre_hooks.values()):
@@ -171,6 +172,13 @@ class Hooked:
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """`hook(module, state_dict, prefix, local_metadata)` once state_dict has been filled."""
         return self._state_hooks.add(hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """`hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)` before load_state_dict.
+
+        It may edit the dict, a copy: other names for what this module, at `prefix`, has. The lists are empty and not looked at.
+        """
+        return self._load_pre_hooks.add(hook)
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """`hook(module, incompatible_keys)` after load_state_dict; it may edit the lists in them."""

@@ -50,7 +50,7 @@ class Module(Hooked):
         self.__dict__.update(
             training=True, _parameters={}, _buffers={}, _modules={}, _not_saved=set(), _pre_hooks=Hooks(),
             _hooks=Hooks(), _backward_hooks=Hooks(), _backward_pre_hooks=Hooks(), _state_hooks=Hooks(),
-            _load_hooks=Hooks())
+            _load_hooks=Hooks(), _load_pre_hooks=Hooks())
 
     # ---------------------------------------------------------------------------------------- attributes
     def __setattr__(self, name: str, value: Any) -> None:

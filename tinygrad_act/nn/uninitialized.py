@@ -88,7 +88,7 @@ class UninitializedTensorMixin(Tensor):
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):
     """A Parameter whose shape the first input decides: see `nn.LazyLinear`. Until `materialize` it can be moved and converted
-    with its module, saved and copied; whatever needs a shape or numbers is refused.
+    with its module, pickled and copied; whatever needs a shape or numbers is refused.
 
     >>> weight = UninitializedParameter(dtype=ta.float64); weight
     <UninitializedParameter>

@@ -13,7 +13,7 @@ from ..nn.conv import _Conv
 from . import select
 from .graft import origin_of
 
-HOOKS = ("_pre_hooks", "_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_hooks", "_load_hooks")
+HOOKS = ("_pre_hooks", "_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_hooks", "_load_hooks", "_load_pre_hooks")
 
 
 def new_head(model: Module, name: str, classes: int, *, bias: bool | None = None) -> Any:

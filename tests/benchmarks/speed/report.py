@@ -117,10 +117,13 @@ def plots(results: dict[str, Any]) -> None:
     figure.savefig(IMAGES / "speed-sizes.png", dpi=100)
 
 
-def memory(found: dict[str, dict[str, dict[str, int]]]) -> str:
+def memory(found: dict[str, dict[str, dict[str, Any]]]) -> str:
     """A line for each workload: what a step adds to the process's memory, and all that the process holds at its highest."""
     lines = ["| workload | step: ours, MB | PyTorch, MB | ratio | whole process: ours, MB | PyTorch, MB | ratio |", "|---|--:|--:|--:|--:|--:|--:|"]
     for name, of in found.items():
+        if any("error" in of[c] for c in (OURS, BASE)):
+            lines.append(f"| {WORKLOADS[name].what} |" + " failed |" * 6)
+            continue
         cells = [f"{of[OURS][what] / 1e6:.0f} | {of[BASE][what] / 1e6:.0f} | {of[OURS][what] / of[BASE][what]:.2f}" for what in ("step", "process")]
         lines.append(f"| {WORKLOADS[name].what} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -130,19 +130,19 @@ class Runner:
             p.end()
 
 
-def memory(name: str, steps: int = 3) -> dict[str, dict[str, int]]:
+def memory(name: str, steps: int = 3) -> dict[str, dict[str, Any]]:
     """By each of the two libraries, the bytes that a step needs beyond the network and its data, the first step included, and those
     of the whole process.
     """
     found = {}
     for candidate in CANDIDATES[:2]:
-        p = Process(candidate, 1)
-        try:
-            reply = p.ask(make=name, run=False)
-            reply = reply if "error" in reply else p.ask(peak=steps)
-            found[candidate.name] = {what: reply.get(what, -1) for what in ("step", "process")}
-        finally:
-            p.end()
+        if takes_part(candidate, name):
+            p = Process(candidate, 1)
+            try:
+                reply = p.ask(make=name, run=False)
+                found[candidate.name] = reply if "error" in reply else p.ask(peak=steps)
+            finally:
+                p.end()
     return found
 
 
@@ -184,7 +184,7 @@ def main() -> None:
         print_table(results["rows"][-len(threads):])
         if name in WORKLOADS and WORKLOADS[name].memory and not given.short:
             results["memory"][name] = memory(name)
-            print("    peak memory, MB:", {k: [round(v / 1e6, 1) for v in m.values()] for k, m in results["memory"][name].items()}, flush=True)
+            print("    peak memory, MB:", {k: m.get("error") or [round(v / 1e6, 1) for v in m.values()] for k, m in results["memory"][name].items()}, flush=True)
     for runner in runners:
         runner.end()
     if given.sweeps or (given.write and given.sweeps is None and not given.networks):

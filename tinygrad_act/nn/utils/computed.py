@@ -10,7 +10,9 @@ from ..module import Module
 
 
 class Computed(dict[str, Any]):
-    """A module's parameters where some are computed. `Linear.forward` and others, short of time, look there for what is an attribute now."""
+    """A module's parameters where some are computed. `Linear.forward` and others, short of time, look there by name for what is an
+    attribute now. Among its items are only those that are not computed.
+    """
 
     owner: Module
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import functools
+from typing import Any, TypeVar
 
 from ... import _functions as ops
 from ... import dtypes
@@ -15,7 +16,7 @@ from ..module import Module
 from .computed import the_tensor
 from .norms import as_matrix, norm_except_dim, positive, rows_of, unit
 from .orthogonal_maps import identity, orthonormal, reflections, reflectors, skew_exp
-from .parametrize import register_parametrization
+from .parametrize import is_parametrized, register_parametrization
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
@@ -40,13 +41,22 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     """A weight as length times direction, g · v / ‖v‖, which learn by themselves (Salimans and Kingma, arXiv:1602.07868).
 
     There is a length for each index of `dim`, or with None one for all. They are `parametrizations.NAME.original0` (g) and
-    `original1` (v).
+    `original1` (v). A state_dict of the older spelling, with NAME_g and NAME_v, can be loaded.
 
     >>> layer = ta.nn.utils.parametrizations.weight_norm(ta.nn.Linear(20, 40))
     >>> layer.parametrizations.weight.original0.shape
     (40, 1)
     """
-    return register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
+    register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
+    module.register_load_state_dict_pre_hook(functools.partial(_older_names, name))
+    return module
+
+
+def _older_names(name: str, module: Module, state: dict[str, Any], prefix: str, *more: Any) -> None:
+    older = [f"{prefix}{name}_{part}" for part in "gv"]
+    if is_parametrized(module, name) and all(key in state for key in older):
+        for i, key in enumerate(older):
+            state[f"{prefix}parametrizations.{name}.original{i}"] = state.pop(key)
 
 
 # -------------------------------------------------------------------------------------------------------- spectral_norm
