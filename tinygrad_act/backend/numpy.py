@@ -32,6 +32,7 @@ _max: Any = np.maximum.reduce
 _min: Any = np.minimum.reduce
 UNSIGNED = np.dtype("uint64")
 CHAR = operator.attrgetter("dtype.char")
+LITTLE = 64                            # numbers that NumPy adds at an index sooner than their positions are known
 
 
 def _dividing(function: Any) -> Any:
@@ -153,8 +154,11 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, V
         return view[(slice(None),) * (dim % x.ndim) + (slice(None, None, step),)]
 
     def add_at(self, y: Any, index: Any, v: Any) -> None:
-        """By positions in flat memory: NumPy adds to one axis many times faster than to several, and C whole rows faster still."""
-        if v.size <= 64 or not y.flags.c_contiguous:
+        """By positions in flat memory: NumPy adds to one axis many times faster than to several, and C whole rows faster still.
+
+        The index is within bounds: nobody looks at that here.
+        """
+        if v.size <= LITTLE or not y.flags.c_contiguous:
             np.add.at(y, index, v)
             return
         rows = _rows(y, index)

@@ -14,7 +14,7 @@ import numpy as np
 
 from .convolve import Convolved, Shape, _library
 
-MOST = 1 << 24                           # numbers that are laid side by side at a time, if a volume has not more
+BESIDE = 1 << 24                         # numbers that are laid side by side at a time
 
 
 class Volumes(Convolved):
@@ -24,9 +24,9 @@ class Volumes(Convolved):
         if not _in_c(x, w, bias, w.shape, size, groups):
             return super().convolution(x, w, bias, size=size, groups=groups, **settings)
         y, (depth, rest) = np.empty((len(x), len(w), *size), x.dtype), _split(settings)
-        for some in _parts(x.shape, size[0] * w.shape[2]):
-            seen = _beside(x[some], w.shape[2], size[0], groups, *depth)
-            y[some] = _volumes(super().convolution(seen, _flat(w), bias, size=size[1:], groups=groups, **rest), size[0])
+        for batch, planes in _parts(x.shape, w.shape[2], size[0]):
+            image = _beside(x[batch], w.shape[2], planes, groups, *depth)
+            y[batch, :, planes] = _volumes(super().convolution(image, _flat(w), bias, size=size[1:], groups=groups, **rest), planes)
         return y
 
     def convolution_input(self, g: Any, w: Any, bias: Any = None, *, size: Any, groups: int, **settings: Any) -> Any:
@@ -35,19 +35,19 @@ class Volumes(Convolved):
         y, (depth, rest) = np.zeros((len(g), groups * w.shape[1], *size), g.dtype), _split(settings)
         if bias is not None:
             y += bias.reshape(-1, 1, 1, 1)
-        for some in _parts(y.shape, g.shape[2] * w.shape[2]):
-            seen = super().convolution_input(_planes(g[some]), _flat(w), size=size[1:], groups=groups, **rest)
-            _back(y[some], seen, w.shape[2], g.shape[2], groups, *depth)
+        for batch, planes in _parts(y.shape, w.shape[2], g.shape[2]):
+            image = super().convolution_input(_images(g[batch, :, planes]), _flat(w), size=size[1:], groups=groups, **rest)
+            _back(y[batch], image, w.shape[2], planes, groups, *depth)
         return y
 
     def convolution_weight(self, g: Any, x: Any, *, size: Any, groups: int, **settings: Any) -> Any:
         shape = (g.shape[1], x.shape[1] // groups, *size)
         if not _in_c(x, g, None, shape, g.shape[2:], groups):
             return super().convolution_weight(g, x, size=size, groups=groups, **settings)
-        depth, rest = _split(settings)
-        y = sum(super(Volumes, self).convolution_weight(_planes(g[some]), _beside(x[some], size[0], g.shape[2], groups, *depth),
-                                                        size=size[1:], groups=groups, **rest)
-                for some in _parts(x.shape, g.shape[2] * size[0]))
+        y, (depth, rest) = np.zeros((shape[0], shape[1] * size[0], *size[1:]), x.dtype), _split(settings)
+        for batch, planes in _parts(x.shape, size[0], g.shape[2]):
+            image = _beside(x[batch], size[0], planes, groups, *depth)
+            y += super().convolution_weight(_images(g[batch, :, planes]), image, size=size[1:], groups=groups, **rest)
         return np.ascontiguousarray(y.reshape(shape[0], size[0], shape[1], *size[1:]).swapaxes(1, 2))
 
 
@@ -61,51 +61,53 @@ def _split(settings: dict[str, Shape]) -> tuple[Shape, dict[str, Shape]]:
     return tuple([settings[name][0] for name in ("stride", "padding", "dilation")]), {name: value[1:] for name, value in settings.items()}
 
 
-def _parts(volumes: Shape, planes: int) -> Iterator[slice]:
-    """Some volumes at a time, of which so many planes of each channel are laid side by side."""
-    each = max(MOST // (volumes[1] * planes * math.prod(volumes[3:])), 1)
-    for first in range(0, volumes[0], each):
-        yield slice(first, first + each)
+def _parts(volumes: Shape, taps: int, size: int) -> Iterator[tuple[slice, slice]]:
+    """Some volumes at a time with all planes of the result, or of a large one some of those planes."""
+    planes = max(BESIDE // (volumes[1] * taps * math.prod(volumes[3:])), 1)
+    together = max(planes // size, 1)
+    for volume in range(0, volumes[0], together):
+        for first in range(0, size, planes):
+            yield slice(volume, volume + together), slice(first, min(first + planes, size))
 
 
 def _flat(w: Any) -> Any:
     """A kernel with its planes as channels, those of one plane together."""
-    return w.swapaxes(1, 2).reshape(w.shape[0], -1, *w.shape[3:])
+    return w.swapaxes(1, 2).reshape(w.shape[0], w.shape[1] * w.shape[2], *w.shape[3:])
 
 
-def _planes(g: Any) -> Any:
+def _images(g: Any) -> Any:
     """Volumes as images: (N, C, D, H, W) as (N D, C, H, W)."""
     return g.swapaxes(1, 2).reshape(-1, g.shape[1], *g.shape[3:])
 
 
-def _volumes(y: Any, depth: int) -> Any:
+def _volumes(y: Any, planes: slice) -> Any:
     """Images as volumes, the other way round."""
-    return y.reshape(-1, depth, *y.shape[1:]).swapaxes(1, 2)
+    return y.reshape(-1, planes.stop - planes.start, *y.shape[1:]).swapaxes(1, 2)
 
 
-def _seen(depth: int, taps: int, size: int, stride: int, padding: int, dilation: int) -> Iterator[tuple[int, slice, slice]]:
-    """For each plane of the kernel: its number, the planes of the result in which it sees one of the volume's, and those."""
+def _seen(depth: int, taps: int, planes: slice, stride: int, padding: int, dilation: int) -> Iterator[tuple[int, slice, slice]]:
+    """For each plane of the kernel: its number, in which of the result's `planes` it sees one of the volume's, and which it sees."""
     for tap in range(taps):
         offset = tap * dilation - padding
-        first, end = max(-(offset // stride), 0), min((depth - 1 - offset) // stride + 1, size)
+        first, end = max(-(offset // stride), planes.start), min((depth - 1 - offset) // stride + 1, planes.stop)
         if first < end:
-            yield tap, slice(first, end), slice(first * stride + offset, (end - 1) * stride + offset + 1, stride)
+            yield tap, slice(first - planes.start, end - planes.start), slice(first * stride + offset, (end - 1) * stride + offset + 1, stride)
 
 
-def _beside(x: Any, taps: int, size: int, groups: int, *depth: int) -> Any:
-    """For each plane of the result the planes that it sees, zeros where there is none: (N size, groups taps channels, H, W)."""
-    count, channels, planes, *plane = x.shape
-    y = np.zeros((count, size, groups, taps, channels // groups, *plane), x.dtype)
-    x = x.reshape(count, groups, channels // groups, planes, *plane).transpose(0, 3, 1, 2, 4, 5)
-    for tap, results, seen in _seen(planes, taps, size, *depth):
+def _beside(x: Any, taps: int, planes: slice, groups: int, *depth: int) -> Any:
+    """For each of those planes of the result the planes that it sees, zeros where there is none, as the channels of an image."""
+    count, channels, high, *plane = x.shape
+    y = np.zeros((count, planes.stop - planes.start, groups, taps, channels // groups, *plane), x.dtype)
+    x = x.reshape(count, groups, channels // groups, high, *plane).transpose(0, 3, 1, 2, 4, 5)
+    for tap, results, seen in _seen(high, taps, planes, *depth):
         y[:, results, :, tap] = x[:, seen]
-    return y.reshape(count * size, -1, *plane)
+    return y.reshape(-1, channels * taps, *plane)
 
 
-def _back(y: Any, g: Any, taps: int, size: int, groups: int, *depth: int) -> None:
+def _back(y: Any, g: Any, taps: int, planes: slice, groups: int, *depth: int) -> None:
     """The adjoint: each plane of g is added to where it was seen in the volumes y."""
-    count, channels, planes, *plane = y.shape
-    g = g.reshape(count, size, groups, taps, channels // groups, *plane)
-    y = y.reshape(count, groups, channels // groups, planes, *plane).transpose(0, 3, 1, 2, 4, 5)
-    for tap, results, seen in _seen(planes, taps, size, *depth):
+    count, channels, high, *plane = y.shape
+    g = g.reshape(count, -1, groups, taps, channels // groups, *plane)
+    y = y.reshape(count, groups, channels // groups, high, *plane).transpose(0, 3, 1, 2, 4, 5)
+    for tap, results, seen in _seen(high, taps, planes, *depth):
         y[:, seen] += g[:, results, :, tap]
