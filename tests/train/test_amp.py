@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import tinygrad_act as ta
+import tinygrad_act.linalg  # enters ops that the lists name
 from tinygrad_act.amp.lists import FLOAT32, LOWER, REFUSED, WIDEST
 from tinygrad_act.graph import watchers
 from tinygrad_act.ops.registry import table

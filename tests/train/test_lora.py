@@ -345,3 +345,13 @@ def test_a_file_with_damaged_settings_is_refused(tmp_path: Any, change: dict[str
     with pytest.raises(ta.errors.FileError, match="settings are damaged"):
         ta.tune.lora.load(fresh, path)
     assert type(fresh[0]) is ta.nn.Linear
+
+
+def test_layers_whose_weight_is_computed_are_refused() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.utils.parametrizations.weight_norm(nn.Linear(4, 2)), nn.utils.spectral_norm(nn.Linear(2, 2)))
+    for name in ("1", "2"):
+        with pytest.raises(ta.errors.ArgumentError, match=f"'{name}': its weight is computed"):
+            lora.inject(model, name)
+    before = model[1].weight
+    lora.inject(model, "0")
+    assert bool((model[1].weight == before).all())
