@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from types import FrameType
 
 __all__ = ["AnomalyError", "ArgumentError", "DTypeError", "DeviceError", "DistributedError", "FetchError", "FileError", "GradcheckError",
-           "GraphError", "IndexingError", "InplaceError", "MissingKeyError", "MissingPackageError", "ModuleError", "ShapeError", "TinygradActError",
+           "GraphError", "IndexingError", "InplaceError", "LinAlgError", "MissingKeyError", "MissingPackageError", "ModuleError", "ShapeError", "TinygradActError",
            "TrainingError", "nearest", "shown", "user_line", "user_place"]
 
 PACKAGE = os.path.dirname(__file__)                      # noqa: PTH120   (pathlib would cost every import 5 ms)
@@ -43,6 +43,10 @@ class DTypeError(TinygradActError, TypeError):
 
 class ArgumentError(TinygradActError, TypeError, ValueError):
     """An argument of the wrong kind, or a value out of its range."""
+
+
+class LinAlgError(TinygradActError, ValueError):
+    """A matrix without what was asked for: an inverse, a Cholesky factor, an iteration that settles."""
 
 
 class IndexingError(TinygradActError, IndexError):

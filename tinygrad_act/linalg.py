@@ -1,21 +1,27 @@
-"""`ta.linalg`: of what PyTorch has under this name, products, norms, inverses and singular values."""
+"""`ta.linalg`: of what PyTorch has under this name, products, norms, factorisations of real matrices and what is solved by them."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from .errors import ArgumentError, ShapeError
+from .errors import ArgumentError, LinAlgError, ShapeError
+from .ops.decompose import cholesky, eigh, eigvalsh, qr, svd
+from .ops.determinant import det, slogdet
 from .ops.diagonal import cross as _cross
 from .ops.diagonal import diagonal as _diagonal
 from .ops.factor import SPECTRAL, inv, spectral_norm, svdvals
 from .ops.linalg import matmul, matrix_power, multi_dot
+from .ops.matrix_function import matrix_exp, vander
 from .ops.norms import norm as _norm
+from .ops.pseudoinverse import cond, lstsq, matrix_rank, pinv
 from .ops.reduce import amax, amin, axes, cast, operand, sum
+from .ops.solve import solve, solve_triangular
 from .tensor import Tensor
 
-__all__ = ["cross", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "svdvals", "vecdot",
-           "vector_norm"]
+__all__ = ["LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq", "matmul", "matrix_exp",
+           "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd",
+           "svdvals", "vander", "vecdot", "vector_norm"]
 
 
 def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:

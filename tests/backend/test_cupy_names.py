@@ -26,7 +26,7 @@ def dotted(node: ast.AST) -> list[str]:
 
 def asked() -> set[tuple[str, ...]]:
     names = {(name,) for name in ELEMENTWISE.values()}
-    used = [FOLDER / name for name in ("namespace.py", "indexing.py", "cupy.py", "capture.py", "kernels/rows.py")]
+    used = [FOLDER / name for name in ("namespace.py", "factorise.py", "indexing.py", "cupy.py", "capture.py", "kernels/rows.py")]
     for file in (*used, *(FOLDER.parent / "numerics").glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             match dotted(node):

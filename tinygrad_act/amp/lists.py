@@ -22,7 +22,8 @@ LOWER = {
     "cuda": PRODUCTS | {"addmv", "addr", "gru_layer", "lstm_cell", "gru_cell"},
 }
 FLOAT32 = {
-    "cpu": LOSSES | {"bce", "bce_weighted", "ctc_loss", "grid_sample", "prod", "svd", "svdvals", "inv", "avg_pool", "max_pool", "max_unpool",
+    "cpu": LOSSES | {"bce", "bce_weighted", "ctc_loss", "grid_sample", "prod", "svd", "svdvals", "inv", "det", "slogdet",
+                     "solve", "solve_triangular", "cholesky", "qr", "eigh", "eigvalsh", "pinv", "matrix_exp", "avg_pool", "max_pool", "max_unpool",
                      "pad", "gru_layer", "lstm_cell", "gru_cell"},
     "cuda": LOSSES | {"acos", "asin", "cosh", "erfinv", "exp", "expm1", "log", "log10", "log2", "log1p", "reciprocal", "rsqrt", "sinh", "tan",
                       "pow", "integer_pow", "softplus", "layer_norm", "group_norm", "cosine_similarity", "logsumexp", "resample", "prod",

@@ -79,6 +79,9 @@ class CupyNamespace(Beside, Namespace):
     def new(self, shape: Any, dtype: Any, value: Any = None, index: int | None = None) -> Any:
         return super().new(shape, known(dtype), value, index)
 
+    def checked(self) -> Any:
+        return cupyx.errstate(linalg="raise")            # waits for the GPU; without, a singular matrix goes on as NaN
+
     def on(self, index: int | None) -> Any:
         return super().on(index) if index is None else on_device(index)
 

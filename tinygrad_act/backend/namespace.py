@@ -26,6 +26,7 @@ from ..numerics.recurrent import Recurrent
 from ..numerics.resampling import Resampling
 from ..numerics.rowsums import RowSums
 from ..numerics.scan import Scans
+from .factorise import Factorising
 from .indexing import Indexing
 
 # F's name -> the library's, for the elementwise functions; the same arguments, broadcasting, no dtype of their own.
@@ -48,7 +49,7 @@ NOWHERE = contextlib.nullcontext()
 
 
 class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, Pooling, Averaging, Resampling, Patches,
-                Alignments, Logits, Recurrent, Indexing):
+                Alignments, Logits, Recurrent, Factorising, Indexing):
     """What a rule may call on arrays of one library, `xp` (with `special` for erf and its kin)."""
 
     plain = "fd?bhilqBHILQ"              # dtype characters a rule runs on as they are; the others go through `run`
@@ -330,17 +331,6 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
         if is_half(xs[0].dtype):
             return self.xp.einsum(equation, *[x.astype("float32") for x in xs]).astype(xs[0].dtype)
         return self.xp.einsum(equation, *xs)
-
-    def svd(self, x: Any) -> Any:
-        """(u, s, vh) with x = u * s @ vh, in the smaller shapes."""
-        return tuple(self.xp.linalg.svd(x, full_matrices=False))
-
-    def qr(self, x: Any) -> Any:
-        """(q, r), of which q has orthonormal columns and r is triangular."""
-        return tuple(self.xp.linalg.qr(x))
-
-    def inv(self, x: Any) -> Any:
-        return self.xp.linalg.inv(x)
 
     # ---------------------------------------------------------------- housekeeping
     def asarray(self, x: Any, dtype: Any = None) -> Any:

@@ -18,6 +18,7 @@ from . import (
     inplace,
     join,
     linalg,
+    matrices,
     norms,
     printing,
     random,

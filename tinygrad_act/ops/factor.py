@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import ArgumentError, ShapeError
+from .. import dtypes
+from ..errors import ArgumentError, DTypeError, GraphError, ShapeError
+from ..graph import watchers
 from ..tensor import Tensor
 from .axes import movedim
 from .linalg import column, row_of, turned
@@ -14,24 +16,53 @@ from .registry import op, public
 from .shape import reshape
 
 
+def matrices(x: Any, op: str, square: str = "") -> Tensor:
+    """x, which must be matrices of float32 or float64; `square` is what to say of those that are not square."""
+    if dtypes.is_half(only_floats(x, op).dtype) and not watchers:        # one of these may be autocast, which makes it float32
+        raise DTypeError(op, f"a tensor of {x.dtype}", "matrices are factored in float32 and float64 only", "convert it first, with x.float()")
+    if x.ndim < 2 or (square and x.shape[-1] != x.shape[-2]):
+        raise ShapeError(op, str(x.shape), "it takes matrices, tensors of two axes or more" if x.ndim < 2 else square)
+    return x  # type: ignore[no-any-return]
+
+
 def diagonal_mask(F: Any, x: Any) -> Any:
     """True where x's last two axes have equal indices."""
     return F.reshape(F.arange(x.shape[-2], x), (-1, 1)) == F.arange(x.shape[-1], x)
 
 
+def quotient(F: Any, a: Any, b: Any) -> Any:
+    """a / b, and 0 where both are: a gradient that does not ask about equal eigenvalues is finite in spite of them."""
+    nothing = F.logical_and(a == 0, b == 0)
+    return F.where(nothing, 0, a / F.where(nothing, 1, b))
+
+
+def _determined(F: Any, x: Any, g: Any, k: int, dim: int) -> tuple[Any, Any]:
+    """The first k vectors along `dim` of u or vh, and their gradient; an error if the others, which can be any, have one."""
+    rest = x.shape[dim] - k
+    if not rest:
+        return x, g
+    (x, _), (g, other) = F.split_sizes(x, sizes=(k, rest), dim=dim), F.split_sizes(g, sizes=(k, rest), dim=dim)
+    if F.any(other != 0).item():
+        raise GraphError("svd", "a gradient for singular vectors beyond the smaller size", "the matrix does not say which they are, only "
+                         "the space that they span", "use full_matrices=False (some=True), or only the first ones")
+    return x, g
+
+
 def _svd_rule(F: Any, g: Any, y: Any) -> Any:
     """Townsend, "Differentiating the singular value decomposition" (2016). Infinite where singular values are equal."""
     (of_u, of_s, of_vh), (u, s, vh) = g, y
+    u, of_u = _determined(F, u, of_u, s.shape[-1], -1)
+    vh, of_vh = _determined(F, vh, of_vh, s.shape[-1], -2)
     ut, v = turned(F, u), turned(F, vh)
     in_u, in_v = F.matmul(ut, of_u), F.matmul(vh, turned(F, of_vh))
     diagonal = diagonal_mask(F, in_u)
     gaps = F.where(diagonal, 1, (row_of(F, s) - column(F, s)) * (row_of(F, s) + column(F, s)))
-    core = (in_u - turned(F, in_u)) / gaps * row_of(F, s) + column(F, s) * ((in_v - turned(F, in_v)) / gaps)
+    core = quotient(F, in_u - turned(F, in_u), gaps) * row_of(F, s) + column(F, s) * quotient(F, in_v - turned(F, in_v), gaps)
     gx = F.matmul(u, F.matmul(core + F.where(diagonal, row_of(F, of_s), 0), vh))
     if u.shape[-2] > s.shape[-1]:                                # what turns u out of the plane it spans
-        gx = gx + F.matmul((of_u - F.matmul(u, in_u)) / row_of(F, s), vh)
+        gx = gx + F.matmul(quotient(F, of_u - F.matmul(u, in_u), row_of(F, s)), vh)
     if v.shape[-2] > s.shape[-1]:
-        gx = gx + F.matmul(u / row_of(F, s), of_vh - F.matmul(F.matmul(of_vh, v), vh))
+        gx = gx + F.matmul(u, quotient(F, of_vh - F.matmul(F.matmul(of_vh, v), vh), column(F, s)))
     return (gx,)
 
 
@@ -46,7 +77,7 @@ def _svdvals(F: Any, x: Any) -> Any:
     return s, u, vh
 
 
-_svd = op("svd", lambda F, x: F.svd(x), joint=_svd_rule, outputs=3)
+singular_vectors = op("svd", lambda F, x, *, full_matrices=False: F.svd(x, full_matrices), joint=_svd_rule, outputs=3)
 _singular = op("svdvals", _svdvals, _svdvals_rule, aux=("u", "vh"))
 _inverse = op("inv", lambda F, x: F.inv(x), lambda F, g, y: -F.matmul(turned(F, y), F.matmul(g, turned(F, y))))
 
@@ -59,9 +90,7 @@ def inv(input: Tensor) -> Tensor:
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    if only_floats(input, "inv").ndim < 2 or input.shape[-1] != input.shape[-2]:
-        raise ShapeError("inv", str(input.shape), "only square matrices have an inverse")
-    return _inverse.call(input)
+    return _inverse.call(matrices(input, "inv", "only square matrices have an inverse"))
 
 
 def svdvals(A: Tensor) -> Tensor:
@@ -70,9 +99,7 @@ def svdvals(A: Tensor) -> Tensor:
     >>> ta.linalg.svdvals(ta.tensor([[0., 3.], [4., 0.]]))
     tensor([4., 3.])
     """
-    if only_floats(A, "svdvals").ndim < 2:
-        raise ShapeError("svdvals", str(A.shape), "it takes matrices")
-    return _singular.call(A)
+    return _singular.call(matrices(A, "svdvals"))
 
 
 SPECTRAL: dict[Any, Callable[..., Tensor]] = {"nuc": sum, 2: amax, -2: amin}

@@ -19,6 +19,7 @@ from typing import Any
 
 from ..op import Op
 from ..tensor import Tensor
+from . import matrix_results
 from .registry import functions
 
 PACKAGE = Path(__file__).parents[1]
@@ -147,7 +148,7 @@ class Stub:
             parameters, result = self.op_parameters(plain), "Tensor" if plain.outputs == 1 else f"{self.builtin('tuple')}[Tensor, ...]"
             self.need("tinygrad_act.tensor", "Tensor")
         else:
-            hints = typing.get_type_hints(plain, globalns={**getattr(plain, "__globals__", {}), "Tensor": Tensor})
+            hints = typing.get_type_hints(plain, globalns={**getattr(plain, "__globals__", {}), **vars(matrix_results), "Tensor": Tensor})
             parameters = self.parameters(inspect.signature(plain).parameters.values(), hints)
             result = self.hint(hints.get("return", Any))
             if plain is not f and not inplace:

@@ -1,36 +1,11 @@
-"""From any matrix to an orthogonal one and back: exp of a skew-symmetric matrix, products of reflections, QR."""
+"""From any matrix to an orthogonal one and back: products of reflections, QR."""
 
 from __future__ import annotations
 
 from ... import _functions as ops
 from ...backend import namespace
-from ...grad_mode import no_grad
 from ...ops.factor import inv
 from ...tensor import Tensor, wrap
-
-# The diagonal Padé approximant of exp of degree 9, and up to which norm it is good in float64 (Higham, Functions of Matrices, 10.3).
-PADE = (17643225600.0, 8821612800.0, 2075673600.0, 302702400.0, 30270240.0, 2162160.0, 110880.0, 3960.0, 90.0, 1.0)
-REACH = 1.78
-
-
-def skew_exp(A: Tensor) -> Tensor:
-    """exp of skew-symmetric matrices. The approximant p(A) p(-A)⁻¹ is orthogonal, whatever it is off by."""
-    with no_grad():
-        # As a whole number from 0 on, a replayed step finds it the same from step to step.
-        steps = ops.ceil(ops.log2(A.abs().sum(-1).amax() / REACH)) if A.array.size else ops.zeros(())
-        halvings = int(ops.nan_to_num(steps).clamp(0, 60).item())
-    A = A * 0.5 ** halvings
-    A2 = A @ A
-    unit = identity(A.shape[-1], A)
-    even, odd, power = unit * PADE[0], unit * PADE[1], A2
-    for k in range(2, 10, 2):
-        even, odd = even + power * PADE[k], odd + power * PADE[k + 1]
-        power = power @ A2 if k < 8 else power
-    odd = A @ odd
-    Q = inv((even - odd) * (1 / PADE[0])) @ ((even + odd) * (1 / PADE[0]))
-    for _ in range(halvings):
-        Q = Q @ Q
-    return Q
 
 
 def identity(n: int, like: Tensor) -> Tensor:

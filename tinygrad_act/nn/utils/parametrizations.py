@@ -10,12 +10,13 @@ from ... import dtypes
 from ...errors import ArgumentError, IndexingError, ShapeError
 from ...grad_mode import no_grad
 from ...ops.factor import inv
+from ...ops.matrix_function import matrix_exp
 from ...ops.normalisation import normalize
 from ...tensor import Tensor
 from ..module import Module
 from .computed import the_tensor
 from .norms import as_matrix, norm_except_dim, positive, rows_of, unit
-from .orthogonal_maps import identity, orthonormal, reflections, reflectors, skew_exp
+from .orthogonal_maps import identity, orthonormal, reflections, reflectors
 from .parametrize import is_parametrized, register_parametrization
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
@@ -138,7 +139,7 @@ class _Orthogonal(Module):
                 X = ops.cat([X, ops.zeros((*X.shape[:-1], n - k), dtype=X.dtype, device=X.device)], -1)
             A = X - X.mT
             if self.orthogonal_map == "matrix_exp":
-                Q = skew_exp(A)
+                Q = matrix_exp(A)
             else:
                 Q = inv(identity(n, A) - 0.5 * A) @ (identity(n, A) + 0.5 * A)
             Q = Q[..., :k]
