@@ -212,6 +212,24 @@ def test_weight_norm_loads_what_the_older_spelling_saved() -> None:
         newer.load_state_dict(saved)
 
 
+def test_a_shared_layer_loads_the_older_spelling_too() -> None:
+    with pytest.warns(FutureWarning):
+        older = nn.utils.weight_norm(nn.Linear(3, 3))
+    newer = parametrizations.weight_norm(nn.Linear(3, 3))
+    for _ in range(2):
+        parametrize.remove_parametrizations(newer, "weight")
+        parametrizations.weight_norm(newer)
+    nn.Sequential(newer, newer).load_state_dict(nn.Sequential(older, older).state_dict())
+    assert bool((newer.parametrizations.weight.original1 == older.weight_v).all()) and len(newer._load_pre_hooks) == 1
+
+
+def test_what_a_hook_before_loading_complains_of_is_raised() -> None:
+    layer = nn.Linear(2, 1)
+    layer.register_load_state_dict_pre_hook(lambda module, state, prefix, metadata, strict, missing, unexpected, errors: errors.append("of another task"))
+    with pytest.raises(ArgumentError, match="of another task"):
+        layer.load_state_dict(layer.state_dict())
+
+
 def test_a_hook_before_loading_may_rename() -> None:
     net, seen = nn.Sequential(nn.Linear(2, 1)), []
 

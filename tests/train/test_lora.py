@@ -347,11 +347,13 @@ def test_a_file_with_damaged_settings_is_refused(tmp_path: Any, change: dict[str
     assert type(fresh[0]) is ta.nn.Linear
 
 
-def test_layers_whose_weight_is_computed_are_refused() -> None:
-    model = nn.Sequential(nn.Linear(4, 4), nn.utils.parametrizations.weight_norm(nn.Linear(4, 2)), nn.utils.spectral_norm(nn.Linear(2, 2)))
-    for name in ("1", "2"):
-        with pytest.raises(ta.errors.ArgumentError, match=f"'{name}': its weight is computed"):
+def test_layers_whose_weight_is_computed_are_refused_and_it_is_said_how_to_undo_that() -> None:
+    utils = nn.utils
+    model = nn.Sequential(nn.Linear(4, 4), utils.parametrizations.weight_norm(nn.Linear(4, 2)), utils.spectral_norm(nn.Linear(2, 2)),
+                          utils.parametrizations.weight_norm(nn.Linear(2, 2), "bias", None))
+    for name, undo in (("1", lambda layer: utils.parametrize.remove_parametrizations(layer, "weight")), ("2", utils.remove_spectral_norm)):
+        with pytest.raises(ta.errors.ArgumentError, match=f"'{name}': its weight is computed.*{undo.__name__ if name == '2' else 'remove_parametrizations'}"):
             lora.inject(model, name)
-    before = model[1].weight
-    lora.inject(model, "0")
-    assert bool((model[1].weight == before).all())
+        undo(model[int(name)])
+    bias = model[3].bias
+    assert "in 4 layers" in str(lora.inject(model)) and bool((model[3].bias == bias).all())

@@ -176,7 +176,8 @@ class Hooked:
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """`hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)` before load_state_dict.
 
-        It may edit the dict, a copy: other names for what this module, at `prefix`, has. The lists are empty and not looked at.
+        It may edit the dict, a copy: other names for what this module, at `prefix`, has. What it puts into `error_msgs` is raised; the
+        other two lists are not looked at.
         """
         return self._load_pre_hooks.add(hook)
 

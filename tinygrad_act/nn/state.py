@@ -47,11 +47,13 @@ def load_state(module: Any, state: Mapping[str, Any], strict: bool, assign: bool
                             "load it with ta.load(path)")
     if odd := [key for key in state if not isinstance(key, str)]:
         raise ArgumentError("load_state_dict", f"the key {odd[0]!r}", "a state_dict's keys are names", "pass the part of it that model.state_dict() gave")
-    hooked = [(f"{path}." if path else "", part) for path, part in module.named_modules() if part._load_pre_hooks]
-    state = dict(state) if hooked else state
+    hooked = [(f"{path}." if path else "", part) for path, part in module.named_modules(remove_duplicate=False) if part._load_pre_hooks]
+    state, complaints = dict(state) if hooked else state, list[str]()
     for prefix, part in hooked:
         for hook in part._load_pre_hooks.values():
-            hook(part, state, prefix, {}, strict, [], [], [])
+            hook(part, state, prefix, {}, strict, [], [], complaints)
+    if complaints:
+        raise ArgumentError("load_state_dict", f"a {type(module).__name__}", "; ".join(complaints))
     places = named_state(module)
     targets = {name: getattr(owner, key) for name, (owner, key) in places.items()}
     values = {name: _value(name, state[name], target) for name, target in targets.items() if name in state}

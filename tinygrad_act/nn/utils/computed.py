@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ...errors import ArgumentError, nearest
@@ -15,13 +16,22 @@ class Computed(dict[str, Any]):
     """
 
     owner: Module
+    undo: dict[str, str]                    # how each that is, or was, computed becomes a parameter again
 
     @staticmethod
-    def of(module: Module) -> None:
-        """Give a module's parameters this class."""
-        if not isinstance(module._parameters, Computed):
-            own = module.__dict__["_parameters"] = Computed(module._parameters)
-            own.owner = module
+    def of(module: Module, name: str, undo: str) -> None:
+        """Note that this parameter of a module is computed from now on."""
+        own = module._parameters
+        if not isinstance(own, Computed):
+            own = module.__dict__["_parameters"] = Computed(own)
+            own.owner, own.undo = module, {}
+        own.undo[name] = undo
+
+    @staticmethod
+    def among(module: Module, names: Iterable[str]) -> dict[str, str]:
+        """Those of the names that are computed, and how that is undone."""
+        own = module._parameters
+        return {name: own.undo[name] for name in names if name in own.undo and name not in own} if isinstance(own, Computed) else {}
 
     def __missing__(self, name: str) -> Any:
         return getattr(self.owner, name)

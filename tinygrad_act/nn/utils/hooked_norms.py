@@ -51,6 +51,7 @@ class _Norm:
         weight = the_tensor(self.op, module, self.name)
         if not isinstance(weight, Parameter):
             raise ArgumentError(self.op, repr(self.name), "it is a buffer, which learns nothing", "name a parameter")
+        Computed.of(module, self.name, f'nn.utils.remove_{self.op}(layer, "{self.name}")')
         self.split(module, weight)
         module.register_forward_pre_hook(self)
         return module
@@ -75,7 +76,6 @@ class _WeightNorm(_Norm):
     def split(self, module: Module, weight: Tensor) -> None:
         g = norm_except_dim(weight.detach(), self.dim)
         delattr(module, self.name)
-        Computed.of(module)
         module.register_parameter(f"{self.name}_g", Parameter(g))
         module.register_parameter(f"{self.name}_v", Parameter(weight.detach()))
         setattr(module, self.name, self.compute(module, False))
@@ -105,7 +105,6 @@ class _SpectralNorm(_Norm):
     def split(self, module: Module, weight: Tensor) -> None:
         rows, columns = as_matrix(weight.detach(), self.rows).shape
         delattr(module, self.name)
-        Computed.of(module)
         module.register_parameter(f"{self.name}_orig", weight)  # type: ignore[arg-type]
         setattr(module, self.name, weight.detach())
         module.register_buffer(f"{self.name}_u", unit(rows, weight, self.eps))

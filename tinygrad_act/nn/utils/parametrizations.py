@@ -49,7 +49,8 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
     (40, 1)
     """
     register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
-    module.register_load_state_dict_pre_hook(functools.partial(_older_names, name))
+    if not any(getattr(hook, "func", None) is _older_names and hook.args == (name,) for hook in module._load_pre_hooks.values()):
+        module.register_load_state_dict_pre_hook(functools.partial(_older_names, name))
     return module
 
 

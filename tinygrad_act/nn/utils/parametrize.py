@@ -248,7 +248,8 @@ def _reclass(module: Module, names: Iterable[str]) -> None:
     """
     before, names = type_before_parametrizations(module), frozenset(names)
     if names:
-        Computed.of(module)
+        for name in names:
+            Computed.of(module, name, f'nn.utils.parametrize.remove_parametrizations(layer, "{name}")')
         module.__class__ = type(f"Parametrized{before.__name__}", (_Parametrized, before), {
             "_type_before": before, "_parametrized_names": names, "__module__": before.__module__, "__doc__": before.__doc__, **{n: _property(n) for n in names}})
     else:

@@ -51,7 +51,7 @@ def inject(model: Module, *patterns: Any, rank: int = 8, alpha: float | None = N
     places is adapted once. For each, x is kept for A, and W needs no gradient.
 
     Raises:
-        ArgumentError: a pattern means no such layer, or one whose weight is parametrized; or a setting is out of its range.
+        ArgumentError: a pattern means no such layer, or one whose weight is computed (weight_norm and its kin); or a setting is out of its range.
 
     >>> model = ta.nn.Sequential(ta.nn.Linear(64, 64), ta.nn.ReLU(), ta.nn.Linear(64, 10))
     >>> print(ta.tune.lora.inject(model, "0", rank=4, also=["2"]))
@@ -63,9 +63,9 @@ def inject(model: Module, *patterns: Any, rank: int = 8, alpha: float | None = N
     if not adapter.isidentifier():
         raise ArgumentError("lora.inject", f"adapter={adapter!r}", "a name is made of letters, digits and _")
     layers = select.modules(model, patterns or ("*",), "lora.inject", tuple(KINDS))
-    if computed := [name for name, layer in layers.items() if isinstance(layer._parameters, Computed)]:
-        raise ArgumentError("lora.inject", f"{computed[0]!r}", "its weight is computed from others, by a parametrization",
-                            "take that off first: nn.utils.parametrize.remove_parametrizations(layer, \"weight\")")
+    for name, layer in layers.items():
+        for undo in Computed.among(layer, ("weight", "in_proj_weight")).values():
+            raise ArgumentError("lora.inject", f"{name!r}", "its weight is computed from others", f"make it a parameter again first: {undo}")
     if adapter in {a for m in injected(model).values() for a in m.lora_configs}:
         raise ArgumentError("lora.inject", f"adapter={adapter!r}", "the model has an adapter of this name", "give it another, or lora.remove(model) first")
     if any(m.lora_kept for m in injected(model).values()):
