@@ -79,9 +79,64 @@ def test_logarithms_of_determinants_at_the_edges() -> None:
     check("logdet", None, np.stack([np.ones((2, 2)), np.diag([1.0, -1.0]), np.eye(2)]), order=0)
     large = ta.eye(400, dtype=ta.float64) * 1e3
     assert ta.det(large).item() == inf and ta.logdet(large).item() == pytest.approx(400 * math.log(1e3))
-    x = ta.ones(2, 2, requires_grad=True)
-    with pytest.raises(LinAlgError, match=r"^inv: \(2, 2\): a matrix is singular"):
-        ta.slogdet(x).logabsdet.backward()
+
+
+def gradient(f: Callable[[Any], Any], x: np.ndarray) -> np.ndarray:
+    leaf = ta.tensor(x, requires_grad=True)
+    return read(grad(f(leaf), leaf)[0])
+
+
+def along(x: np.ndarray, g: np.ndarray, f: Callable[[Any], Any] = ta.det) -> np.ndarray:
+    """The second derivative towards g."""
+    leaf = ta.tensor(x, requires_grad=True)
+    (first,) = grad(f(leaf).sum(), leaf, create_graph=True)
+    return read(grad((first * ta.tensor(g)).sum(), leaf)[0])
+
+
+def test_the_derivatives_of_a_determinant_whose_parts_are_far_apart() -> None:
+    d = np.array([1e200, 1e-200, 1e200, 1e-200])
+    np.testing.assert_allclose(gradient(ta.det, np.diag(d)), np.diag(1 / d), rtol=1e-12)
+    d = np.array([1e100, 1e-100, 1e100, 1e-100])
+    others = np.array([[0 if i == j else math.prod(np.delete(d, sorted((i, j)))[::-1]) for j in range(4)] for i in range(4)])
+    np.testing.assert_allclose(along(np.diag(d), np.eye(4)), np.diag(others.sum(-1)), rtol=1e-12)
+    x = array(4, 4) * np.array([[1e-9], [1.0], [1e5], [1e9]])
+    np.testing.assert_allclose(gradient(ta.det, x), np.linalg.det(x) * np.linalg.inv(x).T, rtol=1e-12)
+    np.testing.assert_allclose(along(np.diag([1.0, 1e-17]), np.ones((2, 2))), [[1, -1], [-1, 1]], atol=1e-12)
+    noise = np.random.default_rng(0).normal(size=(300, 300))
+    large = (noise / math.exp(np.linalg.slogdet(noise)[1] / 300)).astype("float32")
+    exact = np.linalg.det(large.astype("float64")) * np.linalg.inv(large.astype("float64")).T
+    assert np.abs(gradient(ta.det, large) - exact).max() < 1e-2 * np.abs(exact).max()
+    falling = np.diag(np.append(np.exp2(np.linspace(300, -300, 12)), 0.0))       # singular, and half of the product overflows
+    assert gradient(ta.det, falling)[-1, -1] == pytest.approx(1.0)
+
+
+def test_each_determinant_of_a_batch_is_differentiated_by_itself() -> None:
+    x = np.stack([np.eye(3), np.zeros((3, 3)), np.full((3, 3), math.nan), np.diag([1.0, 2.0, 0.0]), np.diag([1.0, 2.0, 3.0])])
+    sound = [0, 1, 3, 4]
+    for f in (gradient, lambda f, x: along(x, np.ones_like(x), f)):
+        found = f(lambda x: ta.det(x).sum(), x)
+        assert np.isnan(found[2]).all()
+        np.testing.assert_allclose(found[sound], f(lambda x: ta.det(x).sum(), x[sound]))
+    assert np.isnan(gradient(ta.det, x[2])).all()
+
+
+def test_the_hessian_of_a_determinant_is_recorded_at_a_singular_matrix_and_no_further() -> None:
+    x = ta.tensor(np.diag([1.0, 2.0, 0.0]), requires_grad=True)
+    (first,) = grad(ta.det(x), x, create_graph=True)
+    (second,) = grad(first[0, 0], x, create_graph=True)
+    np.testing.assert_allclose(read(second), np.diag([0.0, 0.0, 2.0]), atol=1e-12)
+    with pytest.raises(LinAlgError, match="^inv: "):
+        grad(second.sum(), x)
+
+
+def test_a_singular_matrix_spoils_only_its_own_logarithm() -> None:
+    x = np.stack([np.ones((2, 2)), np.diag([1.0, 2.0])])
+    for f in (lambda x: ta.slogdet(x).logabsdet, ta.logdet):
+        for loss in (lambda x, f=f: f(x)[1], lambda x, f=f: f(x).sum()):
+            found = gradient(loss, x)
+            assert not np.isfinite(found[0]).any()
+            np.testing.assert_allclose(found[1], np.diag([1.0, 0.5]))
+        assert not np.isfinite(gradient(f, np.ones((2, 2)))).any()
 
 
 # ---------------------------------------------------------------------------------------------- systems of equations
@@ -113,6 +168,43 @@ def test_systems_by_cholesky_factors(upper: bool) -> None:
     factor, b = array(2, 3, 3, low=0.5), array(2, 3, 2, seed=1)
     check(lambda b, x: b.cholesky_solve(getattr(x, triangle)(), upper), None, b, factor)
     check(lambda x: getattr(x, triangle)().cholesky_inverse(upper), None, factor)
+
+
+def test_one_matrix_with_many_right_hand_sides_is_factored_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    F = ta.backend.namespaces[type(ta.ones(1).array)]
+    shapes, plain = [], F.solved
+
+    def noted(function: Any, a: Any, b: Any) -> Any:
+        return plain(lambda a, b: shapes.append((a.shape, b.shape)) or function(a, b), a, b)
+    monkeypatch.setattr(F, "solved", noted)
+    for batch in ((), (1,), (1, 1, 1)):
+        x, b = (ta.tensor(array(*shape), requires_grad=True) for shape in ((*batch, 4, 4), (5, 2, 4, 3)))
+        y = ta.linalg.solve(x, b)
+        assert y.shape == ((1, 5, 2, 4, 3) if len(batch) == 3 else (5, 2, 4, 3))
+        y.sum().backward()
+        assert x.grad.shape == x.shape and b.grad.shape == b.shape
+        assert shapes == [((4, 4), (4, 30))] * 2
+        shapes.clear()
+    for f in both("solve"), both("solve_triangular"):
+        keywords = {"upper": True} if f[0] is ta.linalg.solve_triangular else {}
+        for shapes_of in ((3, 3), (5, 2, 3, 2)), ((1, 1, 3, 3), (2, 3, 2)), ((3, 3), (0, 3, 2)):
+            check(*f, array(*shapes_of[0], low=0.5), array(*shapes_of[1], seed=1), **keywords)
+    with pytest.raises(LinAlgError, match=r"^solve: \(2, 2\) and \(3, 2, 1\): "):
+        ta.linalg.solve(ta.ones(2, 2), ta.ones(3, 2, 1))
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_substitution(upper: bool) -> None:
+    for n in (31, 32, 33, 100):
+        a, b = array(2, n, n) / n + 2 * np.eye(n), array(2, n, 2, seed=1)
+        check(*both("solve_triangular"), a, b, upper=upper)
+        check(*both("solve_triangular"), a[0].astype("float32"), b.astype("float32"), upper=upper, order=1, rtol=1e-3, atol=1e-4)
+    for x in ([[1.0, 2.0], [2.0, 0.0]], [[0.0, 2.0], [2.0, 1.0]], [[math.nan, 2.0], [2.0, 1.0]], [[1.0, inf], [inf, 2.0]], [[0.0, 0.0], [0.0, 0.0]]):
+        check(*both("solve_triangular"), np.array(x), np.array([[1.0, 2.0], [1.0, 3.0]]), upper=upper, order=0)
+    x = np.eye(4)
+    x[1, 1] = 0
+    y = read(ta.ones(4, 1, dtype=ta.float64).cholesky_solve(ta.tensor(x), upper))
+    assert not np.isfinite(y[1]).any()
 
 
 # ---------------------------------------------------------------------------------------------------- factorisations
@@ -231,10 +323,60 @@ def test_condition_numbers(p: Any) -> None:
         check(*both("cond"), array(4, 2), p)
 
 
+def test_the_condition_of_a_singular_matrix_is_infinite_in_a_recorded_program_too() -> None:
+    regular, singular = ta.eye(2) * 2, ta.tensor([[1.0, 1.0], [1.0, 1.0]])
+    for first, second in ((regular, singular), (singular, regular)):
+        for p in (1, "fro", "nuc"):
+            f = ta.compile(lambda x, p=p: ta.linalg.cond(x, p))
+            for x in (first, second, first):
+                np.testing.assert_allclose(read(f(x)), read(ta.linalg.cond(x, p)), rtol=1e-5)
+    x = singular.clone().requires_grad_()
+    y = ta.linalg.cond(x, 1)
+    assert y.requires_grad and y.item() == inf
+    check(*both("cond"), np.stack([np.zeros((2, 2)), np.eye(2)]), 1, order=0)
+    leaf = ta.tensor(np.stack([np.ones((2, 2)), np.diag([1.0, 2.0])]), requires_grad=True)
+    assert np.isfinite(read(grad(ta.linalg.cond(leaf, "fro")[1], leaf)[0])[1]).all()
+
+
 @pytest.mark.parametrize("driver", [None, "gels", "gelsy", "gelss", "gelsd"])
 def test_least_squares(driver: str | None) -> None:
     for a, b in [((4, 2), (4, 3)), ((4, 2), (4,)), ((2, 4), (2, 1)), ((3, 4, 2), (3, 4, 2)), ((3, 4, 2), (3, 4)), ((3, 3), (3, 1))]:
         check(*both("lstsq"), array(*a), array(*b, seed=1), driver=driver)
+
+
+def test_least_squares_take_one_decomposition(monkeypatch: pytest.MonkeyPatch) -> None:
+    F = ta.backend.namespaces[type(ta.ones(1).array)]
+    taken, plain = [], F.svd
+    monkeypatch.setattr(F, "svd", lambda *args: taken.append(1) or plain(*args))
+    ta.linalg.lstsq(ta.tensor(array(4, 2)), ta.tensor(array(4, 1)), driver="gelsd")
+    assert taken == [1]
+
+
+def test_least_squares_and_inverses_stay_float32_under_autocast() -> None:
+    a, b = ta.tensor(array(8, 3, dtype="float32")), ta.tensor(array(8, 2, dtype="float32", seed=1))
+    factor = ta.linalg.cholesky(a.mT @ a)
+    exact = factor.cholesky_inverse()
+    solution, residuals = ta.linalg.lstsq(a, b, driver="gels")[:2]
+    with ta.autocast("cpu", ta.float16):
+        within = ta.linalg.lstsq(a, b, driver="gels")
+        for x, y in ((within[0], solution), (within[1], residuals), (factor.cholesky_inverse(), exact)):
+            assert x.dtype == ta.float32
+            np.testing.assert_array_equal(read(x), read(y))
+        assert factor.half().cholesky_inverse().dtype == b[:3].cholesky_solve(factor.half()).dtype == ta.float32
+        for given in ((a.half(), b), (a, b.half()), (a.half(), b.half())):
+            y = ta.linalg.lstsq(*given, driver="gels")
+            assert y.solution.dtype == y.residuals.dtype == ta.float32
+            np.testing.assert_allclose(read(y.solution), read(solution), atol=1e-2)
+        assert ta.linalg.cond(a[:3].half(), 1).dtype == ta.linalg.cond(a.half()).dtype == ta.float32
+
+
+@pytest.mark.parametrize("watched", [lambda: ta.autocast("cpu", enabled=False), ta.autograd.detect_anomaly])
+def test_halves_are_refused_unless_they_will_be_cast(watched: Callable[[], Any]) -> None:
+    x, L = ta.eye(2).half(), ta.linalg
+    for name, f in [("det", L.det), ("inv", L.inv), ("logdet", ta.logdet), ("lstsq", lambda x: L.lstsq(x, x)), ("cond", lambda x: L.cond(x, 1)),
+                    ("cholesky_inverse", ta.cholesky_inverse), ("cholesky_solve", lambda x: x.cholesky_solve(x)), ("matrix_rank", L.matrix_rank)]:
+        with watched(), pytest.raises(DTypeError, match=rf"^{name}: .*convert it first, with x.float"):
+            f(x)
 
 
 # --------------------------------------------------------------------------------------------------------- functions
@@ -252,6 +394,20 @@ def test_exponentials_of_all_sizes_in_a_batch() -> None:
     y = read(ta.linalg.matrix_exp(ta.tensor(x)))
     np.testing.assert_allclose(y @ np.swapaxes(y, -1, -2), np.broadcast_to(np.eye(3), y.shape), atol=1e-12)
     assert np.isnan(read(ta.matrix_exp(ta.tensor([[math.nan, 0.0], [0.0, 1.0]])))).any()
+
+
+def test_the_size_of_what_comes_in_does_not_cost_the_gradient_of_an_exponential_digits() -> None:
+    x, g = array(4, 4), array(4, 4, seed=1)
+
+    def slope(scale: float) -> tuple[np.ndarray, np.ndarray]:
+        leaf, seed = (ta.tensor(a, requires_grad=True) for a in (x, g * scale))
+        (first,) = grad(ta.matrix_exp(leaf), leaf, seed, create_graph=True)
+        return read(first.detach()), read(grad((first * ta.tensor(g)).sum(), leaf)[0])
+    exact = slope(1.0)
+    for scale in (1e-30, 1e10, 1e200, 0.0):
+        for found, wanted in zip(slope(scale), exact, strict=True):
+            np.testing.assert_allclose(found, wanted * scale, rtol=1e-12)
+    check(*both("matrix_exp"), array(2, 3, 3), order=3)
 
 
 def test_vandermonde_matrices() -> None:
@@ -289,13 +445,19 @@ def test_misuse_is_explained() -> None:
     for error, says, call in [
             (LinAlgError, r"^solve: \(2, 2\) and \(2, 1\): a matrix is singular, .*; linalg.lstsq and linalg.pinv take any", lambda: L.solve(x, none)),
             (LinAlgError, r"^inv: \(2, 2\): a matrix is singular", lambda: L.inv(x)),
-            (LinAlgError, r"^solve_triangular: ", lambda: L.solve_triangular(x * 0, x, upper=True)),
             (LinAlgError, r"^cholesky: \(2, 2\): a matrix is not positive-definite; it must be symmetric", lambda: L.cholesky(-x)),
             (LinAlgError, "^svd: .*NaN", lambda: L.svd(x * math.nan)),
             (ShapeError, "needs 2 rows", lambda: L.solve(x, ta.ones(3, 2))), (ShapeError, "needs 2 columns", lambda: L.solve(x, ta.ones(2, 3), left=False)),
             (ShapeError, "do not broadcast", lambda: L.solve(ta.eye(2).expand(3, 2, 2), ta.ones(2, 2, 2))),
             (DTypeError, "float32 and float64", lambda: L.solve(x, x.double())), (ArgumentError, "mode='full'", lambda: L.qr(x, "full")),
             (ArgumentError, "UPLO='X'", lambda: L.eigh(x, "X")), (ArgumentError, "p=3", lambda: L.cond(ta.eye(2), 3)),
+            (ShapeError, "left=False takes matrices", lambda: L.solve(x, none, left=False)),
+            (ShapeError, "^matrix_exp: .*only square matrices have an exponential", lambda: L.matrix_exp(square)),
+            (DTypeError, "^cholesky_solve: ", lambda: x.double().cholesky_solve(x)), (ShapeError, "^cholesky_inverse: ", lambda: ta.cholesky_inverse(square)),
+            (ShapeError, "^cholesky_solve: .*needs 2 rows", lambda: ta.ones(3, 1).cholesky_solve(x)),
+            (ArgumentError, "^vander: N=2.0", lambda: L.vander(none, 2.0)), (ArgumentError, "^pinv: rtol='a'", lambda: L.pinv(x, rtol="a")),
+            (ArgumentError, "^matrix_rank: tol='a'", lambda: L.matrix_rank(x, "a")), (ArgumentError, "^lstsq: rcond='a'", lambda: L.lstsq(x, x, "a")),
+            (ShapeError, r"^lstsq: .*batches \(3,\) and \(2,\) do not broadcast", lambda: L.lstsq(ta.ones(3, 2, 2), ta.ones(2, 2, 1))),
             (ArgumentError, "driver='lu'", lambda: L.lstsq(x, x, driver="lu")), (ShapeError, "2 rows", lambda: L.lstsq(x, ta.ones(3, 1)))]:
         with pytest.raises(error, match=says):
             call()

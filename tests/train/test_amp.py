@@ -37,7 +37,6 @@ OTHERWISE = {
     "addr": "mixed dtypes are refused", "nextafter": "mixed dtypes are refused", "select_scatter": "mixed dtypes are refused",
     "slice_scatter": "mixed dtypes are refused", "trace": "a sum of a diagonal here", "nn.functional.multilabel_soft_margin_loss": "one loss here, in float32",
     **dict.fromkeys(("matrix_exp", "linalg.det", "linalg.pinv"), "of halves PyTorch takes empty ones only, and leaves them as they are"),
-    "linalg.lstsq": "its last step is a product here, which runs in half",
     "nn.functional.max_pool3d": "PyTorch leaves the one with indices in half",
 }
 

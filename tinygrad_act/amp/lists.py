@@ -22,9 +22,9 @@ LOWER = {
     "cuda": PRODUCTS | {"addmv", "addr", "gru_layer", "lstm_cell", "gru_cell"},
 }
 FLOAT32 = {
-    "cpu": LOSSES | {"bce", "bce_weighted", "ctc_loss", "grid_sample", "prod", "svd", "svdvals", "inv", "det", "slogdet",
-                     "solve", "solve_triangular", "cholesky", "qr", "eigh", "eigvalsh", "pinv", "matrix_exp", "avg_pool", "max_pool", "max_unpool",
-                     "pad", "gru_layer", "lstm_cell", "gru_cell"},
+    "cpu": LOSSES | {"bce", "bce_weighted", "ctc_loss", "grid_sample", "prod", "svd", "svdvals", "inv", "inv_or_inf", "det", "slogdet",
+                     "solve", "solve_triangular", "cholesky", "qr", "eigh", "eigvalsh", "pinv", "pinv_and_rank", "wide_matmul", "matrix_exp",
+                     "avg_pool", "max_pool", "max_unpool", "pad", "gru_layer", "lstm_cell", "gru_cell"},
     "cuda": LOSSES | {"acos", "asin", "cosh", "erfinv", "exp", "expm1", "log", "log10", "log2", "log1p", "reciprocal", "rsqrt", "sinh", "tan",
                       "pow", "integer_pow", "softplus", "layer_norm", "group_norm", "cosine_similarity", "logsumexp", "resample", "prod",
                       "softmax", "softmin", "log_softmax", "cumprod", "cumsum", "sum", "norm", "pairwise_distance", "normalize"},

@@ -9,7 +9,7 @@ from ..graph import recording
 from ..tensor import Tensor
 from .create import full
 from .factor import diagonal_mask, matrices, quotient, singular_vectors, svdvals
-from .linalg import column, row_of, turned
+from .linalg import column, row_of, turned, wide_matmul
 from .matrix_results import QR, SVD, Eigh, Svd
 from .registry import op
 
@@ -91,11 +91,11 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of the matrix of which L (L^T, if `upper`) is the Cholesky factor."""
-    matrices(L, "cholesky_inverse", "a Cholesky factor is square")
+    matrices(L, "cholesky_inverse", "a Cholesky factor is square", "solve_triangular")
     lower = turned(recording, L) if upper else L
     unit = recording.expand(recording.cast(diagonal_mask(recording, L), dtype=L.dtype), shape=L.shape)
     half = recording.solve_triangular(lower, unit, upper=False)
-    return turned(recording, half) @ half  # type: ignore[no-any-return]
+    return wide_matmul.call(turned(recording, half), half)
 
 
 def qr(A: Tensor, mode: str = "reduced") -> QR:

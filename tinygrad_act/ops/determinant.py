@@ -15,32 +15,36 @@ from .registry import op
 SQUARE = "only square matrices have a determinant"
 
 
-def _cofactors_rule(F: Any, g: Any, x: Any, y: Any, u: Any, s: Any, vh: Any, sign: Any) -> Any:
-    """In the frame of U and V, det has second derivatives between elements ii and jj, and (negative) ij and ji: the products of
-    the singular values other than i and j. Recorded, by derivatives of the inverse; only then must x have one.
-    """
-    if u is None:
+def _slope_rule(F: Any, g: Any, h: Any, x: Any, *, needs: tuple[bool, ...]) -> Any:
+    """Of the second derivative towards h: it is symmetric; and for x by the inverse, which must be there only now."""
+    for_x = None
+    if needs[1]:
         inverse = turned(F, F.inv(x))
-        return F.sum(g * y, dim=(-2, -1), keepdim=True) * inverse - F.matmul(y, F.matmul(turned(F, g), inverse))
-    g = F.matmul(turned(F, u), F.matmul(g, turned(F, vh)))
-    _, pairs = F.others(s)
-    along = F.matmul(pairs, column(F, F.diagonal(g, 0, -2, -1)))
-    inner = F.where(diagonal_mask(F, g), along, -turned(F, g) * pairs)
-    return F.matmul(u, F.matmul(inner * column(F, column(F, sign)), vh))
+        along_g, along_h = F.matmul(inverse, turned(F, g)), F.matmul(inverse, turned(F, h))
+        in_g, in_h, both = _trace(F, along_g), _trace(F, along_h), _trace(F, F.matmul(along_g, along_h))
+        inner = F.matmul(along_g, along_h) + F.matmul(along_h, along_g) - in_h * along_g - in_g * along_h
+        for_x = column(F, column(F, F.det(x))) * ((in_g * in_h - both) * inverse + F.matmul(inner, inverse))
+    return F.cofactor_slope(g, x) if needs[0] else None, for_x
+
+
+def _trace(F: Any, x: Any) -> Any:
+    return F.sum(F.where(diagonal_mask(F, x), x, 0), dim=(-2, -1), keepdim=True)
 
 
 def _slogdet_rule(F: Any, g: Any, x: Any) -> Any:
-    """Giles, "Collected matrix derivative results" (2008), 2.2.4."""
-    return (column(F, column(F, g[1])) * turned(F, F.inv(x)),)
+    """Giles, "Collected matrix derivative results" (2008), 2.2.4. A singular matrix spoils only its own gradient."""
+    return (column(F, column(F, g[1])) * turned(F, F.inv_or_inf(x)),)
 
 
-op("cofactor", lambda F, x: F.cofactors(x), _cofactors_rule, aux=("u", "s", "vh", "sign"))
+op("cofactor_slope", lambda F, h, x: F.cofactor_slope(h, x), joint=_slope_rule)
+op("cofactor", lambda F, x: F.cofactor(x), lambda F, g, x: F.cofactor_slope(g, x))
 _det = op("det", lambda F, x: F.det(x), lambda F, g, x: column(F, column(F, g)) * F.cofactor(x))
 _slogdet = op("slogdet", lambda F, x: F.slogdet(x), joint=_slogdet_rule, outputs=2)
 
 
 def det(A: Tensor) -> Tensor:
-    """The determinants of square matrices. First and second derivatives hold for singular ones too.
+    """The determinants of square matrices. First and second derivatives hold for singular ones too, with create_graph as without; from the
+    third on a LinAlgError says that there is no inverse. Of a matrix that is not finite the gradient is NaN.
 
     >>> ta.linalg.det(ta.tensor([[1., 2.], [3., 4.]]))
     tensor(-2.)
@@ -50,7 +54,7 @@ def det(A: Tensor) -> Tensor:
 
 def slogdet(A: Tensor) -> SlogDet:
     """The signs of the determinants and the logarithms of their sizes, which neither overflow nor underflow; 0 and -inf for a
-    singular matrix, which has no gradient: there is an error when it is asked for.
+    singular matrix, whose gradient is infinite (NaN where the loss does not take it); those of the others in the batch stay right.
 
     >>> ta.linalg.slogdet(ta.tensor([[0., 2.], [2., 0.]])).logabsdet
     tensor(1.3863)
@@ -59,6 +63,9 @@ def slogdet(A: Tensor) -> SlogDet:
 
 
 def logdet(input: Tensor) -> Tensor:
-    """The logarithms of the determinants: NaN where one is negative, -inf where it is 0."""
-    sign, size = _slogdet(matrices(input, "logdet", SQUARE))
+    """The logarithms of the determinants: NaN where one is negative, -inf where it is 0.
+
+    The gradient is 0 where a determinant is negative, and as slogdet's, infinite or NaN, where it is 0.
+    """
+    sign, size = _slogdet(matrices(input, "logdet", SQUARE, "slogdet"))
     return recording.where(sign < 0, math.nan, size)  # type: ignore[no-any-return]

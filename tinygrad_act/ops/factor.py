@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import dtypes
 from ..errors import ArgumentError, DTypeError, GraphError, ShapeError
-from ..graph import watchers
+from ..graph import casts
 from ..tensor import Tensor
 from .axes import movedim
 from .linalg import column, row_of, turned
@@ -16,9 +16,12 @@ from .registry import op, public
 from .shape import reshape
 
 
-def matrices(x: Any, op: str, square: str = "") -> Tensor:
-    """x, which must be matrices of float32 or float64; `square` is what to say of those that are not square."""
-    if dtypes.is_half(only_floats(x, op).dtype) and not watchers:        # one of these may be autocast, which makes it float32
+def matrices(x: Any, op: str, square: str = "", runs: str = "") -> Tensor:
+    """x, which must be matrices of float32 or float64; `square` is what to say of those that are not square.
+
+    `runs` is the op that takes them, if it has another name: autocast may make them float32 for it.
+    """
+    if dtypes.is_half(only_floats(x, op).dtype) and not casts(runs or op):
         raise DTypeError(op, f"a tensor of {x.dtype}", "matrices are factored in float32 and float64 only", "convert it first, with x.float()")
     if x.ndim < 2 or (square and x.shape[-1] != x.shape[-2]):
         raise ShapeError(op, str(x.shape), "it takes matrices, tensors of two axes or more" if x.ndim < 2 else square)
@@ -79,7 +82,14 @@ def _svdvals(F: Any, x: Any) -> Any:
 
 singular_vectors = op("svd", lambda F, x, *, full_matrices=False: F.svd(x, full_matrices), joint=_svd_rule, outputs=3)
 _singular = op("svdvals", _svdvals, _svdvals_rule, aux=("u", "vh"))
-_inverse = op("inv", lambda F, x: F.inv(x), lambda F, g, y: -F.matmul(turned(F, y), F.matmul(g, turned(F, y))))
+
+
+def _inv_rule(F: Any, g: Any, y: Any) -> Any:
+    return -F.matmul(turned(F, y), F.matmul(g, turned(F, y)))
+
+
+_inverse = op("inv", lambda F, x: F.inv(x), _inv_rule)
+inv_or_inf = op("inv_or_inf", lambda F, x: F.inv_or_inf(x), _inv_rule)
 
 
 @public("inverse")

@@ -111,6 +111,7 @@ def _for_second(F: Any, g: Any, a: Any, b_shape: Any) -> Any:
 
 
 _matmul = product("matmul", None, lambda F, a, b: F.matmul(a, b), _for_first, _for_second)
+wide_matmul = product("wide_matmul", None, lambda F, a, b: F.matmul(a, b), _for_first, _for_second)      # not in halves under autocast
 _mm = product("mm", (2, 2), lambda F, a, b: F.matmul(a, b),
               lambda F, g, b: F.matmul(g, F.permute(b, (1, 0))), lambda F, g, a: F.matmul(F.permute(a, (1, 0)), g))
 _bmm = product("bmm", (3, 3), _same_batch,

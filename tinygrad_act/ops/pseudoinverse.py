@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 from .. import dtypes
-from ..backend.namespace import broadcast_shape
-from ..errors import ArgumentError, DTypeError, LinAlgError, ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..graph import recording
 from ..tensor import Tensor
 from .create import full
 from .decompose import eigvalsh
-from .factor import inv, matrices, spectral_norm, svdvals
-from .join import stack
-from .linalg import column, turned
+from .factor import inv_or_inf, matrices, svdvals
+from .linalg import column, turned, wide_matmul
 from .matrix_results import Lstsq
 from .norms import norm
 from .reduce import only_floats
 from .registry import op
-from .solve import is_vector
+from .solve import fitting, is_vector
 
 Bound = float | Tensor | None
 
@@ -32,11 +31,23 @@ def _pinv_rule(F: Any, g: Any, x: Any, y: Any) -> Any:
     return beyond - F.matmul(x, F.matmul(y, beyond)) + before - F.matmul(F.matmul(before, y), x) - F.matmul(yt, F.matmul(g, yt))
 
 
+def _first_rule(F: Any, g: Any, x: Any, y: Any) -> Any:
+    return (_pinv_rule(F, g[0], x, y[0]),)
+
+
 _pinv = op("pinv", lambda F, x, *, atol, rtol, hermitian: F.pinv(x, atol, rtol, hermitian), _pinv_rule)
+_pinv_and_rank = op("pinv_and_rank", lambda F, x, *, rtol: F.pinv_and_rank(x, 0.0, rtol), joint=_first_rule, outputs=3)   # the values detached
 
 
-def _bounds(A: Tensor, atol: Bound, rtol: Bound) -> tuple[Any, Any]:
+def _bound(value: Any, name: str, op: str) -> None:
+    if not (value is None or isinstance(value, (Tensor, numbers.Real))):
+        raise ArgumentError(op, f"{name}={value!r}", "it bounds what counts as 0", "pass a number, or a Tensor of one for each matrix")
+
+
+def _bounds(A: Tensor, atol: Bound, rtol: Bound, op: str) -> tuple[Any, Any]:
     """From which sizes on a singular value is not 0: absolute, and relative to the largest. Not given, rounding's where atol is 0."""
+    _bound(atol, "atol", op)
+    _bound(rtol, "rtol", op)
     rounding = float(dtypes.finfo(dtypes.float32 if dtypes.is_half(A.dtype) else A.dtype).eps) * max(A.shape[-2:])
     if rtol is None:
         rtol = recording.where(atol > 0, 0.0, rounding) if isinstance(atol, Tensor) else 0.0 if atol else rounding
@@ -54,7 +65,7 @@ def pinv(A: Tensor, rcond: Bound = None, hermitian: bool = False, *, atol: Bound
             [0.0000, 0.0000]])
     """
     matrices(A, "pinv", "only square matrices are symmetric (hermitian=True)" if hermitian else "")
-    bounds = _bounds(A, atol, rcond if rtol is None else rtol)
+    bounds = _bounds(A, atol, rcond if rtol is None else rtol, "pinv")
     absolute, relative = (t.array if isinstance(t, Tensor) else t for t in bounds)
     return _pinv.call(A, atol=absolute, rtol=relative, hermitian=bool(hermitian))
 
@@ -65,8 +76,9 @@ def matrix_rank(A: Tensor, tol: Bound = None, hermitian: bool = False, *, atol: 
     >>> ta.linalg.matrix_rank(ta.tensor([[1., 2.], [2., 4.]]))
     tensor(1)
     """
-    matrices(A, "matrix_rank", "only square matrices are symmetric (hermitian=True)" if hermitian else "")
-    absolute, relative = (tol, 0.0) if tol is not None else _bounds(A, atol, rtol)
+    matrices(A, "matrix_rank", "only square matrices are symmetric (hermitian=True)" if hermitian else "", "eigvalsh" if hermitian else "svdvals")
+    _bound(tol, "tol", "matrix_rank")
+    absolute, relative = (tol, 0.0) if tol is not None else _bounds(A, atol, rtol, "matrix_rank")
     s = (eigvalsh(A).abs() if hermitian else svdvals(A)).detach()
     if not s.shape[-1]:
         return full(s.shape[:-1], 0, dtype=dtypes.int64, device=A.device)
@@ -75,31 +87,29 @@ def matrix_rank(A: Tensor, tol: Bound = None, hermitian: bool = False, *, atol: 
 
 
 def cond(A: Tensor, p: Any = None) -> Tensor:
-    """The condition number: the norm of A times that of its inverse; of None (2) and -2 by singular values, of any matrix.
+    """The condition number: the norm of A times that of its inverse; of None (2) and -2 by singular values, of any matrix. Of a
+    singular one it is infinite.
 
     >>> ta.linalg.cond(ta.tensor([[4., 0.], [0., 2.]]))
     tensor(2.)
     """
-    matrices(A, "cond")
+    matrices(A, "cond", runs="svdvals")
     if p in (None, 2, -2):
         s = svdvals(A)
         if not s.shape[-1]:
             raise ShapeError("cond", str(A.shape), "a matrix without elements has no singular values")
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    matrices(A, "cond", f"of p={p!r} only square matrices have a condition number")
-    try:
-        inverse = inv(A)
-    except LinAlgError:                                          # one is singular: infinite for that, and not for the others
-        if A.ndim == 2:
-            return full((), math.inf, dtype=A.dtype, device=A.device)
-        return stack([cond(matrix, p) for matrix in A])
-    return _size(A, p) * _size(inverse, p)
+    matrices(A, "cond", f"of p={p!r} only square matrices have a condition number", "inv_or_inf")
+    if p == "nuc":
+        s = svdvals(A)
+        y = s.sum(-1) * recording.reciprocal(s).sum(-1)
+    else:
+        y = _size(A, p) * _size(inv_or_inf.call(A), p)
+    return recording.where(recording.isnan(y), math.inf, y)  # type: ignore[no-any-return]   # 0 times inf, as PyTorch has it
 
 
 def _size(A: Tensor, p: Any) -> Tensor:
     """A norm of matrices: see linalg.matrix_norm, a floor above."""
-    if p == "nuc":
-        return spectral_norm(A, p, (A.ndim - 2, A.ndim - 1), False, "cond")
     if p == "fro":
         return norm(A, 2, (-2, -1))
     if p not in (1, -1, math.inf, -math.inf):
@@ -122,22 +132,19 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     tensor([[1.],
             [2.]])
     """
-    matrices(A, "lstsq")
+    matrices(A, "lstsq", runs="pinv_and_rank")
     driver = "gelsy" if driver is None else driver
     if driver not in DRIVERS:
         raise ArgumentError("lstsq", f"driver={driver!r}", "there is no such driver", f"use one of {', '.join(DRIVERS)}")
-    if only_floats(B, "lstsq").dtype != A.dtype:
-        raise DTypeError("lstsq", f"{A.dtype} and {B.dtype}", "the dtypes differ", "convert one, for example with .to(ta.float32)")
-    vector = is_vector(A, B)
+    vector = is_vector(A, only_floats(B, "lstsq"))
     right = column(recording, B) if vector else B
-    if right.ndim < 2 or right.shape[-2] != A.shape[-2] or broadcast_shape(A.shape[:-2], right.shape[:-2]) is None:
-        raise ShapeError("lstsq", f"{A.shape} and {B.shape}", f"the right-hand side needs {A.shape[-2]} rows, and a batch that broadcasts")
+    fitting(A, right, True, "lstsq", "pinv_and_rank")
     m, n = A.shape[-2:]
-    relative = None if rcond is None else float(rcond)
-    X = pinv(A, relative) @ right
+    _bound(rcond, "rcond", "lstsq")
+    inverse, rank, s = _pinv_and_rank(A, rtol=float(_bounds(A, None, rcond, "lstsq")[1]))
+    X = wide_matmul.call(inverse, right)
     none = full((0,), 0, dtype=X.dtype, device=A.device)
-    rank = matrix_rank(A, rtol=relative)
     full_rank = driver == "gels" or (driver != "gelsy" and bool((rank == n).all().item()))
-    residuals = ((A @ X - right) ** 2).sum(-2) if m > n and full_rank else none
+    residuals = ((wide_matmul.call(A, X) - right) ** 2).sum(-2) if m > n and full_rank else none
     return Lstsq(recording.reshape(X, shape=X.shape[:-1]) if vector else X, residuals, none.long() if driver == "gels" else rank,
-                 svdvals(A).detach() if driver in ("gelss", "gelsd") else none)
+                 s.detach() if driver in ("gelss", "gelsd") else none)

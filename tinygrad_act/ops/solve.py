@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backend.namespace import broadcast_shape
-from ..errors import ShapeError
-from ..graph import recording
+from ..backend.namespace import broadcast_shape, numel
+from ..errors import DTypeError, ShapeError
+from ..graph import casts, recording
 from ..tensor import Tensor
 from .factor import diagonal_mask, matrices
 from .linalg import column, turned
@@ -14,10 +14,19 @@ from .reduce import only_floats
 from .registry import op
 
 
+def _products(F: Any, gb: Any, y: Any, a_shape: Any) -> Any:
+    """-gb y^T in the shape of a: one product, if a is one matrix and the others have a batch."""
+    if numel(a_shape[:-2]) != 1 or gb.ndim == 2:
+        return F.sum_to(-F.matmul(gb, turned(F, y)), a_shape)
+    order = (gb.ndim - 2, *range(gb.ndim - 2), gb.ndim - 1)
+    gb, y = (F.reshape(F.permute(x, order), (x.shape[-2], numel(x.shape[:-2]) * x.shape[-1])) for x in (gb, y))
+    return F.reshape(-F.matmul(gb, turned(F, y)), a_shape)
+
+
 def _solve_rule(F: Any, g: Any, a: Any, y: Any, b_shape: Any, *, needs: tuple[bool, ...]) -> Any:
     """Giles (2008), 2.3.1: for b, the solution with the transpose; for a, its products with y."""
     gb = F.solve(turned(F, a), g)
-    return (F.sum_to(-F.matmul(gb, turned(F, y)), a.shape) if needs[0] else None, F.sum_to(gb, b_shape) if needs[1] else None)
+    return (_products(F, gb, y, a.shape) if needs[0] else None, F.sum_to(gb, b_shape) if needs[1] else None)
 
 
 def _triangular_rule(F: Any, g: Any, a: Any, y: Any, b_shape: Any, *, upper: bool, needs: tuple[bool, ...]) -> Any:
@@ -25,7 +34,7 @@ def _triangular_rule(F: Any, g: Any, a: Any, y: Any, b_shape: Any, *, upper: boo
     gb = F.solve_triangular(turned(F, a), g, upper=not upper)
     ga = None
     if needs[0]:
-        ga = F.sum_to(-F.matmul(gb, turned(F, y)), a.shape)
+        ga = _products(F, gb, y, a.shape)
         ga = F.triu(ga) if upper else F.tril(ga)
     return ga, F.sum_to(gb, b_shape) if needs[1] else None
 
@@ -34,13 +43,15 @@ _solve = op("solve", lambda F, a, b: F.solve(a, b), joint=_solve_rule, same_dtyp
 _triangular = op("solve_triangular", lambda F, a, b, *, upper: F.solve_triangular(a, b, upper), joint=_triangular_rule, same_dtype=True)
 
 
-def _fitting(A: Tensor, B: Tensor, rows: bool, name: str) -> None:
-    """Raise unless A X = B (or X A = B, if not `rows`) can be written of these."""
-    only_floats(B, name)
-    if B.ndim < 2 or A.shape[-1] != B.shape[-2 if rows else -1]:
-        side = "rows" if rows else "columns"
-        raise ShapeError(name, f"{A.shape} and {B.shape}", f"the right-hand side needs {A.shape[-1]} {side}",
-                         "a batch of vectors is one of matrices of one column: B.unsqueeze(-1)")
+def fitting(A: Tensor, B: Tensor, rows: bool, name: str, runs: str) -> None:
+    """Raise unless A X = B (or X A = B, if not `rows`) can be written of these; `runs` is the op that takes them."""
+    if only_floats(B, name).dtype != A.dtype and not casts(runs):
+        raise DTypeError(name, f"{A.dtype} and {B.dtype}", "the dtypes differ", "convert one, for example with .to(ta.float32)")
+    needed = A.shape[-2 if rows else -1]
+    if B.ndim < 2 or needed != B.shape[-2 if rows else -1]:
+        side, one = ("rows", "a batch of vectors is one of matrices of one column: B.unsqueeze(-1)") if rows else \
+            ("columns", "left=False takes matrices: of a vector, B.unsqueeze(-2) is one of one row")
+        raise ShapeError(name, f"{A.shape} and {B.shape}", f"the right-hand side needs {needed} {side}", one)
     if broadcast_shape(A.shape[:-2], B.shape[:-2]) is None:
         raise ShapeError(name, f"{A.shape} and {B.shape}", f"batches {A.shape[:-2]} and {B.shape[:-2]} do not broadcast",
                          "sizes must be equal or 1")
@@ -62,22 +73,24 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     matrices(A, "solve", "the matrix of a system of equations must be square")
     if left and is_vector(A, only_floats(B, "solve")):
         columns = column(recording, B)
-        _fitting(A, columns, True, "solve")
+        fitting(A, columns, True, "solve", "solve")
         y = _solve.call(A, columns)
         return recording.reshape(y, shape=y.shape[:-1])  # type: ignore[no-any-return]
-    _fitting(A, B, left, "solve")
+    fitting(A, B, left, "solve", "solve")
     return _solve.call(A, B) if left else turned(recording, _solve.call(turned(recording, A), turned(recording, B)))
 
 
 def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
     """X with A X = B (X A = B if not `left`), where of A only that triangle is read; with `unitriangular` its diagonal is taken for 1.
 
+    A 0 on the diagonal is divided by: it gives inf or NaN, no error.
+
     >>> ta.linalg.solve_triangular(ta.tensor([[1., 0.], [1., 2.]]), ta.tensor([[1.], [5.]]), upper=False)
     tensor([[1.],
             [2.]])
     """
     matrices(A, "solve_triangular", "the matrix of a system of equations must be square")
-    _fitting(A, B, left, "solve_triangular")
+    fitting(A, B, left, "solve_triangular", "solve_triangular")
     if unitriangular:
         A = recording.where(diagonal_mask(recording, A), 1, A)
     if left:
@@ -86,8 +99,8 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
 
 
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
-    """X with A X = B, of A the Cholesky factor L (L^T, if `upper`)."""
-    matrices(L, "cholesky_solve", "a Cholesky factor is square")
-    _fitting(L, B, True, "cholesky_solve")
+    """X with A X = B, of A the Cholesky factor L (L^T, if `upper`); inf or NaN where that has a 0 on the diagonal."""
+    matrices(L, "cholesky_solve", "a Cholesky factor is square", "solve_triangular")
+    fitting(L, B, True, "cholesky_solve", "solve_triangular")
     first, last = (turned(recording, L), L) if upper else (L, turned(recording, L))
     return _triangular.call(last, _triangular.call(first, B, upper=False), upper=True)
