@@ -98,12 +98,15 @@ class Runner:
         """Have it make the workload and warm up; the error, if it cannot."""
         p = self.processes.get(candidate) or self.processes.setdefault(candidate, Process(candidate, self.threads))
         reply = p.ask(make=name, sizes=sizes)
-        for _ in range(3):                                               # compile, record, warm up
-            reply = reply if "error" in reply else p.ask(steps=1)
+        steps, took, asked = 1, 0.0, 0
+        while "error" not in reply and (asked < 3 or took < self.block / 2) and asked < 12:
+            # Compile, record, warm up. What the first steps take may be mostly that, so their number grows until a block is full.
+            reply, asked = p.ask(steps=steps), asked + 1
+            took = steps * reply.get("seconds", 0.0)
+            steps = max(1, min(round(self.block * steps / max(took, 1e-6)), 4 * steps))
+        p.steps = steps
         if "error" in reply:
             self.processes.pop(candidate).end()
-        else:
-            p.steps = max(1, round(self.block / max(reply["seconds"], 1e-6)))
         return reply
 
     def measure(self, name: str, sizes: dict[str, int] | None = None) -> dict[str, Any]:
