@@ -171,13 +171,16 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
         return tensor
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
     kind = dtypes.float32 if dtypes.is_half(tensor.dtype) else tensor.dtype
-    drawn = ops.randn((max(rows, columns), min(rows, columns)), generator=generator, dtype=kind, device=tensor.device).array
-    F = backend.namespace(drawn)
-    q, r = F.qr(drawn)
-    q = q * F.sign(F.diagonal(r))                             # or Q would depend on how it was computed
-    if rows < columns:
-        q = q.T
-    return _fill(tensor, wrap(F.copy(q * gain).reshape(tensor.shape)))
+    q = orthonormal(ops.randn((max(rows, columns), min(rows, columns)), generator=generator, dtype=kind, device=tensor.device))
+    return _fill(tensor, ops.reshape((q.T if rows < columns else q) * gain, tensor.shape))
+
+
+def orthonormal(A: Tensor) -> Tensor:
+    """Q of A = Q R, with R's diagonal not negative: or Q would depend on how it was computed."""
+    F = backend.namespace(A.array)
+    q, r = F.qr(A.array)
+    signs = F.sign(F.diagonal(r, 0, -2, -1))
+    return wrap(q * (signs + (signs == 0))[..., None, :])
 
 
 @no_grad()

@@ -46,8 +46,8 @@ INLINE void scatter(char* to, const char* from, long step, long count, long size
 # For float32, what the rules call most, as parts that share their work. exp_times(t, up, least) is e^t 2^up, the power of 2 in it
 # 2^least at least. exp_near(t) exp_far(t) is e^t for t <= 88 with the far tail in the second factor, a power of 2 (see
 # activations/tails.py); WHOLE puts t / log 2, rounded, into a number's last places. EXP is a fit of (e^r - 1 - r) / r^2, to
-# 0.05 units. slope(t, unit) is e^t / (1 + e^t)^2 in 2^-64 units, by way of e^t 2^64, which is not subnormal where the result is more
-# than 0: of it are sech_squared, 1 / cosh(x)^2, and logistic_slope, e^-|x| / (1 + e^-|x|)^2.
+# 0.05 units. slope(t, unit) is 2^64 unit e^t / (1 + e^t)^2, by way of e^t 2^64, which is not subnormal where the result is more than 0;
+# of it are sech_squared, 1 / cosh(x)^2, and logistic_slope, e^-|x| / (1 + e^-|x|)^2.
 # erfcx_near is a quotient of polynomials, for 0 <= a <= NEAR, to 0.4 units of 2^-24 before rounding, of which there is little
 # for small a. erfcx_right is erfcx of numerics/special.py, for all a >= 0: 1 / (a + 2) as t + low; erfcx adds, for x < 0, an
 # exact square.

@@ -1,11 +1,10 @@
-"""From any matrix to an orthogonal one and back: products of reflections, QR."""
+"""From any matrix to an orthogonal one and back, by products of reflections."""
 
 from __future__ import annotations
 
 from ... import _functions as ops
-from ...backend import namespace
 from ...ops.factor import inv
-from ...tensor import Tensor, wrap
+from ...tensor import Tensor
 
 
 def identity(n: int, like: Tensor) -> Tensor:
@@ -34,11 +33,3 @@ def reflectors(Q: Tensor) -> Tensor:
         X[..., j + 1:, j + 1:] -= v @ X[..., j:j + 1, j + 1:]
         X[..., j + 1:, j:j + 1], X[..., j:j + 1, j:j + 1] = v, sign
     return ops.tril(X)
-
-
-def orthonormal(A: Tensor) -> Tensor:
-    """Q of A = Q R, with R's diagonal not negative."""
-    F = namespace(A.array)
-    q, r = F.qr(A.array)
-    signs = ops.sign(ops.diagonal(wrap(r), 0, -2, -1))
-    return wrap(q) * (signs + (signs == 0)).unsqueeze(-2)

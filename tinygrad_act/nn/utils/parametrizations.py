@@ -13,10 +13,11 @@ from ...ops.factor import inv
 from ...ops.matrix_function import matrix_exp
 from ...ops.normalisation import normalize
 from ...tensor import Tensor
+from ..init import orthonormal
 from ..module import Module
 from .computed import the_tensor
 from .norms import as_matrix, norm_except_dim, positive, rows_of, unit
-from .orthogonal_maps import identity, orthonormal, reflections, reflectors
+from .orthogonal_maps import identity, reflections, reflectors
 from .parametrize import is_parametrized, register_parametrization
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
