@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _functions as ops
-from .. import backend, dtypes
+from .. import dtypes
 from ..errors import ArgumentError, ShapeError
 from ..grad_mode import no_grad
 from ..ops.arguments import whole
+from ..ops.factor import orthonormal
 from ..ops.reduced import a_tensor
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 from .gain import calculate_gain
 
 __all__ = ["calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal", "kaiming_normal_",
@@ -173,14 +174,6 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     kind = dtypes.float32 if dtypes.is_half(tensor.dtype) else tensor.dtype
     q = orthonormal(ops.randn((max(rows, columns), min(rows, columns)), generator=generator, dtype=kind, device=tensor.device))
     return _fill(tensor, ops.reshape((q.T if rows < columns else q) * gain, tensor.shape))
-
-
-def orthonormal(A: Tensor) -> Tensor:
-    """Q of A = Q R, with R's diagonal not negative: or Q would depend on how it was computed."""
-    F = backend.namespace(A.array)
-    q, r = F.qr(A.array)
-    signs = F.sign(F.diagonal(r, 0, -2, -1))
-    return wrap(q * (signs + (signs == 0))[..., None, :])
 
 
 @no_grad()

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import dtypes
+from ..backend import namespaces
 from ..errors import ArgumentError, DTypeError, GraphError, ShapeError
 from ..graph import casts
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .axes import movedim
 from .linalg import column, row_of, turned
 from .reduce import amax, amin, only_floats, sum
@@ -110,6 +111,14 @@ def svdvals(A: Tensor) -> Tensor:
     tensor([4., 3.])
     """
     return _singular.call(matrices(A, "svdvals"))
+
+
+def orthonormal(A: Tensor) -> Tensor:
+    """Q of A = Q R, with R's diagonal not negative: or Q would depend on how it was computed."""
+    F = namespaces[type(A.array)]
+    q, r = F.qr(A.array)
+    signs = F.sign(F.diagonal(r, 0, -2, -1))
+    return wrap(q * (signs + (signs == 0))[..., None, :])
 
 
 SPECTRAL: dict[Any, Callable[..., Tensor]] = {"nuc": sum, 2: amax, -2: amin}

@@ -9,11 +9,10 @@ from ... import _functions as ops
 from ... import dtypes
 from ...errors import ArgumentError, IndexingError, ShapeError
 from ...grad_mode import no_grad
-from ...ops.factor import inv
+from ...ops.factor import inv, orthonormal
 from ...ops.matrix_function import matrix_exp
 from ...ops.normalisation import normalize
 from ...tensor import Tensor
-from ..init import orthonormal
 from ..module import Module
 from .computed import the_tensor
 from .norms import as_matrix, norm_except_dim, positive, rows_of, unit
