@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
 import threading
@@ -45,6 +46,33 @@ def test_several_threads_of_pythons_may_ask_at_once() -> None:
         for thread in asking:
             thread.join()
     assert not wrong
+
+
+WHO = """
+#include <pthread.h>
+void who(char** arrays, long gate, long from, long to) {           /* parts that begin a share wait till all those are under way */
+    long *y = (long*)*arrays, threads = y[0], *order = y + 1, *by = y + 2;
+    long place = __atomic_fetch_add(order, 1, __ATOMIC_SEQ_CST);
+    by[2 * from] = (long)pthread_self(), by[2 * from + 1] = place;
+    if (from % gate == 0) while (__atomic_load_n(order, __ATOMIC_SEQ_CST) < threads) ;
+}
+"""
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_each_thread_begins_with_its_own_share_which_is_the_same_in_every_job(count: int) -> None:
+    who, parts = compiler.library(WHO).who, 4 * count
+    who.argtypes, who.restype = [ctypes.c_void_p] + [ctypes.c_long] * 3, None
+    jobs = []
+    for _ in range(3):
+        y = np.zeros(2 + 2 * parts, np.int64)
+        y[0] = count
+        with config(threads=count):
+            pool.ranges(who, (place(y), 4), parts, 1, pool.WORTH)
+        threads, order = y[2:].reshape(parts, 2).T
+        assert set(order[::4]) == set(range(count))              # what each thread did first was the first part of a share
+        jobs.append(tuple(threads[::4]))
+    assert len(set(jobs)) == 1 and len(set(jobs[0])) == count
 
 
 def test_a_child_has_a_pool_of_its_own() -> None:

@@ -1,8 +1,8 @@
 """Threads for compiled kernels: a few of C's own (kernels/threads.c), which wait for work. A hand-over takes some microseconds.
 
-The thread that asks begins at once and the others help with what is left: of an elementwise kernel in pieces of a few thousand
-numbers, of C by hand call by call (`calls`). If they are busy with another kernel, or there are none, it does all of it. After a
-fork the child begins with none.
+The thread that asks begins at once with its share and each of the others with its own, the same in every kernel over as much; who
+is done helps with what is left: of an elementwise kernel in pieces of a few thousand numbers, of C by hand call by call (`calls`).
+If they are busy with another kernel, or there are none, who asks does all of it. After a fork the child begins with none.
 """
 
 from __future__ import annotations

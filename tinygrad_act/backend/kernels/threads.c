@@ -9,16 +9,21 @@ enum { MOST = 64, PIECE = 1 << 14, AWAKE = 400000, ARGUMENTS = 16 };      /* AWA
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, busy = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
-static int (*ask)(void), fixed = 1, started, seats, active;
+static int (*ask)(void), fixed = 1, started, active;
 static unsigned long round_;
 static __thread int seat;                                 /* of a job's threads: 0 has who asks for it */
-static struct { work_t work; char** a; const long* s; long next, count, piece; fenv_t env; } job;
+static struct { work_t work; char** a; const long* s; long count, piece; int seats; fenv_t env; } job;     /* seats: 0 once it is over */
+static struct { long next, end; char apart[48]; } shares[MOST] __attribute__((aligned(64)));                /* of a job's pieces, by seat */
 
-static void take(void) {
-    for (;;) {
-        long from = __atomic_fetch_add(&job.next, job.piece, __ATOMIC_RELAXED);
-        if (from >= job.count) return;
-        job.work(job.a, job.s, from, job.count - from < job.piece ? job.count : from + job.piece);
+/* Each thread does its own share first, which is the same in every job over as many numbers: they may still be in the cache of its
+   core, and to fetch them from another core's can take as long as from memory. Then it helps the others with theirs. */
+static void take(int seats) {
+    for (int i = 0; i < seats; i++) {
+        const int whose = (seat + i) % seats;
+        for (long k; (k = __atomic_fetch_add(&shares[whose].next, 1, __ATOMIC_RELAXED)) < shares[whose].end;) {
+            const long from = k * job.piece;
+            job.work(job.a, job.s, from, job.count - from < job.piece ? job.count : from + job.piece);
+        }
     }
 }
 
@@ -35,19 +40,21 @@ static long now(void) {
     return t.tv_sec * 1000000000L + t.tv_nsec;
 }
 
-static void* helper(void* unused) {
+static void* helper(void* number) {
     unsigned long seen = 0;
+    seat = (long)number;
     pthread_mutex_lock(&lock);
     for (;;) {
         if (seen == round_) WATCH(__atomic_load_n(&round_, __ATOMIC_RELAXED) == seen);
-        while (seen == round_ || !seats) {
-            if (!seats) seen = round_;
+        while (seen == round_ || seat >= job.seats) {
+            if (seat >= job.seats) seen = round_;
             pthread_cond_wait(&wake, &lock);
         }
-        seen = round_, seat = seats--, active++;
+        const int seats = job.seats;
+        seen = round_, active++;
         fesetenv(&job.env);                               /* subnormals as the one that asks has them */
         pthread_mutex_unlock(&lock);
-        take();
+        take(seats);
         pthread_mutex_lock(&lock);
         if (__atomic_sub_fetch(&active, 1, __ATOMIC_RELAXED) == 0) pthread_cond_signal(&done);
     }
@@ -62,7 +69,7 @@ static void start(int wanted) {
     pthread_sigmask(SIG_SETMASK, &all, &before);          /* signals are for Python's own thread */
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    while (started < wanted && !pthread_create(&thread, &attributes, helper, 0)) started++;
+    while (started < wanted && !pthread_create(&thread, &attributes, helper, (void*)(started + 1L))) started++;
     pthread_attr_destroy(&attributes);
     pthread_sigmask(SIG_SETMASK, &before, 0);
 }
@@ -76,15 +83,17 @@ static void spread(work_t work, char** a, const long* s, long count, long piece,
     if (threads < 2 || pthread_mutex_trylock(&busy)) { work(a, s, 0, count); return; }
     pthread_mutex_lock(&lock);
     start(threads - 1);
-    job.work = work, job.a = a, job.s = s, job.next = 0, job.count = count, job.piece = piece;
+    const int seats = started < threads - 1 ? started + 1 : threads;
+    const long pieces = (count + piece - 1) / piece;
+    job.work = work, job.a = a, job.s = s, job.count = count, job.piece = piece, job.seats = seats;
+    for (int i = 0; i < seats; i++) shares[i].next = pieces * i / seats, shares[i].end = pieces * (i + 1) / seats;
     fegetenv(&job.env);
     __atomic_store_n(&round_, round_ + 1, __ATOMIC_RELAXED);
-    seats = started < threads - 1 ? started : threads - 1;
     pthread_cond_broadcast(&wake);
     pthread_mutex_unlock(&lock);
-    take();
+    take(seats);
     pthread_mutex_lock(&lock);
-    seats = 0;
+    job.seats = 0;
     if (active) WATCH(__atomic_load_n(&active, __ATOMIC_RELAXED));
     while (active) pthread_cond_wait(&done, &lock);
     pthread_mutex_unlock(&lock);
@@ -114,7 +123,7 @@ void calls(function_t* function, const long* lists, long width, long count, long
 static void child(void) {
     pthread_mutex_init(&lock, 0), pthread_mutex_init(&busy, 0);
     pthread_cond_init(&wake, 0), pthread_cond_init(&done, 0);
-    started = seats = active = 0;
+    started = job.seats = active = 0;
 }
 
 void choose(int threads, int (*question)(void)) {
