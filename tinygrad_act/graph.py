@@ -236,9 +236,8 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
         need_grad(t, "backward")
     pending = sweep(seeds, None if chosen is None else {t.node or t for t in chosen}, retain_graph, create_graph)
     given = {id(_array(g)) for g in seeds.values()}
-    leaves = [e for e in pending if isinstance(e, Tensor)] if chosen is None else chosen
-    for t in leaves:
-        g = pending.get(t.node or t)
+    reached = pending.items() if chosen is None else [(t, pending.get(t.node or t)) for t in chosen]     # of the first, leaves are left
+    for t, g in reached:
         if g is not None:
             accumulate(t, g, given)
 
@@ -339,25 +338,25 @@ def need_grad(t: Any, op: str) -> None:
 
 def accumulate(t: Tensor, g: Any, given: set[int]) -> None:
     """Add g to `t.grad`. `given` has the ids of arrays that somebody else may hold: those are copied, not kept."""
-    if t.node is None and t.hooks:
+    if t.hooks and t.node is None:
         g = run_hooks(t.hooks, g)
+    before = t._grad
     if isinstance(g, Tensor):                                    # create_graph: the sum is recorded too
-        t._grad = recording.clone(g) if t._grad is None else t._grad + g     # other leaves may have been given g too
+        t._grad = recording.clone(g) if before is None else before + g       # other leaves may have been given g too
     else:
         if type(g) is not type(t.array):
             g = _as_array(g)
-        F = namespaces[type(g)]
-        if t._grad is None:
-            if id(g) in given or g.base is not None or id(g) == id(t.array):
-                g = F.copy(g)
+        if before is None:
+            if id(g) in given or g.base is not None or g is t.array:
+                g = namespaces[type(g)].copy(g)
             given.add(id(g))
             t._grad = wrap(g)
-        elif t._grad._requires_grad:
-            t._grad = wrap(t._grad.array + g)
+        elif before._requires_grad:
+            t._grad = wrap(before.array + g)
         else:
-            t._grad.array[...] = t._grad.array + g
-            changes.mark(t._grad.array, "backward")
-    for hook in getattr(t, "post_hooks", ()):
+            before.array[...] = before.array + g
+            changes.mark(before.array, "backward")
+    for hook in t.post_hooks:
         hook(t)
 
 

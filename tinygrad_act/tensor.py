@@ -27,6 +27,7 @@ class Tensor(TensorMethods):
     _requires_grad: bool = False         # what the engine reads; the properties below check what a user sets
     _grad: Tensor | None = None
     hooks: Any = None                    # on leaves; a result's hooks live in its node
+    post_hooks: Any = ()                 # called when a gradient has been added up
     view_of: Any = None                  # (root Tensor, the view functions from it to this one): see ops/inplace.py
     views: Any = None                    # weak references to the live views of this root
     inference: bool = False              # made under inference_mode

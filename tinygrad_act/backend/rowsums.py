@@ -23,7 +23,7 @@ class RowsAdded(Namespace):
         """The sum of a matrix's rows, of few as a product with ones: that is quicker than NumPy's sum, and more exact."""
         functions = library("rowsums", "fd", x) if x.size > MANY and in_one_piece(x) else None
         if functions is None:
-            return np.dot(_ones(x.shape[0], x.dtype), x, out)
+            return _ones(x.shape[0], x.dtype.char).dot(x, out)
         y = np.empty(x.shape[1], x.dtype) if out is None else out
         blocks = -(-x.shape[1] // SIDE)
         size = x.size // WEIGHT
@@ -65,5 +65,5 @@ class RowsAdded(Namespace):
 
 
 @functools.lru_cache(maxsize=64)
-def _ones(count: int, dtype: Any) -> Any:
-    return np.ones(count, dtype)
+def _ones(count: int, char: str) -> Any:
+    return np.ones(count, char)

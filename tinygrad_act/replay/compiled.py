@@ -319,7 +319,7 @@ def _without_hooks(surroundings: Surroundings) -> None:
             raise GraphError("compile", "DistributedDataParallel", "its hooks send gradients to other processes, and a step that is replayed calls "
                              "no hooks", f"train it eagerly: {ITSELF}")
     for t in surroundings.tensors.values():
-        if t.hooks or getattr(t, "post_hooks", ()):
+        if t.hooks or t.post_hooks:
             raise GraphError("compile", f"a tensor of shape {t.shape} with hooks", "a step that is replayed calls no hooks (DistributedDataParallel "
                              "has such, too)", f"remove them, or {ITSELF}")
 

@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..backend import namespaces
 from ..backend.strict import ATTRIBUTES, METHODS, OPERATORS
 
 # What of F is written in a few calls of NumPy's, which are worth a line each in the log; the rest of F is a line as it is.
@@ -69,6 +70,9 @@ class Recorded:
 
     def __repr__(self) -> str:
         return f"<recorded array {self.array.shape} {self.array.dtype}>"
+
+    def dot(self, other: Any, out: Any = None) -> Any:
+        return namespaces[type(self.array)].xp.dot(self, other, out)
 
     # ------------------------------------------------------------ what Python learns of the numbers: see Log.read
     def item(self) -> Any:
