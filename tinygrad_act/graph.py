@@ -168,12 +168,7 @@ def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | 
             pending[node] = g
         plan = node.plan
         if plan is None and node.op is PICK:
-            parent = node.edges[0]
-            slots = pending.get(parent)
-            if slots is None:
-                slots = pending[parent] = [None] * len(parent.shapes)
-            i = node.params["index"]
-            slots[i] = g if slots[i] is None else slots[i] + g
+            put(g, node.params["index"], node.edges[0], pending)
             yield node, g, (g,)
             continue
         grads = plan.quick(node, g) if whole and plan is not None and plan.quick else node.op.vjp(node, g, create_graph, wanted)
@@ -195,6 +190,14 @@ def walk(seeds: dict[Any, Any], pending: dict[Any, Any], *, targets: set[Any] | 
     for node in targets.difference(order) if targets else ():     # asked for, and nothing behind them is
         if type(node) is Node and node.hooks and node.time > since and node in pending:
             pending[node] = run_hooks(node.hooks, pending[node])
+
+
+def put(g: Any, i: int, node: Node, pending: dict[Any, Any]) -> None:
+    """Add g to the gradient of result i, in the list of those of all results of a node."""
+    parts = pending.get(node)
+    if parts is None:
+        parts = pending[node] = [None] * len(node.shapes)
+    parts[i] = g if parts[i] is None else parts[i] + g
 
 
 def run_hooks(hooks: Sequence[Callable[[Tensor], Any]], g: Any) -> Any:

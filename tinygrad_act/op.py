@@ -93,10 +93,39 @@ class Op:
             if other is not self:
                 return other.general(*inputs, **params)
         if params or self.defaults or len(inputs) != self.arity:
-            if len(inputs) != self.arity or not self.required <= params.keys() <= self.defaults.keys():
-                inputs, params = self.bind(inputs, params)
-            else:
-                params = {**self.defaults, **params} if params else self.defaults
+            inputs, params = self.settings(inputs, params)
+        inputs, arrays, kind, dtype, mask = self.look(inputs)
+        F = namespaces[kind]
+        y = self.compute(F, dtype, arrays, params)
+        extra = ()
+        if self.aux:
+            y, *extra = y
+        if self.outputs > 1:
+            return self.record_many(inputs, arrays, y, extra, params, mask, F)
+        if type(y) is not kind:
+            y = F.asarray(y)
+        out = wrap(y)
+        if mask and mode.grad and self.differentiable:
+            out._requires_grad = True
+            out.node = self.record(inputs, arrays, (y, *extra), params, mask)
+        elif mode.inference:
+            out.inference = True
+        if self.view and mode.grad:
+            note_view(inputs[0], out, self, params)
+        elif self.view:
+            out.view_of = (weakref.ref(inputs[0]), None)     # its root will not learn of changes: see inplace.refuse
+        for watcher in watchers:
+            watcher.forward(self, inputs, out, params)
+        return out
+
+    def settings(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The inputs, and all settings."""
+        if len(inputs) != self.arity or not self.required <= params.keys() <= self.defaults.keys():
+            return self.bind(inputs, params)
+        return inputs, {**self.defaults, **params} if params else self.defaults
+
+    def look(self, inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Any], Any, Any, int]:
+        """The inputs, converted if need be; their arrays, of what library and dtype these are, and which need a gradient, as a mask."""
         kind: Any = None
         dtype: Any = None
         plain, free = True, self.free
@@ -127,38 +156,18 @@ class Op:
             arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
             lead = next(a for i, a in enumerate(arrays) if hasattr(a, "dtype") and not free >> i & 1)
             kind, dtype = type(lead), lead.dtype
-        F = namespaces[kind]
+        return inputs, arrays, kind, dtype, mask
+
+    def compute(self, F: Any, dtype: Any, arrays: Sequence[Any], params: dict[str, Any]) -> Any:
+        """What the forward rule returns, or the library's complaint as ours."""
         try:
             if not self.elementwise or self.executed.plain(F, dtype, getattr(arrays[0], "size", 0)):
-                y = self.forward(F, *arrays, **params)
-            else:
-                y = F.run(self.forward, arrays, params)
+                return self.forward(F, *arrays, **params)
+            return F.run(self.forward, arrays, params)
         except TinygradActError:
             raise
         except (ValueError, TypeError, IndexError, ArithmeticError) as error:
             raise self.explain(error, arrays) from error
-        extra = ()
-        if self.aux:
-            y, *extra = y
-        if self.outputs > 1:
-            return self.record_many(inputs, arrays, y, extra, params, mask, F)
-        if type(y) is not kind:
-            y = F.asarray(y)
-        out = Tensor.__new__(Tensor)
-        out.array = y
-        if mask and mode.grad and self.differentiable:
-            out._requires_grad = True
-            out.node = self.record(inputs, arrays, (y, *extra), params, mask)
-        elif mode.inference:
-            out.inference = True
-        if self.view and mode.grad:
-            note_view(inputs[0], out, self, params)
-        elif self.view:
-            out.view_of = (weakref.ref(inputs[0]), None)     # its root will not learn of changes: see inplace.refuse
-        if watchers:
-            for watcher in watchers:
-                watcher.forward(self, inputs, out, params)
-        return out
 
     def record(self, inputs: Sequence[Any], arrays: list[Any], results: tuple[Any, ...], params: dict[str, Any],
                mask: int) -> Node:
