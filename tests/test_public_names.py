@@ -35,7 +35,7 @@ MORE = ["activations", "backend", "datasets", "errors", "pretrained", "study", "
 # Written in a module that lists its names, and not among them: parts of what is.
 INNER = {"utils.checkpoint": {"Run", "Slot"}}
 # What a Tensor has beside PyTorch's methods: its place in the graph.
-ATTRIBUTES = {"array", "hooks", "inference", "node", "view_of", "views"}
+ATTRIBUTES = {"array", "hooks", "post_hooks", "inference", "node", "view_of", "views"}
 
 
 def module(name: str) -> Any:

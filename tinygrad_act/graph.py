@@ -229,7 +229,8 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
              inputs: Any = None) -> None:
     """Add to `.grad` of the leaves (or of `inputs`) the gradient of `tensors`, each seeded by its `grad_tensors`.
 
-    A scalar is seeded by 1. The graph is freed unless `retain_graph`, which defaults to `create_graph`.
+    A scalar is seeded by 1. The graph is freed unless `retain_graph`, which defaults to `create_graph`. Hooks, too, run in the mode
+    that create_graph asks for, those of leaves as well.
     """
     seeds = make_seeds(as_tuple(tensors), as_tuple(grad_tensors), "backward", create_graph)
     chosen = None if inputs is None else list(as_tuple(inputs))
@@ -237,12 +238,16 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
         raise ArgumentError("backward", "inputs=[]", "there is nothing to differentiate", "leave inputs out for all leaves")
     for t in chosen or ():
         need_grad(t, "backward")
-    pending = sweep(seeds, None if chosen is None else {t.node or t for t in chosen}, retain_graph, create_graph)
-    given = {id(_array(g)) for g in seeds.values()}
-    reached = pending.items() if chosen is None else [(t, pending.get(t.node or t)) for t in chosen]     # of the first, leaves are left
-    for t, g in reached:
-        if g is not None:
-            accumulate(t, g, given)
+    before, mode.grad = mode.grad, create_graph
+    try:
+        pending = sweep(seeds, None if chosen is None else {t.node or t for t in chosen}, retain_graph, create_graph)
+        given = {id(_array(g)) for g in seeds.values()}
+        for t in list(pending) if chosen is None else chosen:
+            g = pending.get(t.node or t)
+            if g is not None:
+                accumulate(t, g, given)
+    finally:
+        mode.grad = before
 
 
 def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
@@ -260,12 +265,15 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
     for t in chosen:
         need_grad(t, "grad")
     seeds = make_seeds(as_tuple(outputs), as_tuple(grad_outputs), "grad", create_graph)
-    pending = sweep(seeds, {t.node or t for t in chosen}, retain_graph, create_graph)
+    before, mode.grad = mode.grad, create_graph
+    try:
+        pending = sweep(seeds, {t.node or t for t in chosen}, retain_graph, create_graph)
+        found = [pending.get(t.node or t) for t in chosen]
+        found = [run_hooks(t.hooks, g) if g is not None and t.hooks and t.node is None else g for t, g in zip(chosen, found, strict=True)]
+    finally:
+        mode.grad = before
     results: list[Tensor | None] = []
-    for t in chosen:
-        g = pending.get(t.node or t)
-        if g is not None and t.node is None and t.hooks:
-            g = run_hooks(t.hooks, g)
+    for t, g in zip(chosen, found, strict=True):
         if g is not None:
             results.append(g if isinstance(g, Tensor) else wrap(_as_array(g)))
         elif materialize_grads:
@@ -280,20 +288,16 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
 
 def sweep(seeds: dict[Any, Any], targets: set[Any] | None, retain_graph: bool | None, create_graph: bool,
           since: int = 0) -> dict[Any, Any]:
-    """Drain `walk`, in the mode that create_graph asks for, telling the watchers."""
+    """Drain `walk`, telling the watchers. Who calls it is in the mode that create_graph asks for."""
     pending: dict[Any, Any] = {}
-    before, mode.grad = mode.grad, create_graph
-    try:
-        steps = walk(seeds, pending, targets=targets, create_graph=create_graph, since=since,
-                     retain_graph=create_graph if retain_graph is None else retain_graph)
-        if not watchers:
-            deque(steps, maxlen=0)           # drains it
-        for step in steps:
-            for watcher in watchers:
-                watcher.backward(*step)
-            del step                         # or its gradients would live while the next rules run
-    finally:
-        mode.grad = before
+    steps = walk(seeds, pending, targets=targets, create_graph=create_graph, since=since,
+                 retain_graph=create_graph if retain_graph is None else retain_graph)
+    if not watchers:
+        deque(steps, maxlen=0)               # drains it
+    for step in steps:
+        for watcher in watchers:
+            watcher.backward(*step)
+        del step                             # or its gradients would live while the next rules run
     return pending
 
 

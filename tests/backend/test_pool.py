@@ -50,11 +50,12 @@ def test_several_threads_of_pythons_may_ask_at_once() -> None:
 
 WHO = """
 #include <pthread.h>
-void who(char** arrays, long gate, long from, long to) {           /* parts that begin a share wait till all those are under way */
-    long *y = (long*)*arrays, threads = y[0], *order = y + 1, *by = y + 2;
+#include <time.h>
+void who(char** arrays, long gate, long from, long to) {           /* parts that begin a share wait, some seconds, till all those are under way */
+    long *y = (long*)*arrays, threads = y[0], *order = y + 1, *by = y + 2, end = time(0) + 10;
     long place = __atomic_fetch_add(order, 1, __ATOMIC_SEQ_CST);
     by[2 * from] = (long)pthread_self(), by[2 * from + 1] = place;
-    if (from % gate == 0) while (__atomic_load_n(order, __ATOMIC_SEQ_CST) < threads) ;
+    if (from % gate == 0) while (__atomic_load_n(order, __ATOMIC_SEQ_CST) < threads && time(0) < end) ;
 }
 """
 

@@ -225,13 +225,28 @@ def test_an_optimizer_step_can_run_in_a_hook() -> None:
     x = leaf()
 
     def step(t: Any) -> None:
-        with ta.no_grad():
-            t.sub_(t.grad * 0.1)
+        t.sub_(t.grad * 0.1)
         t.grad = None
 
     x.register_post_accumulate_grad_hook(step)
     (x * x).sum().backward()
     assert x.grad is None and x.tolist() == pytest.approx([0.8, 1.6, 2.4])
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("outside", [False, True])
+def test_hooks_run_in_the_mode_that_create_graph_asks_for_and_so_is_the_sum(create_graph: bool, outside: bool) -> None:
+    x, seen = leaf(), []
+    h = x * 2
+    y = (h * h).sum()
+    for t in (h, x):
+        t.register_hook(lambda g: seen.append(ta.is_grad_enabled()))
+    x.register_post_accumulate_grad_hook(lambda t: seen.append(ta.is_grad_enabled()))
+    with ta.set_grad_enabled(outside):
+        grad(y, x, retain_graph=True, create_graph=create_graph)
+        y.backward(create_graph=create_graph)
+        assert ta.is_grad_enabled() == outside
+    assert seen == [create_graph] * 5 and x.grad.requires_grad == create_graph
 
 
 def test_backward_can_be_called_in_a_hook() -> None:

@@ -22,7 +22,7 @@ from .namespace import Namespace, _narrow, _wide, numel
 from .normalise import Normalised
 from .products import Products
 from .recurrent import InSteps
-from .rowsums import MANY, RowsAdded
+from .rowsums import RowsAdded
 from .shares import Shares
 from .volumes import Volumes
 
@@ -32,6 +32,7 @@ _max: Any = np.maximum.reduce
 _min: Any = np.minimum.reduce
 UNSIGNED = np.dtype("uint64")
 CHAR = operator.attrgetter("dtype.char")
+RUN = 128                              # numbers that NumPy, too, adds up one after the other; of more it adds parts, which is more exact
 LITTLE = 64                            # numbers that NumPy adds at an index sooner than their positions are known
 
 
@@ -115,7 +116,7 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, V
         return _narrow(x, _add(x, axis=dim, keepdims=keepdim, dtype=_wide(x)) / numel(x.shape, dim))
 
     def sum_to(self, x: Any, shape: Any) -> Any:
-        if x.ndim > 1 and len(shape) == 1 and x.shape[-1] == shape[0] and (shape[0] > 1 or x.size <= MANY) and x.dtype.char in "fd":
+        if x.ndim > 1 and len(shape) == 1 and x.shape[-1] == shape[0] and (shape[0] > 1 or x.size <= RUN) and x.dtype.char in "fd":
             return self.sum_rows(x if x.ndim == 2 else x.reshape(numel(x.shape[:-1]), shape[0]))
         return Namespace.sum_to(self, x, shape)              # no super(): a recording runs this text on a vocabulary of its own
 

@@ -20,7 +20,7 @@ class RowsAdded(Namespace):
     """See numerics/rowsums.py."""
 
     def sum_rows(self, x: Any, out: Any = None) -> Any:
-        """The sum of a matrix's rows, of few as a product with ones: that is quicker than NumPy's sum, and more exact."""
+        """The sum of a matrix's rows, of few as a product with ones: that is quicker than NumPy's sum, and of several columns more exact."""
         functions = library("rowsums", "fd", x) if x.size > MANY and in_one_piece(x) else None
         if functions is None:
             return _ones(x.shape[0], x.dtype.char).dot(x, out)

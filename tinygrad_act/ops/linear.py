@@ -60,11 +60,12 @@ def _unbiased(F: Any, x: Any, weight: Any) -> Any:
 
 
 def _for_x(F: Any, g: Any, weight: Any, x_shape: Any) -> Any:
-    return F.matmul(g, weight) if g.ndim == 2 else F.reshape(F.matmul(_rows(F, g), weight), x_shape)
+    gx = F.matmul(_rows(F, g), weight)
+    return gx if len(x_shape) == 2 else F.reshape(gx, x_shape)
 
 
 def _for_weight(F: Any, g: Any, x: Any) -> Any:
-    return F.matmul(g.T, x) if g.ndim == 2 else F.matmul(_rows(F, g).T, _rows(F, x))
+    return F.matmul(_rows(F, g).T, _rows(F, x))
 
 
 def _for_bias(F: Any, g: Any, bias_shape: Any) -> Any:

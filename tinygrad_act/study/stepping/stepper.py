@@ -7,7 +7,7 @@ from typing import Any
 
 from ...backend import namespaces
 from ...errors import ArgumentError
-from ...grad_mode import mode
+from ...grad_mode import mode, no_grad
 from ...graph import Node, accumulate, make_seeds, reachable, walk, watchers
 from ...tensor import Tensor, wrap
 from ..explaining.statements import forward_formula, saved_arrays, statement
@@ -253,8 +253,9 @@ class Stepper(Shown):
             hook(wrap(namespaces[type(stop.gradient)].copy(stop.gradient)))
         given = self.given | {id(g) for stop in self.stops for g in (*parts(stop.gradient), *stop.gradients)}
         given |= {id(g) for g in self.pending.values()}          # the stops go on showing them
-        for leaf in targets:
-            accumulate(leaf, self.pending[leaf], given)
+        with no_grad():
+            for leaf in targets:
+                accumulate(leaf, self.pending[leaf], given)
 
     def _undo(self) -> None:
         self.finished = False
