@@ -125,20 +125,28 @@ def stored(number: Any, dtype: Any, op: str) -> Any:
     return wrapped(number, dtype) if to == "i" and type(number) is int else number
 
 
-def finfo(dtype: Any = None) -> Any:
-    """The limits of a floating dtype: `.max`, `.min`, `.eps`, `.tiny`, `.bits`.
+class finfo:
+    """The limits of a floating dtype (the default one), as Python's numbers.
 
-    >>> float(finfo(float16).max)
-    65504.0
+    >>> finfo(float16)
+    finfo(bits=16, eps=0.0009765625, max=65504.0, min=-65504.0, tiny=6.103515625e-05, smallest_normal=6.103515625e-05, resolution=0.001, dtype=float16)
     """
-    dtype = as_dtype(dtype) or _default
-    if not is_floating(dtype):
-        raise DTypeError("finfo", str(dtype), "that is not a floating dtype", "ask iinfo")
-    if dtype.name == "bfloat16":
-        import ml_dtypes
-        limits: Any = ml_dtypes.finfo
-        return limits(dtype)
-    return np.finfo(dtype)
+
+    def __init__(self, dtype: Any = None) -> None:
+        dtype = as_dtype(dtype) or _default
+        if not is_floating(dtype):
+            raise DTypeError("finfo", str(dtype), "that is not a floating dtype", "ask iinfo")
+        ask: Any = np.finfo
+        if dtype.name == "bfloat16":
+            import ml_dtypes
+            ask = ml_dtypes.finfo
+        limits = ask(dtype)
+        self.bits = int(limits.bits)
+        self.eps, self.max, self.min, self.tiny = (float(getattr(limits, name)) for name in ("eps", "max", "min", "tiny"))
+        self.smallest_normal, self.resolution, self.dtype = self.tiny, 10.0 ** -limits.precision, dtype.name
+
+    def __repr__(self) -> str:
+        return f"finfo({', '.join(f'{name}={value}' for name, value in vars(self).items())})"
 
 
 def iinfo(dtype: Any) -> Any:

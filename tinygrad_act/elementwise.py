@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import dtypes
+from . import backend, dtypes
 from .backend import namespaces
 from .backend.namespace import broadcast_shape
 from .errors import ArgumentError, DTypeError, ShapeError, TinygradActError
@@ -89,7 +89,7 @@ class Elementwise(Single):
         return self.result != "float" and self.kinds == "bif" and not any(isinstance(x, NUMBERS) for x in inputs) and dtype.char != "?"
 
     def prepare(self, inputs: Sequence[Any]) -> Sequence[Any]:
-        inputs = list(super().prepare(inputs))
+        inputs = list(super().prepare([x.item() if backend.is_scalar(x) else x for x in inputs]))       # NumPy's numbers are numbers
         dtype = dtypes.result_type(*[inputs[i] for i in self.mixes])
         if dtypes.kind(dtype) not in self.kinds:
             raise DTypeError(self.name, str(dtype), "it does not take this element type",

@@ -80,6 +80,25 @@ x.numpy()
 """)
 
 
+@pytest.mark.parametrize("number", [np.float32(2.5), np.float64(2.5), np.int64(300), np.int16(-1), np.uint8(3)], ids=repr)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8"])
+def test_a_number_of_numpys_beside_a_tensor_is_a_number_wherever_the_tensor_is(number: Any, dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    for of in (lambda lib, n: lib.ones(2, dtype=getattr(lib, dtype)) + n, lambda lib, n: lib.ones((), dtype=getattr(lib, dtype)) * n):
+        ours, theirs = of(ta, number), of(torch, number)
+        assert str(theirs.dtype) == f"torch.{ours.dtype}" and ours.tolist() == theirs.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_the_limits_of_a_dtype_are_pythons_numbers_and_pytorchs(dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    ours, theirs = ta.finfo(getattr(ta, dtype)), torch.finfo(getattr(torch, dtype))
+    for name in ("bits", "eps", "max", "min", "tiny", "smallest_normal", "resolution", "dtype"):
+        assert getattr(ours, name) == getattr(theirs, name) and type(getattr(ours, name)) in (int, float, str)
+
+
 @pytest.mark.parametrize("expression", WORKS)
 def test_as_pytorch(expression: str) -> None:
     if ta.backend.current() != "numpy" and "get_device" in expression:
