@@ -91,11 +91,11 @@ class Executor:
         return launch(arrays, params, numbers, out)
 
     def remember(self, key: Any, inner: Inner, arrays: Sequence[Any], params: dict[str, Any], numbers: Sequence[Any], calls: dict[Any, Any]) -> None:
-        """Enter what computes a compiled rule from its arrays alone. The key is the rule, the arrays' dtypes, and the settings by name
-        and type, which come a second time if they are worth it; it does not tell 0.0 from -0.0, so these never are.
+        """Enter what computes a compiled rule from its arrays alone. The key is the rule, the arrays' dtypes, and numbers and settings
+        with their types, which come a second time if they are worth it; of settings it does not tell 0.0 from -0.0, so these never are.
         """
         values = [*params.values(), *[a for a in arrays if not isinstance(a, np.ndarray)]]
-        if not all(type(v) in PLAIN and (v or type(v) is not float) for v in values):
+        if not all(type(v) in PLAIN for v in values) or 0.0 in [v for v in params.values() if type(v) is float]:
             return
         if len(calls) + len(self.asked) >= CALLS:
             calls.clear()

@@ -68,7 +68,7 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, V
         try:
             key = (rule, *map(CHAR, arrays))
         except AttributeError:                           # a number among the arrays
-            key = (rule, *[a.dtype.char if isinstance(a, Array) else (a, type(a)) for a in arrays])
+            key = (rule, *[a.dtype.char if isinstance(a, Array) else (a or str(a), type(a)) for a in arrays])       # 0.0 is equal to -0.0
         if params:
             key = (*key, *params, *params.values(), *map(type, params.values()))
         try:

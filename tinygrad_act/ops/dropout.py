@@ -21,7 +21,7 @@ from .registry import enter
 
 # What is dropped is `instead`, even where x is infinite.
 _dropout = enter(Elementwise(
-    "dropout", lambda F, x, mask, *, scale, shift=0.0, instead=0.0: F.where(mask, x * scale + shift if shift else x * scale, instead),
+    "dropout", lambda F, x, mask, *, scale, shift=0, instead=0: F.where(mask, x * scale + shift if shift else x * scale, instead),
     lambda F, g, mask, *, scale: F.where(mask, g * scale, 0), mixes=(0,)))
 
 SATURATED = -1.7580993408473766        # where SELU goes for large negative numbers: -scale * alpha
@@ -42,7 +42,7 @@ def _drop(name: str, x: Tensor, p: float, training: bool, inplace: bool, alpha: 
         raise ShapeError(name, f"an input of shape {x.shape}", "it must have two axes at least: (N, C, ...)")
     if x.dtype.kind in "biu":
         raise DTypeError(name, f"an input of dtype {x.dtype}", "what is kept is scaled, which takes a float", "convert it with .float()")
-    scale, shift, instead = 1 / (1 - p) if p < 1 else 0.0, 0.0, 0.0
+    scale, shift, instead = 1 / (1 - p) if p < 1 else 0.0, 0, 0         # ints, as a zero that is a float is not remembered: see execute.remember
     if alpha and p < 1:                # Klambauer et al., 2017, arXiv:1706.02515: mean 0 and variance 1 stay
         scale = 1 / math.sqrt((1 - p) * (1 + p * SATURATED * SATURATED))
         shift, instead = -scale * p * SATURATED, scale * (1 - p) * SATURATED
