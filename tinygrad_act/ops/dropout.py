@@ -42,7 +42,9 @@ def _drop(name: str, x: Tensor, p: float, training: bool, inplace: bool, alpha: 
         raise ShapeError(name, f"an input of shape {x.shape}", "it must have two axes at least: (N, C, ...)")
     if x.dtype.kind in "biu":
         raise DTypeError(name, f"an input of dtype {x.dtype}", "what is kept is scaled, which takes a float", "convert it with .float()")
-    scale, shift, instead = 1 / (1 - p) if p < 1 else 0.0, 0, 0         # ints, as a zero that is a float is not remembered: see execute.remember
+    scale = 1 / (1 - p) if p < 1 else 0.0
+    shift: float = 0                   # an int, for a zero that is a float is not remembered: see execute.remember
+    instead: float = 0
     if alpha and p < 1:                # Klambauer et al., 2017, arXiv:1706.02515: mean 0 and variance 1 stay
         scale = 1 / math.sqrt((1 - p) * (1 + p * SATURATED * SATURATED))
         shift, instead = -scale * p * SATURATED, scale * (1 - p) * SATURATED
