@@ -302,6 +302,11 @@ def test_lists_and_dicts_of_parameters() -> None:
     assert [n for n, _ in named.named_parameters()] == ["a", "b"] and list(named) == ["a", "b"] and "a" in named
 
 
+@pytest.mark.parametrize("make", [lambda nn: nn.ParameterList([nn.UninitializedParameter()]), lambda nn: nn.ParameterDict({"a": nn.UninitializedParameter()})])
+def test_lists_of_parameters_without_a_shape_are_printed(make: Any) -> None:
+    assert " containing: [float32 of size 0" in repr(make(nn))
+
+
 PRINTED = [lambda nn: nn.Linear(2, 3, bias=False), lambda nn: nn.Sequential(), lambda nn: nn.ModuleList([nn.Linear(1, 1)] * 3 + [nn.ReLU()]),
            lambda nn: nn.ModuleDict({"a": nn.ReLU()}), lambda nn: nn.Sequential(nn.Sequential(nn.Linear(1, 2), nn.GELU("tanh")), nn.Flatten()),
            lambda nn: nn.Unflatten(1, (2, 3)), lambda nn: nn.Dropout(0.1), lambda nn: nn.Identity(3), lambda nn: nn.ReLU(inplace=True),

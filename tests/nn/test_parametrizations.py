@@ -144,6 +144,45 @@ def test_orthogonal_takes_another_value_and_refuses_what_is_no_matrix() -> None:
         parametrizations.orthogonal(nn.Linear(3, 3), use_trivialization=False).weight = turned
 
 
+@pytest.mark.parametrize("way", ["matrix_exp", "cayley", "householder"])
+def test_orthogonal_stays_on_its_device(way: str) -> None:
+    layer = nn.Linear(3, 3)
+    here, there = (parametrizations.orthogonal(copy.deepcopy(layer).to(device), orthogonal_map=way) for device in ("cpu", "strict"))
+    assert there.weight.device.type == "strict"
+    np.testing.assert_allclose(ta.backend.to_host(there.weight.array), ta.backend.to_host(here.weight.array), atol=1e-6)
+    there.weight = there.weight.detach().flip(0)               # orthogonal already: taken as it is
+    np.testing.assert_allclose(ta.backend.to_host(there.weight.array), ta.backend.to_host(here.weight.flip(0).array), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("remove_hooked_first", [True, False])
+@pytest.mark.parametrize("hooked_first", [True, False])
+def test_both_spellings_on_one_layer_are_removed_one_by_one(hooked_first: bool, remove_hooked_first: bool) -> None:
+    layer, x = nn.Linear(3, 4), ta.ones(2, 3)
+    y = layer(x).tolist()
+    add = [lambda: nn.utils.weight_norm(layer, "bias"), lambda: parametrizations.weight_norm(layer, "weight")]
+    remove = [lambda: nn.utils.remove_weight_norm(layer, "bias"), lambda: parametrize.remove_parametrizations(layer, "weight")]
+    for change in (*(add if hooked_first else add[::-1]), *(remove if remove_hooked_first else remove[::-1])):
+        change()
+        np.testing.assert_allclose(layer(x).tolist(), y, rtol=1e-5, atol=1e-6)
+    assert type(layer) is nn.Linear and type(layer._parameters) is dict and set(layer._parameters) == {"weight", "bias"}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("norm", ["weight_norm", "spectral_norm"])
+def test_a_shallow_copy_computes_its_weight_itself(norm: str) -> None:
+    layer, x = getattr(nn.utils, norm)(nn.Linear(3, 4)).eval(), ta.ones(2, 3)
+    before, copied, replica = layer(x), copy.copy(layer), copy.copy(layer)
+    replica._parameters = layer._parameters.copy()             # as programs do that give a replica a dict of its own
+    with ta.no_grad():
+        for p in layer.parameters():                           # of all three
+            nn.init.normal_(p)
+    after = [m(x) for m in (copied, replica, layer)]
+    assert all((y == after[-1]).all() for y in after) and (after[0] != before).all()
+    after[0].sum().backward()
+    assert all(p.grad is not None for p in layer.parameters())
+
+
 def test_weight_norm_loads_what_the_older_spelling_saved() -> None:
     with pytest.warns(FutureWarning):
         older = nn.Sequential(nn.utils.weight_norm(nn.Linear(3, 4)), nn.utils.weight_norm(nn.Conv1d(2, 3, 2)))

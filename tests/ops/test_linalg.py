@@ -184,6 +184,8 @@ def test_chains_and_powers() -> None:
     for n in (0, 1, 2, 5, -1, -3):
         check("matrix_power", None, array(3, 3), n)
         check("matrix_power", None, array(2, 3, 3), n, order=1)
+    for n in (2.5, 2.0, "2", None):
+        refuses("matrix_power", None, array(3, 3), n, says="^matrix_power: n=.* must be an int")
 
 
 # ---------------------------------------------------------------------------------------------------- diagonals
@@ -264,6 +266,50 @@ def test_vector_norms(order: float) -> None:
     check(ta.linalg.norm, torch.linalg.norm, array(3, 4), order, 1)
     check(ta.linalg.vector_norm, torch.linalg.vector_norm, array(3, 4), order)
     check(ta.linalg.vector_norm, torch.linalg.vector_norm, array(3, 4), order, (0, 1), True)
+
+
+@pytest.mark.parametrize("order", ["fro", "nuc", 1, -1, 2, -2, inf, -inf])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0), (2, 0, 3), (2, 3, 0), (0, 2, 3)])
+def test_norms_of_matrices_without_elements(shape: tuple[int, ...], order: object) -> None:
+    none = {-2: min(shape[-2:]), -1: shape[-1], -inf: shape[-2]}.get(order, 1) == 0      # and the smallest is asked for
+    for name in ("matrix_norm", "norm"):
+        mine, theirs = getattr(ta.linalg, name), getattr(torch.linalg, name)
+        for keepdim in (False, True):
+            if none:
+                refuses(mine, theirs, np.zeros(shape), order, (-2, -1), keepdim, says=f"^{name}: .* with ord={order}: it has no value for an empty set")
+            else:
+                check(mine, theirs, np.zeros(shape), order, (-2, -1), keepdim, order=1)
+
+
+def test_norms_refuse_what_pytorchs_refuse() -> None:
+    x, L, T = array(2, 3, 4), ta.linalg, torch.linalg
+    for dim in ((0,), (0, 1, 2), 0, (), None):
+        for order in ("fro", "nuc", 1, 2):
+            refuses(L.matrix_norm, T.matrix_norm, x, order, dim, says="^matrix_norm: dim=.* takes two dims")
+    for order in (None, 3, "x", [1], math.nan):
+        refuses(L.matrix_norm, T.matrix_norm, x, order, says="^matrix_norm: ord=.* no such matrix norm")
+    refuses(L.matrix_norm, T.matrix_norm, np.ones((2, 2), "int32"), 1, says="^matrix_norm: .*floating")
+    for order in ("fro", "nuc", None, [1]):
+        refuses(L.vector_norm, T.vector_norm, x, order, says="^vector_norm: ord=.* is a number")
+        if order is not None:
+            refuses(L.norm, T.norm, x, order, 1, says="^norm: ord=.* is a number")
+            refuses(L.norm, T.norm, x[0, 0], order, says="^norm: ord=.* is a number")
+    for order in (None, 2, "fro"):
+        for dim in ((), (0, 1, 2)):
+            refuses(L.norm, T.norm, x, order, dim, says="^norm: dim=.* one dim, of vectors, or two, of matrices")
+    check(L.vector_norm, T.vector_norm, x, torch.tensor(3))
+
+
+def test_vecdot_takes_two_tensors_of_one_floating_dtype() -> None:
+    mine, theirs = ta.linalg.vecdot, torch.linalg.vecdot
+    check(mine, theirs, array(3, 4), array(2, 1, 4), dim=-1)
+    check(mine, theirs, array(3, 4), array(3, 1, seed=1), dim=0)
+    refuses(mine, theirs, array(3), array(3, dtype="float32"), says="float64 and float32: the dtypes differ")
+    refuses(mine, theirs, np.arange(3), np.arange(3), says="^vecdot: .*floating")
+    for dim in (None, (0, 1), 1.5):
+        refuses(mine, theirs, array(2, 3), array(2, 3), dim=dim, says="^vecdot: dim=")
+    with ta.autocast("cpu", ta.float16):
+        assert mine(ta.ones(3), ta.ones(3).half()).item() == 3
 
 
 def test_the_rest_of_linalg() -> None:

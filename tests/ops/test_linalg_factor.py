@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -136,6 +138,18 @@ def test_cholesky(shape: tuple[int, ...]) -> None:
         check(*both("cholesky"), x, upper=upper, order=0)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_matrix_with_nan_where_it_is_read_has_no_cholesky_factor(dtype: str) -> None:
+    for x in ([[2.0, math.nan], [math.nan, 2.0]], [[math.nan, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, math.nan]], [[[1.0]], [[math.nan]]]):
+        for upper in (False, True):
+            refuses(*both("cholesky"), np.array(x, dtype), upper=upper, says="^cholesky: .* is not positive-definite")
+            with pytest.raises(LinAlgError):
+                ta.tensor(x, dtype=dtype).cholesky(upper)
+    x = np.array([[2.0, math.nan], [1.0, 2.0]], dtype)
+    check(*both("cholesky"), x, order=0)
+    check(*both("cholesky"), x.T, upper=True, order=0)
+
+
 @pytest.mark.parametrize("shape", ANY)
 def test_qr(shape: tuple[int, ...]) -> None:
     check("qr", None, array(*shape))
@@ -258,6 +272,17 @@ def test_numerical_differentiation_agrees() -> None:
                      (lambda x: tuple(L.qr(x)), (x,)), (lambda x: tuple(L.qr(x)), (tall,)), (lambda x: tuple(L.qr(x.mT)), (tall,)),
                      (lambda x: L.eigh(x + x.mT).eigenvectors ** 2, (x,)), (L.pinv, (tall,)), (L.matrix_exp, (x,))]:
         assert gradcheck(f, given)
+
+
+@pytest.mark.parametrize("name", ["cholesky", "cholesky_inverse", "qr"])
+def test_the_first_call_of_a_program_finds_all_that_its_gradients_need(name: str) -> None:
+    code = f"""
+import tinygrad_act as ta
+x = ta.tensor([[2.0, 0.5], [0.5, 3.0]], requires_grad=True)
+y = ta.{name}(x)
+(g,) = ta.autograd.grad((y if isinstance(y, ta.Tensor) else y.R).sum(), x, create_graph=True)
+ta.autograd.grad(g.sum(), x)"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_misuse_is_explained() -> None:

@@ -12,7 +12,7 @@ import tinygrad_act as ta
 from tinygrad_act.errors import LinAlgError
 from tinygrad_act.graph import grad
 
-from .against_torch import array, check, read, torch
+from .against_torch import array, check, read, refuses, torch
 from .matrices import ANY, both, inf, of, symmetric
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.(cholesky|qr) is deprecated")
@@ -86,6 +86,15 @@ def test_substitution(upper: bool) -> None:
     assert not np.isfinite(y[1]).any()
 
 
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("x", [np.zeros((2, 2)), np.diag([1.0, 0.0]), np.stack([np.eye(2), np.zeros((2, 2))])])
+def test_a_cholesky_factor_with_a_zero_on_its_diagonal_has_no_inverse(x: np.ndarray, upper: bool) -> None:
+    refuses("cholesky_inverse", None, x, upper, says=r"^cholesky_inverse: \(.*2, 2\): a factor has a 0 on its diagonal")
+    with pytest.raises(LinAlgError):
+        ta.cholesky_inverse(ta.tensor(x), upper)
+    check("cholesky_inverse", None, np.array([[1.0, 2.0], [2.0, math.nan]]), upper, order=0)
+
+
 # ------------------------------------------------------------------------------------------------ by singular values
 @pytest.mark.parametrize("shape", ANY)
 def test_pseudoinverses(shape: tuple[int, ...]) -> None:
@@ -127,6 +136,14 @@ def test_condition_numbers(p: Any) -> None:
         check(*both("cond"), array(4, 2), p)
 
 
+@pytest.mark.parametrize("p", [None, 2, -2, "fro", "nuc", 1, -1, inf, -inf])
+def test_the_condition_of_a_matrix_without_elements_is_zero(p: Any) -> None:
+    for shape in ((0, 0), (2, 0, 0), (0, 2, 2), *([(0, 3), (3, 0), (2, 0, 3)] if p in (None, 2, -2) else [])):
+        check(*both("cond"), np.zeros(shape), p, order=0)
+    for wrong in (3, "x", [1]):
+        refuses(*both("cond"), np.zeros((0, 0)), wrong, says="^cond: p=.* no such matrix norm")
+
+
 def test_the_condition_of_a_singular_matrix_is_infinite_in_a_recorded_program_too() -> None:
     regular, singular = ta.eye(2) * 2, ta.tensor([[1.0, 1.0], [1.0, 1.0]])
     for first, second in ((regular, singular), (singular, regular)):
@@ -146,6 +163,14 @@ def test_the_condition_of_a_singular_matrix_is_infinite_in_a_recorded_program_to
 def test_least_squares(driver: str | None) -> None:
     for a, b in [((4, 2), (4, 3)), ((4, 2), (4,)), ((2, 4), (2, 1)), ((3, 4, 2), (3, 4, 2)), ((3, 4, 2), (3, 4)), ((3, 3), (3, 1))]:
         check(*both("lstsq"), array(*a), array(*b, seed=1), driver=driver)
+
+
+@pytest.mark.parametrize("driver", [None, "gels", "gelsy", "gelss", "gelsd"])
+def test_all_drivers_but_gels_look_at_rcond(driver: str | None) -> None:
+    a = np.array([[1.0, 0.0], [0.0, 0.1], [0.0, 0.0]])
+    for rcond in (None, 0.5, 0.05):
+        found = check(*both("lstsq"), a, np.ones((3, 1)), rcond, driver=driver, order=0)
+        np.testing.assert_allclose(read(found.solution), [[1.0], [0.0 if rcond == 0.5 and driver != "gels" else 10.0]])
 
 
 def test_least_squares_take_one_decomposition(monkeypatch: pytest.MonkeyPatch) -> None:

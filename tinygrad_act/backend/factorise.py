@@ -167,7 +167,14 @@ class Factorising:
     def cholesky(self, x: Any) -> Any:
         """The lower triangular matrices whose products with their transposes are x, of which only the lower triangle is read."""
         return self.attempt("cholesky", "a matrix is not positive-definite", "it must be symmetric with all eigenvalues above 0: add a "
-                            "small multiple of the identity if rounding has cost it that", self.xp.linalg.cholesky, x)
+                            "small multiple of the identity if rounding has cost it that", self.factor, x)
+
+    def factor(self, x: Any) -> Any:
+        """The library's, and its complaint if a pivot is NaN, too: OpenBLAS goes on with it."""
+        y = self.xp.linalg.cholesky(x)
+        if self.xp.any(self.xp.isnan(self.xp.diagonal(y, 0, -2, -1))).item():
+            raise np.linalg.LinAlgError
+        return y
 
     def solve(self, a: Any, b: Any, name: str = "solve") -> Any:
         """y with a @ y = b. The axes before the last two broadcast."""
@@ -182,8 +189,14 @@ class Factorising:
             return self.xp.moveaxis(function(a.reshape(n, n), columns).reshape(n, places, k), 1, 0).reshape(*batch, n, k)
         return function(*[x if x.shape[:-2] == batch else self.xp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b)])
 
-    def solve_triangular(self, a: Any, b: Any, upper: bool) -> Any:
-        """The same, with that triangle of a and zeros for the rest: by substitution, so a 0 on the diagonal divides as any number."""
+    def solve_triangular(self, a: Any, b: Any, upper: bool, regular: str = "") -> Any:
+        """The same, with that triangle of a and zeros for the rest: by substitution, so a 0 on the diagonal divides as any number.
+
+        `regular` is a function for which it is an error.
+        """
+        if regular and self.xp.any(self.xp.diagonal(a, 0, -2, -1) == 0).item():
+            raise LinAlgError(regular, str(tuple(a.shape)), "a factor has a 0 on its diagonal: its matrix is singular", "linalg.pinv takes any matrix")
+
         def function(a: Any, b: Any) -> Any:
             y = self.xp.array(b, order="C")
             self.substitute(a, y, upper)

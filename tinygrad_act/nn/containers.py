@@ -11,7 +11,7 @@ from typing import Any, Self
 from ..errors import ArgumentError, IndexingError
 from ..tensor import Tensor
 from .module import Module, _indented
-from .parameter import Parameter
+from .parameter import Parameter, is_lazy
 
 
 def _place(index: Any, length: int, name: str) -> int:
@@ -317,7 +317,7 @@ def _as_parameter(value: Any) -> Any:
 def _line(name: str, value: Any) -> str:
     if not isinstance(value, Tensor):
         return f"({name}): Object of type: {type(value).__name__}"
-    size = "x".join(map(str, value.shape))
+    size = "0" if is_lazy(value) else "x".join(map(str, value.shape))          # as PyTorch has it
     kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
     where = f" ({value.device})" if value.device.type != "cpu" else ""
     return f"  ({name}): {kind} containing: [{value.dtype.name} of size {size}{where}]"

@@ -347,8 +347,8 @@ class Module(Hooked):
         parts = [f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()]
         extra = self.extra_repr()
         if not parts:
-            return f"{type(self).__name__}({_indented(extra)})" if "\n" not in extra else self._tall([extra])
-        return self._tall([extra, *parts] if extra else parts)
+            return f"{type(self).__name__}({extra})" if "\n" not in extra else self._tall([_indented(extra)])
+        return self._tall([_indented(extra), *parts] if extra else parts)
 
     def _tall(self, lines: list[str]) -> str:
         return f"{type(self).__name__}(\n" + "\n".join("  " + line for line in lines) + "\n)"

@@ -12,6 +12,7 @@ from .factor import diagonal_mask, matrices, quotient, singular_vectors, svdvals
 from .linalg import column, row_of, turned, wide_matmul
 from .matrix_results import QR, SVD, Eigh, Svd
 from .registry import op
+from .solve import triangular  # which the rules below ask F for, too: F has it from this import on
 
 
 # ------------------------------------------------------------------------------------------------------------- rules
@@ -90,11 +91,11 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 
 
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
-    """The inverse of the matrix of which L (L^T, if `upper`) is the Cholesky factor."""
+    """The inverse of the matrix of which L (L^T, if `upper`) is the Cholesky factor. Raises LinAlgError where that has a 0 on the diagonal."""
     matrices(L, "cholesky_inverse", "a Cholesky factor is square", "solve_triangular")
     lower = turned(recording, L) if upper else L
     unit = recording.expand(recording.cast(diagonal_mask(recording, L), dtype=L.dtype), shape=L.shape)
-    half = recording.solve_triangular(lower, unit, upper=False)
+    half = triangular.call(lower, unit, upper=False, regular="cholesky_inverse")
     return wide_matmul.call(turned(recording, half), half)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from .. import dtypes
 from ..backend import namespaces
-from ..errors import ArgumentError, DTypeError, GraphError, ShapeError
+from ..errors import DTypeError, GraphError, ShapeError
 from ..graph import casts
 from ..tensor import Tensor, wrap
-from .axes import movedim
 from .linalg import column, row_of, turned
-from .reduce import amax, amin, only_floats, sum
+from .reduce import only_floats
 from .registry import op, public
-from .shape import reshape
 
 
 def matrices(x: Any, op: str, square: str = "", runs: str = "") -> Tensor:
@@ -119,14 +116,3 @@ def orthonormal(A: Tensor) -> Tensor:
     q, r = F.qr(A.array)
     signs = F.sign(F.diagonal(r, 0, -2, -1))
     return wrap(q * (signs + (signs == 0))[..., None, :])
-
-
-SPECTRAL: dict[Any, Callable[..., Tensor]] = {"nuc": sum, 2: amax, -2: amin}
-
-
-def spectral_norm(x: Tensor, p: Any, dims: tuple[int, ...], keepdim: bool, name: str) -> Tensor:
-    """The sum ("nuc"), the largest (2) or the smallest (-2) of the singular values over two dims, counted from the front."""
-    if len(dims) != 2:
-        raise ArgumentError(name, f"dim={dims}", "a norm of matrices takes two dims", "name the two")
-    y = SPECTRAL[p](svdvals(movedim(x, dims, (-2, -1))), -1)
-    return reshape(y, tuple([1 if d in dims else n for d, n in enumerate(x.shape)])) if keepdim else y

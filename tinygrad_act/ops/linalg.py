@@ -11,6 +11,7 @@ from ..errors import ArgumentError, DTypeError, ShapeError, TinygradActError
 from ..graph import recording
 from ..op import Single
 from ..tensor import Tensor
+from .arguments import whole
 from .reduce import operand
 from .registry import enter, operators, public
 
@@ -230,6 +231,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     """`input` times itself, n times, by repeated squaring; n = 0 is the identity, a negative one a power of the inverse."""
     if operand(input, "matrix_power").ndim < 2 or input.shape[-1] != input.shape[-2]:
         raise ShapeError("matrix_power", str(input.shape), "only square matrices have powers")
+    n = whole(n, "matrix_power", "n")
     if n < 0:
         return matrix_power(recording.inv(input), -n)
     if n == 0:

@@ -57,7 +57,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
 
 @public()
 def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
-    """The inverse of the matrix whose Cholesky factor is `input`."""
+    """The inverse of the matrix whose Cholesky factor is `input`; LinAlgError where that has a 0 on the diagonal."""
     from .decompose import cholesky_inverse
     return cholesky_inverse(input, upper)
 

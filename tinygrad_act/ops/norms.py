@@ -1,8 +1,9 @@
-"""Sizes of vectors: norm for any p, and logsumexp, the smooth maximum."""
+"""Sizes of vectors and matrices: norm for any p, and logsumexp, the smooth maximum."""
 
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 from .. import dtypes
@@ -10,9 +11,11 @@ from ..backend.namespace import numel
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
 from .arguments import Dims, synonyms
-from .factor import spectral_norm
-from .reduce import axes, cast, keep, only_floats, operand, reduction, shared, wide
+from .axes import movedim
+from .factor import svdvals
+from .reduce import amax, amin, axes, cast, keep, only_floats, operand, reduction, shared, sum, wide
 from .registry import public
+from .shape import reshape
 
 
 def _logsumexp(F: Any, x: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
@@ -93,7 +96,40 @@ def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False,
         p = 2
     input = only_floats(cast(operand(input, "norm"), dtype), "norm")
     if p == "nuc":
-        return spectral_norm(input, p, tuple(range(input.ndim)) if dim is None else axes(input, dim, "norm") or (), keepdim, "norm")
+        return matrix_norm(input, p, tuple(range(input.ndim)) if dim is None else dim, keepdim, "norm")
     if isinstance(p, str):
         raise ArgumentError("norm", f"p={p!r}", "there is no such norm", 'pass a number, math.inf, "fro" or "nuc"')
     return norm_op.call(input, p=p, dim=axes(input, dim, "norm"), keepdim=keepdim)
+
+
+# ------------------------------------------------------------------------------------------------------- of matrices
+def known(ord: Any, name: str, called: str = "ord") -> None:
+    """Raise unless there is a norm of matrices of this order, which the function `name` has as its argument `called`."""
+    if not isinstance(ord, (str, numbers.Real)) or ord not in ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf):
+        raise ArgumentError(name, f"{called}={ord!r}", "there is no such matrix norm", 'use "fro", "nuc", 1, -1, 2, -2, inf or -inf')
+
+
+def matrix_norm(A: Tensor, ord: Any, dim: Any = (-2, -1), keepdim: bool = False, name: str = "matrix_norm") -> Tensor:
+    """What linalg.matrix_norm gives, for the function `name`."""
+    known(ord, name)
+    if not isinstance(dim, (tuple, list)) or len(dim) != 2:
+        raise ArgumentError(name, f"dim={dim!r}", "a norm of matrices takes two dims", "name the two")
+    rows, columns = axes(only_floats(A, name), dim, name)
+    if ord == "fro":
+        return norm_op.call(A, p=2, dim=(rows, columns), keepdim=keepdim)
+    if ord in ("nuc", 2, -2):
+        s = svdvals(movedim(A, (rows, columns), (-2, -1)))
+        y = sum(s, -1) if ord == "nuc" else _extreme(s, ord, -1, False, name)
+        return reshape(y, tuple([1 if d in (rows, columns) else n for d, n in enumerate(A.shape)])) if keepdim else y
+    over, along = (rows, columns) if abs(ord) == 1 else (columns, rows)
+    y = _extreme(norm_op.call(A, p=1, dim=over, keepdim=True), ord, along, True, name)
+    return y if keepdim else sum(y, (rows, columns))
+
+
+def _extreme(x: Tensor, ord: float, dim: int, keepdim: bool, name: str) -> Tensor:
+    """The largest of sizes along `dim`, of none 0; the smallest, if `ord` is negative."""
+    if x.shape[dim]:
+        return amax(x, dim, keepdim) if ord > 0 else amin(x, dim, keepdim)
+    if ord < 0:
+        raise ShapeError(name, f"a matrix without elements, with ord={ord}", "it has no value for an empty set", "use a positive ord")
+    return sum(x, dim, keepdim)

@@ -7,7 +7,7 @@ import numbers
 from typing import Any
 
 from .. import dtypes
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError
 from ..graph import recording
 from ..tensor import Tensor
 from .create import full
@@ -15,7 +15,7 @@ from .decompose import eigvalsh
 from .factor import inv_or_inf, matrices, svdvals
 from .linalg import column, turned, wide_matmul
 from .matrix_results import Lstsq
-from .norms import norm
+from .norms import known, matrix_norm
 from .reduce import only_floats
 from .registry import op
 from .solve import fitting, is_vector
@@ -48,7 +48,7 @@ def _bounds(A: Tensor, atol: Bound, rtol: Bound, op: str) -> tuple[Any, Any]:
     """From which sizes on a singular value is not 0: absolute, and relative to the largest. Not given, rounding's where atol is 0."""
     _bound(atol, "atol", op)
     _bound(rtol, "rtol", op)
-    rounding = float(dtypes.finfo(dtypes.float32 if dtypes.is_half(A.dtype) else A.dtype).eps) * max(A.shape[-2:])
+    rounding = dtypes.finfo(dtypes.float32 if dtypes.is_half(A.dtype) else A.dtype).eps * max(A.shape[-2:])
     if rtol is None:
         rtol = recording.where(atol > 0, 0.0, rounding) if isinstance(atol, Tensor) else 0.0 if atol else rounding
     return 0.0 if atol is None else atol, rtol
@@ -88,34 +88,25 @@ def matrix_rank(A: Tensor, tol: Bound = None, hermitian: bool = False, *, atol: 
 
 def cond(A: Tensor, p: Any = None) -> Tensor:
     """The condition number: the norm of A times that of its inverse; of None (2) and -2 by singular values, of any matrix. Of a
-    singular one it is infinite.
+    singular one it is infinite, of one without elements 0.
 
     >>> ta.linalg.cond(ta.tensor([[4., 0.], [0., 2.]]))
     tensor(2.)
     """
-    matrices(A, "cond", runs="svdvals")
-    if p in (None, 2, -2):
+    known(2 if p is None else p, "cond", "p")
+    spectral = p in (None, 2, -2)
+    matrices(A, "cond", "" if spectral else f"of p={p!r} only square matrices have a condition number", "svdvals" if spectral else "inv_or_inf")
+    if not A.numel():
+        return svdvals(A).sum(-1)                                # 0 for each, as PyTorch has it
+    if spectral:
         s = svdvals(A)
-        if not s.shape[-1]:
-            raise ShapeError("cond", str(A.shape), "a matrix without elements has no singular values")
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    matrices(A, "cond", f"of p={p!r} only square matrices have a condition number", "inv_or_inf")
     if p == "nuc":
         s = svdvals(A)
         y = s.sum(-1) * recording.reciprocal(s).sum(-1)
     else:
-        y = _size(A, p) * _size(inv_or_inf.call(A), p)
+        y = matrix_norm(A, p) * matrix_norm(inv_or_inf.call(A), p)
     return recording.where(recording.isnan(y), math.inf, y)  # type: ignore[no-any-return]   # 0 times inf, as PyTorch has it
-
-
-def _size(A: Tensor, p: Any) -> Tensor:
-    """A norm of matrices: see linalg.matrix_norm, a floor above."""
-    if p == "fro":
-        return norm(A, 2, (-2, -1))
-    if p not in (1, -1, math.inf, -math.inf):
-        raise ArgumentError("cond", f"p={p!r}", "there is no such matrix norm", 'use "fro", "nuc", 1, -1, 2, -2, inf or -inf')
-    sums = A.abs().sum(-2 if abs(p) == 1 else -1)
-    return sums.amax(-1) if p > 0 else sums.amin(-1)
 
 
 DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
@@ -126,7 +117,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
 
     `driver` says, as in PyTorch, what else is found: "gelsy" (the default) the rank; "gelss" and "gelsd" the rank, the singular values
     and the residuals; "gels", which takes A to be of full rank, the residuals. All of them go by singular values here, of which those
-    up to `rcond` times the largest count as 0. Residuals are the sums of squares, if A has more rows than columns and full rank.
+    up to `rcond` times the largest count as 0; "gels" does not look at `rcond`, and takes those for 0 that may be rounding. Residuals
+    are the sums of squares, if A has more rows than columns and full rank.
 
     >>> ta.linalg.lstsq(ta.tensor([[1., 0.], [0., 2.], [0., 0.]]), ta.tensor([[1.], [4.], [9.]])).solution
     tensor([[1.],
@@ -141,7 +133,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     fitting(A, right, True, "lstsq", "pinv_and_rank")
     m, n = A.shape[-2:]
     _bound(rcond, "rcond", "lstsq")
-    inverse, rank, s = _pinv_and_rank(A, rtol=float(_bounds(A, None, rcond, "lstsq")[1]))
+    inverse, rank, s = _pinv_and_rank(A, rtol=float(_bounds(A, None, None if driver == "gels" else rcond, "lstsq")[1]))
     X = wide_matmul.call(inverse, right)
     none = full((0,), 0, dtype=X.dtype, device=A.device)
     full_rank = driver == "gels" or (driver != "gelsy" and bool((rank == n).all().item()))

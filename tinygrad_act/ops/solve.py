@@ -40,7 +40,8 @@ def _triangular_rule(F: Any, g: Any, a: Any, y: Any, b_shape: Any, *, upper: boo
 
 
 _solve = op("solve", lambda F, a, b: F.solve(a, b), joint=_solve_rule, same_dtype=True)
-_triangular = op("solve_triangular", lambda F, a, b, *, upper: F.solve_triangular(a, b, upper), joint=_triangular_rule, same_dtype=True)
+triangular = op("solve_triangular", lambda F, a, b, *, upper, regular="": F.solve_triangular(a, b, upper, regular),
+                joint=_triangular_rule, same_dtype=True)
 
 
 def fitting(A: Tensor, B: Tensor, rows: bool, name: str, runs: str) -> None:
@@ -94,8 +95,8 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     if unitriangular:
         A = recording.where(diagonal_mask(recording, A), 1, A)
     if left:
-        return _triangular.call(A, B, upper=upper)
-    return turned(recording, _triangular.call(turned(recording, A), turned(recording, B), upper=not upper))  # type: ignore[no-any-return]
+        return triangular.call(A, B, upper=upper)
+    return turned(recording, triangular.call(turned(recording, A), turned(recording, B), upper=not upper))  # type: ignore[no-any-return]
 
 
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
@@ -103,4 +104,4 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     matrices(L, "cholesky_solve", "a Cholesky factor is square", "solve_triangular")
     fitting(L, B, True, "cholesky_solve", "solve_triangular")
     first, last = (turned(recording, L), L) if upper else (L, turned(recording, L))
-    return _triangular.call(last, _triangular.call(first, B, upper=False), upper=True)
+    return triangular.call(last, triangular.call(first, B, upper=False), upper=True)

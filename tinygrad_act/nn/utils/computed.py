@@ -16,16 +16,30 @@ class Computed(dict[str, Any]):
     """
 
     owner: Module
-    undo: dict[str, str]                    # how each that is, or was, computed becomes a parameter again
+    undo: dict[str, str]                    # how each that is computed becomes a parameter again
+
+    @staticmethod
+    def own(module: Module) -> Computed:
+        """The module's parameters as a Computed of its own: copy.copy leaves a copy with that of the original, where it would look."""
+        held = module._parameters
+        if isinstance(held, Computed) and held.owner is module:
+            return held
+        made = module.__dict__["_parameters"] = Computed(held)
+        made.owner, made.undo = module, dict(held.undo) if isinstance(held, Computed) else {}
+        return made
 
     @staticmethod
     def of(module: Module, name: str, undo: str) -> None:
         """Note that this parameter of a module is computed from now on."""
-        own = module._parameters
-        if not isinstance(own, Computed):
-            own = module.__dict__["_parameters"] = Computed(own)
-            own.owner, own.undo = module, {}
-        own.undo[name] = undo
+        Computed.own(module).undo[name] = undo
+
+    @staticmethod
+    def no_more(module: Module, name: str) -> None:
+        """Note that it is a parameter again. After the last one the module has a plain dict, as it came with."""
+        own = Computed.own(module)
+        own.undo.pop(name, None)
+        if not own.undo:
+            module.__dict__["_parameters"] = dict(own)
 
     @staticmethod
     def among(module: Module, names: Iterable[str]) -> dict[str, str]:

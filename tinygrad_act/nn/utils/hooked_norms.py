@@ -42,6 +42,7 @@ class _Norm:
         raise NotImplementedError
 
     def __call__(self, module: Module, args: Any) -> None:
+        Computed.own(module)
         setattr(module, self.name, self.compute(module, module.training))
 
     def enter(self, module: M) -> M:
@@ -63,6 +64,7 @@ class _Norm:
         for name in (self.name, *[self.name + part for part in self.parts]):
             delattr(module, name)
         module.register_parameter(self.name, Parameter(weight.detach()))
+        Computed.no_more(module, self.name)
 
 
 class _WeightNorm(_Norm):
@@ -89,16 +91,18 @@ class _SpectralNorm(_Norm):
         self.rows, self.n_power_iterations, self.eps = dim, positive(self.op, n_power_iterations), eps
 
     def compute(self, module: Module, training: bool) -> Tensor:
-        weight, *kept = (getattr(module, self.name + part) for part in self.parts)
+        weight, in_u, in_v = (getattr(module, self.name + part) for part in self.parts)
         matrix = as_matrix(weight, self.rows)
-        with no_grad():
-            u, v = map(ops.clone, kept)                    # the graph's: the next forward pass changes the buffers
-            for _ in range(self.n_power_iterations if training else 0):
-                v = normalize(ops.mv(matrix.T, u), dim=0, eps=self.eps)
-                u = normalize(ops.mv(matrix, v), dim=0, eps=self.eps)
-            if training:
-                kept[0].copy_(u)
-                kept[1].copy_(v)
+        if training:
+            u = in_u
+            with no_grad():
+                for _ in range(self.n_power_iterations):
+                    v = normalize(ops.mv(matrix.T, u), dim=0, eps=self.eps)
+                    u = normalize(ops.mv(matrix, v), dim=0, eps=self.eps)
+                in_u.copy_(u)
+                in_v.copy_(v)
+        else:
+            u, v = ops.clone(in_u), ops.clone(in_v)        # the graph's: the next pass in training changes the buffers
         computed: Tensor = weight / ops.dot(u, ops.mv(matrix, v))
         return computed
 

@@ -92,17 +92,13 @@ class ParametrizationList(ModuleList):
             raise ArgumentError("ParametrizationList", "no modules", "it holds one parametrization or more")
         super().__init__(modules)
         self.unsafe = unsafe
-        with no_grad():
-            start: Any = original
-            for part in reversed(list(self)):
-                with contextlib.suppress(NotImplementedError):
-                    start = part.right_inverse(start) if hasattr(part, "right_inverse") else start
+        start = self._inverse(original, needed=False)
         self.is_tensor = isinstance(start, Tensor)
         starts = [start] if self.is_tensor else _several(self[0], start)
         self.ntensors = len(starts)
         if not self.is_tensor:
-            for i, value in enumerate(starts):
-                _own(self, f"original{i}", Parameter(value, original.requires_grad) if isinstance(original, Parameter) else value)
+            for name, value in zip(self._names(), starts, strict=True):
+                _own(self, name, Parameter(value, original.requires_grad) if isinstance(original, Parameter) else value)
         else:
             _alike(_name(self[0], "right_inverse"), start, original, "dtype", "device")
             _own(self, "original", original)
@@ -116,9 +112,24 @@ class ParametrizationList(ModuleList):
                 original.array = before
                 raise
 
+    def _names(self) -> list[str]:
+        return ["original"] if self.is_tensor else [f"original{i}" for i in range(self.ntensors)]
+
     def originals(self) -> list[Tensor]:
         """The tensors that the first parametrization takes."""
-        return [self.original] if self.is_tensor else [getattr(self, f"original{i}") for i in range(self.ntensors)]
+        return [getattr(self, name) for name in self._names()]
+
+    @no_grad()
+    def _inverse(self, value: Any, needed: bool) -> Any:
+        """What the parametrizations make `value` of. One that has no inverse is left out, unless it is needed."""
+        for part in reversed(list(self)):
+            if hasattr(part, "right_inverse"):
+                with contextlib.nullcontext() if needed else contextlib.suppress(NotImplementedError):
+                    value = part.right_inverse(value)
+            elif needed:
+                raise ArgumentError("right_inverse", type(part).__name__, "it has none, so nothing can be assigned to what it parametrizes",
+                                    "define right_inverse(self, value), or assign to parametrizations.NAME.original")
+        return value
 
     def right_inverse(self, value: Tensor) -> None:
         """Make the originals such that they give `value`: what `module.weight = value` does.
@@ -129,13 +140,7 @@ class ParametrizationList(ModuleList):
         """
         if not isinstance(value, Tensor):
             raise ArgumentError("right_inverse", type(value).__name__, "a parametrized tensor can be set to a Tensor only", "wrap it with ta.tensor(...)")
-        given: Any = value
-        with no_grad():
-            for part in reversed(list(self)):
-                if not hasattr(part, "right_inverse"):
-                    raise ArgumentError("right_inverse", type(part).__name__, "it has none, so nothing can be assigned to what it parametrizes",
-                                        "define right_inverse(self, value), or assign to parametrizations.NAME.original")
-                given = part.right_inverse(given)
+        given = self._inverse(value, needed=True)
         name, originals = _name(self[0], "right_inverse"), self.originals()
         new = [given] if self.is_tensor and isinstance(given, Tensor) else _several(self[0], given)
         if len(new) != len(originals):
@@ -248,12 +253,9 @@ def _reclass(module: Module, names: Iterable[str]) -> None:
     """
     before, names = type_before_parametrizations(module), frozenset(names)
     if names:
-        for name in names:
-            Computed.of(module, name, f'nn.utils.parametrize.remove_parametrizations(layer, "{name}")')
         module.__class__ = type(f"Parametrized{before.__name__}", (_Parametrized, before), {
             "_type_before": before, "_parametrized_names": names, "__module__": before.__module__, "__doc__": before.__doc__, **{n: _property(n) for n in names}})
     else:
-        module.__dict__["_parameters"] = dict(module._parameters)
         module.__class__ = before
 
 
@@ -301,6 +303,7 @@ def register_parametrization(module: M, tensor_name: str, parametrization: Modul
     if not is_parametrized(module):
         module.parametrizations = ModuleDict()
     module.parametrizations[tensor_name] = parts
+    Computed.of(module, tensor_name, f'nn.utils.parametrize.remove_parametrizations(layer, "{tensor_name}")')
     _reclass(module, module.parametrizations)
     return module
 
@@ -360,6 +363,7 @@ def remove_parametrizations(module: M, tensor_name: str, leave_parametrized: boo
     if not len(module.parametrizations):
         del module.parametrizations
     _own(module, tensor_name, tensor)
+    Computed.no_more(module, tensor_name)
     return module
 
 
@@ -385,6 +389,6 @@ def transfer_parametrizations_and_params(from_module: Module, to_module: M, tens
         for part in theirs:
             register_parametrization(to_module, name, part, unsafe=theirs.unsafe)
         ours: Any = to_module.parametrizations[name]
-        for key in ["original"] if theirs.is_tensor else [f"original{i}" for i in range(theirs.ntensors)]:
+        for key in theirs._names():
             setattr(ours, key, getattr(theirs, key))
     return to_module
