@@ -228,3 +228,11 @@ def test_a_warning_names_both_shapes(name: str) -> None:
     with pytest.warns(UserWarning, match=r"Using a target size \(3,\) that is different to the input size \(3, 1\)") as caught:
         getattr(F, name)(ta.zeros(3, 1), ta.ones(3))
     assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bce_of_a_rounded_probability_pulls_its_logit_no_harder_than_a_probability_can(dtype: str) -> None:
+    for target in (0.0, 0.3, 1.0):
+        x = ta.linspace(-60, 60, 2401, dtype=getattr(ta, dtype)).requires_grad_()
+        ta.nn.functional.binary_cross_entropy(ta.sigmoid(x), ta.full_like(x.detach(), target), reduction="sum").backward()
+        assert x.grad.abs().max().item() <= 1.6                  # 1, and half a unit of 1 - p near 1

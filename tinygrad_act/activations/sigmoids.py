@@ -19,7 +19,9 @@ ENOUGH = 1e30        # e / (1 + e) is 1 from here on, in float32 and float64, wh
             range=(0, 1), monotonic=True, smooth="analytic", zero_centred=False, saturates={"left": 0, "right": 1},
             lipschitz=0.25, torch="sigmoid")
 def sigmoid(F: Any, x: Any) -> Any:
-    """The logistic function (Rumelhart, Hinton, Williams 1986)."""
+    """The logistic function (Rumelhart, Hinton, Williams 1986). From 17 on (float32) it is rounded to 1, and its slope is not
+    rounded to 0: log(1 - sigmoid(x) + 1e-12) then has gradients in the thousands. log_sigmoid(-x) is exact.
+    """
     e = F.minimum(F.exp(x), ENOUGH)
     return e / (1 + e)
 

@@ -166,7 +166,11 @@ def _entropy(F: Any, p: Any, target: Any) -> Any:
 
 
 def _entropy_slope(F: Any, g: Any, p: Any, target: Any) -> Any:
-    return g * ((p - target) / F.maximum(p * (1 - p), 1e-12))
+    """0 at probabilities of 0 and 1, where a logarithm is at its limit: a sigmoid that has been rounded to 1 still has a slope, as
+    the exact one has, and 1e12 times that is no gradient. (PyTorch's sigmoid has none there, so 0 is what comes to its logits, too.)
+    """
+    spread = p * (1 - p)
+    return F.where(spread == 0, 0, g * ((p - target) / F.maximum(spread, 1e-12)))
 
 
 def _entropy_by_target(F: Any, g: Any, p: Any) -> Any:
