@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_act as ta
 from tinygrad_act import nn
-from tinygrad_act.errors import GraphError
+from tinygrad_act.errors import ArgumentError, GraphError
 
 FACTOR = 2.0
 HIDDEN = nn.Linear(2, 2)
@@ -173,6 +173,57 @@ def test_it_is_said_in_which_line_and_what_to_write_instead(body: Any, said: str
         for i in range(12):
             step(x * 0.1 * (i + 1))
     assert step.counts["recorded"] <= 6
+
+
+LOSSES = {
+    "classes": lambda z, t: nn.functional.cross_entropy(z, t[:, 0]), "classes in a row": lambda z, t: nn.functional.cross_entropy(z.view(-1, 3), t[:, :1].view(-1)),
+    "probabilities": lambda z, t: nn.functional.binary_cross_entropy(ta.sigmoid(z), (t > 1).float()),
+    "variances": lambda z, t: nn.functional.gaussian_nll_loss(z, t.float(), z * z)}
+
+
+def twice(loss: Any) -> Any:
+    """A network, and a step of two losses with an optimizer's step between, as adversaries and actors with critics have it."""
+    ta.manual_seed(0)
+    net = nn.Linear(2, 3)
+    optimizer = ta.optim.SGD(net.parameters(), lr=0.1)
+
+    def step(x: Any, t: Any) -> Any:
+        for _ in range(2):
+            optimizer.zero_grad()
+            value = loss(net(x), t)
+            value.backward()
+            optimizer.step()
+        return value
+    return net, step
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_a_loss_looks_at_after_an_optimizers_step_is_no_reason_to_run_eagerly(name: str) -> None:
+    (eager, step), (net, plain) = twice(LOSSES[name]), twice(LOSSES[name])
+    compiled = ta.compile(plain, fullgraph=True)
+    for i in range(6):
+        ta.manual_seed(i)
+        x, t = ta.randn(4, 2), ta.randint(0, 3, (4, 3))
+        assert compiled(x, t).item() == step(x, t).item()
+    assert compiled.counts["replayed"] >= 3
+    assert all((a == b).all() for a, b in zip(eager.parameters(), net.parameters(), strict=True))
+
+
+def test_a_replay_raises_what_the_eager_step_raises_after_an_optimizers_step() -> None:
+    if ta.backend.current() != "numpy":
+        pytest.skip("about the CPU: elsewhere nobody looks")
+    net, step = twice(lambda z, t: nn.functional.binary_cross_entropy(z, t))
+    with ta.no_grad():
+        net.weight.fill_(0)
+        net.bias.fill_(0.5)
+    compiled, x = ta.compile(step, fullgraph=True), ta.zeros(4, 2)
+    for _ in range(6):
+        compiled(x, ta.full((4, 3), 0.5))
+    before = dict(compiled.counts)
+    with pytest.raises(ArgumentError, match="not within 0 and 1"):
+        compiled(x, ta.ones(4, 3) * 9)
+    assert compiled.counts == before                        # neither recorded again nor run eagerly
+    assert (net.bias > 1).all()                             # moved by the first of its two steps
 
 
 def test_a_network_on_several_processes_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,9 @@ class Indexing:
         """Are all of `index` from `low` to `high`? Where looking would mean waiting for a GPU, the answer is yes."""
         return True
 
+    def require(self, look: Any, *arrays: Any) -> None:
+        """Have `look` raise an error if the arrays are not as they must be; where it would mean waiting for a GPU, nobody looks."""
+
     def index_select(self, x: Any, dim: int, index: Any) -> Any:
         return x.take(index, axis=dim)
 

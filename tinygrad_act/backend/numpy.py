@@ -182,6 +182,9 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, V
             return index.size == 0 or bool(_max(index.view(UNSIGNED), None) <= high)
         return index.size == 0 or bool(index.min() >= low and index.max() <= high)
 
+    def require(self, look: Any, *arrays: Any) -> None:
+        look(*arrays)
+
     def totals(self, x: Any, dim: int) -> Any:
         """Of short rows without looking for the largest numbers, which takes longer than all the rest, if the sums show that
         nothing overflowed or was lost: their logarithms are then less than 8. A small loss between large logits is then exact to

@@ -105,10 +105,14 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
         floating(name, input)
         one = backend.namespace(input.array).full((), float(var), input.array)
         return _gaussian_nll(input, target, wrap(one), **settings)
-    v = var.array
-    if backend.is_host(v) and v.size and bool((v < 0).any()):
-        raise ArgumentError(name, f"a variance of {float(v.min()):.6g}", "a variance is not negative", "pass exp() of what the network says")
+    backend.namespace(var.array).require(_variances, var.array)
     return _gaussian_nll(input, target, _fitted(name, var, input), **settings)
+
+
+def _variances(v: Any) -> None:
+    """Raise unless they are."""
+    if (v < 0).any():
+        raise ArgumentError("gaussian_nll_loss", f"a variance of {float(v.min()):.6g}", "a variance is not negative", "pass exp() of what the network says")
 
 
 def _fitted(name: str, var: Tensor, input: Tensor) -> Tensor:

@@ -214,6 +214,15 @@ _bce_with_logits_weighted = pointwise("bce_with_logits_weighted", _of_weighed, _
                                       None, None, kinds="f")
 
 
+def _probabilities(p: Any) -> None:
+    """Raise unless they are."""
+    right = (p >= 0) & (p <= 1)
+    if not right.all():
+        wrong = p[~right]
+        raise ArgumentError("binary_cross_entropy", f"an input of {float(wrong[0]):.6g}, and of {wrong.size - 1} more that are not within 0 and 1",
+                            "the inputs are probabilities", "apply sigmoid, or use binary_cross_entropy_with_logits")
+
+
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
                          reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """-(target log input + (1 - target) log(1 - input)) for probabilities; each log is at least -100.
@@ -231,11 +240,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     reduction = reduction_of(name, reduction, size_average, reduce)
     pair(name, input, target, equal=True)
     same_dtype(name, input, target)
-    p = input.array
-    if p.size and backend.is_host(p) and not bool(((p >= 0) & (p <= 1)).all()):
-        wrong = p[~((p >= 0) & (p <= 1))]
-        raise ArgumentError(name, f"an input of {float(wrong[0]):.6g}, and of {wrong.size - 1} more that are not within 0 and 1",
-                            "the inputs are probabilities", "apply sigmoid, or use binary_cross_entropy_with_logits")
+    backend.namespace(input.array).require(_probabilities, input.array)
     if weight is None:
         return _bce(input, target, reduction=reduction)
     _against_loss(name, "weight", weight, input)

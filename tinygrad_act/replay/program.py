@@ -334,11 +334,25 @@ class Program:
 
 
 def hoisted(calls: list[Call]) -> list[Call]:
-    """Those reads first that look at arguments alone, before anything has been changed: a replay that turns out otherwise is
-    then off before it began."""
-    early = [c for c in calls if c.read and all(v.origin == "argument" for v in c.inputs())
-             and not any(b.writes is not None and b.writes.root.origin == "argument" for b in calls)]
-    return early + [c for c in calls if c not in early]
+    """Those reads first that look at arguments alone, or at views of them, before anything has been changed: a replay that turns out
+    otherwise is then off before it began."""
+    if any(c.writes is not None and c.writes.root.origin == "argument" for c in calls):
+        return list(calls)
+    views: dict[Any, Call] = {}                                          # of arguments, and of their views: the call that takes it
+    early: dict[int, Call] = {}
+    for call in calls:
+        if not all(v.origin == "argument" or v in views for v in call.inputs()):
+            continue
+        if isinstance(call.out, Value) and call.out.within is not None and call.out.root.origin == "argument" and call.out not in call.inputs():
+            views[call.out] = call
+        elif call.read:
+            needed, steps = call.inputs(), [call]
+            while needed:
+                if (taken := views.get(needed.pop())) is not None:
+                    steps.append(taken)
+                    needed += taken.inputs()
+            early |= {id(c): c for c in reversed(steps)}
+    return [*early.values(), *[c for c in calls if id(c) not in early]]
 
 
 def _name(function: Any) -> str:

@@ -12,7 +12,7 @@ from ..tensor import Tensor, wrap
 from .alike import same
 from .changing import changeable
 from .log import Call, Value, mapped, plain
-from .program import Changed, Program
+from .program import Changed, Program, hoisted
 from .recording import AsItIs, Draw, Recording, set_gradient
 from .surroundings import Surroundings
 
@@ -63,9 +63,10 @@ class Variant:
         for call in self.log.calls:
             if call.function is set_gradient and call.args[1] is not None and call.args[1]._requires_grad:
                 problem("a gradient has a graph of its own (create_graph=True)")
-        steps = [i for i, c in enumerate(self.log.calls) if isinstance(c.function, AsItIs)]
-        if late := [c for c in self.log.calls[steps[0]:] if c.read] if steps else []:
-            problem(f"a number is read at {late[0].where}, after {self.log.calls[steps[0]].name}, which cannot be taken back: return the Tensor, or "
+        calls = hoisted(self.log.calls)
+        steps = [i for i, c in enumerate(calls) if isinstance(c.function, AsItIs)]
+        if late := [c for c in calls[steps[0]:] if c.read] if steps else []:
+            problem(f"a number is read at {late[0].where}, after {calls[steps[0]].name}, which cannot be taken back: return the Tensor, or "
                     "decide before")
 
     def wait(self) -> None:
