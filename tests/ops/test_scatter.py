@@ -175,3 +175,24 @@ def test_changing_the_index_before_backward_is_an_error() -> None:
     index.add_(1)
     with pytest.raises(InplaceError, match="gather"):
         y.backward()
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+@pytest.mark.parametrize("part", [False, True])
+def test_an_index_that_was_expanded_does_as_one_that_was_written_out(dim: int, part: bool) -> None:
+    """The first names whole slices, of which there is a quicker way; with `part`, slices of less than all."""
+    x, src = ta.randn(4, 5, 3, requires_grad=True), ta.randn(4, 5, 3, requires_grad=True)
+    shape = [4, 5, 3]
+    if part:
+        shape[(dim + 1) % 3] -= 1
+    line = ta.tensor([2, 0, 2, 1, 2][:shape[dim]])
+    index = line.reshape([-1 if d == dim % 3 else 1 for d in range(3)]).expand(*shape)
+    found = []
+    for i in (index, index.clone()):
+        for of in (lambda i: x.gather(dim, i), lambda i: x.scatter(dim, i, 2.0), lambda i: x.scatter_add(dim, i, src),
+                   lambda i: x.scatter_reduce(dim, i, src, "amax"), lambda i: x.scatter_reduce(dim, i, src, "prod", include_self=False)):
+            y = of(i)
+            found.append([y, *ta.autograd.grad((y * y).sum(), [x, src], allow_unused=True)])
+    for first, second in zip(found[:5], found[5:], strict=True):
+        for a, b in zip(first, second, strict=True):
+            assert (a is None and b is None) or ta.allclose(a, b)

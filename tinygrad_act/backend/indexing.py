@@ -39,18 +39,31 @@ class Indexing:
         self.xp.add.at(y, index, v)
 
     def gather(self, x: Any, dim: int, index: Any) -> Any:
-        return x[self._grid(index, dim)]
+        slices = self.slices(index, dim, x.shape)
+        return x[self._grid(index, dim)] if slices is None else self.index_select(x, dim, slices)
 
     def scatter(self, x: Any, dim: int, index: Any, src: Any) -> Any:
+        slices, src = self.slices(index, dim, x.shape), src[tuple(slice(n) for n in index.shape)]
+        if slices is not None:
+            return self.index_copy(x, dim, slices, src)
         y = x.copy()
-        grid = self._grid(index, dim)
-        y[grid] = src[tuple(slice(n) for n in index.shape)]
+        y[self._grid(index, dim)] = src
         return y
 
     def scatter_add(self, x: Any, dim: int, index: Any, src: Any) -> Any:
+        slices, src = self.slices(index, dim, x.shape), src[tuple(slice(n) for n in index.shape)]
+        if slices is not None:
+            return self.index_add(x, dim, slices, src)
         y = x.copy()
-        self.add_at(y, self._grid(index, dim), src[tuple(slice(n) for n in index.shape)])
+        self.add_at(y, self._grid(index, dim), src)
         return y
+
+    def slices(self, index: Any, dim: int, shape: Any) -> Any:
+        """Which slices along `dim` are meant, where `index` was made by expanding one number for each; None where it was not."""
+        others = [i for i in range(index.ndim) if i != dim % index.ndim]
+        if not others or any(index.shape[i] != shape[i] or (index.strides[i] and index.shape[i] > 1) for i in others) or not index.size:
+            return None
+        return index[tuple([0 if i in others else slice(None) for i in range(index.ndim)])]
 
     def _grid(self, index: Any, dim: int) -> Any:
         """`index` along `dim`, its own coordinates along the other axes."""

@@ -177,6 +177,14 @@ class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, V
             return
         np.add.at(y.reshape(-1), places.ravel(), np.broadcast_to(v, shape).ravel())
 
+    def scatter_reduce(self, x: Any, dim: int, index: Any, src: Any, reduce: str) -> Any:
+        """By positions in flat memory, as add_at."""
+        join = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}[reduce]
+        y = np.array(x, order="C")
+        places = self.gather(np.arange(y.size).reshape(y.shape), dim, index)
+        join.at(y.reshape(-1), places.ravel(), src[tuple(slice(n) for n in index.shape)].ravel())
+        return y
+
     def within(self, index: Any, low: int, high: int) -> bool:
         if low == 0 and index.dtype.char == "l":             # as unsigned numbers the negative ones are too large: one look
             return index.size == 0 or bool(_max(index.view(UNSIGNED), None) <= high)
