@@ -59,7 +59,11 @@ def to(self: Tensor, *args: Any, device: Any = None, dtype: Any = None, non_bloc
             device = given
         elif not isinstance(given, bool) and given is not None:
             dtype = given
-    dtype = dtypes.as_dtype(dtype)
+    try:
+        dtype = dtypes.as_dtype(dtype)
+    except ArgumentError:
+        raise ArgumentError("to", repr(dtype), "that is neither a device nor an element type",
+                            f"devices are {', '.join(map(repr, backend.BACKENDS.values()))}; write element types as ta.float32 or 'float32'") from None
     out = self
     if device is not None:
         device, source = backend.Device(device), self.device

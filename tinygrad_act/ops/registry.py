@@ -49,6 +49,8 @@ def elementwise(name: str, forward: Callable[..., Any], *rules: Any, doc: str = 
 def public(*names: str, method: bool = True, function: bool = True, F: bool = False) -> Callable[[Function], Function]:
     """Enter a function under its own name (or `names`): public, a method, and, if `F`, part of the rules' vocabulary."""
     def enter_it(f: Function) -> Function:
+        if names:
+            f.__name__ = f.__qualname__ = names[0]       # as Python's errors call it
         for name in names or (f.__name__,):
             if function:
                 functions[name] = f

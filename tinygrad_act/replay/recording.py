@@ -123,7 +123,8 @@ class Recording:
                 self.open(t)
         for t, node, wanted in self.flags.values():
             if t.node is not node or t._requires_grad is not wanted:
-                self.log.problem(f"a tensor of shape {t.shape} from before the step becomes part of a graph, or ceases to require a gradient")
+                self.log.problem(f"a tensor of shape {t.shape} from before the step becomes part of a graph, or begins or ceases to require a gradient: "
+                                 "say so before the step, or take x = x.detach().requires_grad_() in it")
 
     def note_results(self, result: Any) -> None:
         """Remember which values the Tensors are that the step returns."""

@@ -305,7 +305,7 @@ def _contents(cell: Any) -> Any:
 
 def _changed(name: str, now: Any, then: Any) -> str:
     if MISSING not in (now, then) and type(now) is type(then) and not isinstance(now, PLAIN):
-        remedy = ": change it in place, or pass it as an argument" * isinstance(now, Tensor)
+        remedy = ": change it in place, return it from the step, or pass it as an argument" * isinstance(now, Tensor)
         return f"{name} is another {type(now).__name__} than it was{remedy}"
     return f"{name} is {_said(now)}, it was {_said(then)}"
 
