@@ -13,6 +13,7 @@ from typing import Any, Self
 from .. import dtypes
 from ..backend import Device, namespaces, to_device
 from ..errors import ArgumentError, ModuleError
+from ..ops.convert import destination
 from ..tensor import Tensor
 from .hooks import Hooked, Hooks
 from .parameter import Buffer, Parameter, is_lazy
@@ -276,7 +277,9 @@ class Module(Hooked):
         Parameters stay the same objects, so an optimizer made before goes on working. Integer and bool buffers
         keep their dtype.
         """
-        device, dtype = target_of(args, kwargs)
+        if unknown := kwargs.keys() - {"device", "dtype", "non_blocking", "copy"}:
+            raise ArgumentError("Module.to", f"unknown argument {min(unknown)!r}", "it takes device and dtype")
+        device, dtype = destination(args, kwargs.get("device"), kwargs.get("dtype"), "Module.to")
         if dtype is not None and not dtypes.is_floating(dtype):
             raise ArgumentError("Module.to", str(dtype), "a module's parameters can only be of a floating type")
 
@@ -365,19 +368,3 @@ def clear_grads(parameters: Any, set_to_none: bool) -> None:
             p.grad = None
         elif p.grad is not None:
             p.grad = Tensor(namespaces[type(p.array)].zeros_like(p.grad.array))
-
-
-def target_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Device | None, Any]:
-    """The device and dtype that the arguments of `to` name: a device, a dtype, both, or a tensor like it."""
-    kwargs = {k: v for k, v in kwargs.items() if k not in ("non_blocking", "copy")}
-    device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
-    if kwargs:
-        raise ArgumentError("to", f"unknown argument {next(iter(kwargs))!r}", "it takes device and dtype")
-    for a in args:
-        if isinstance(a, Tensor):
-            device, dtype = a.device, a.dtype
-        elif isinstance(a, (Device, int)) or (isinstance(a, str) and a.partition(":")[0] in ("cpu", "cuda", "strict")):
-            device = a
-        elif a is not None:
-            dtype = a
-    return None if device is None else Device(device), dtypes.as_dtype(dtype)

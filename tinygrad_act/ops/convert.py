@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy as copying
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import backend, dtypes
@@ -51,27 +51,33 @@ def to(self: Tensor, *args: Any, device: Any = None, dtype: Any = None, non_bloc
     >>> ta.tensor([1, 2]).to(ta.float32)
     tensor([1., 2.])
     """
-    for given in args[:2]:
-        if isinstance(given, Tensor):
-            device, dtype = given.device, given.dtype
-        elif isinstance(given, backend.Device) or (isinstance(given, (str, int)) and not isinstance(given, bool)
-                                                   and _names_device(given)):
-            device = given
-        elif not isinstance(given, bool) and given is not None:
-            dtype = given
-    try:
-        dtype = dtypes.as_dtype(dtype)
-    except ArgumentError:
-        raise ArgumentError("to", repr(dtype), "that is neither a device nor an element type",
-                            f"devices are {', '.join(map(repr, backend.BACKENDS.values()))}; write element types as ta.float32 or 'float32'") from None
+    device, dtype = destination(args[:2], device, dtype, "to")
     out = self
     if device is not None:
-        device, source = backend.Device(device), self.device
+        source = self.device
         if device.type != source.type or device.index not in (None, source.index):
             out = recording.to_device(out, device=device, source=source)
     if dtype is not None and dtype != self.dtype:
         out = cast_to(out, dtype)
     return _clone(out) if copy and out is self else out
+
+
+def destination(args: Sequence[Any], device: Any, dtype: Any, name: str) -> tuple[backend.Device | None, Any]:
+    """The device and the dtype that the arguments of `to` name, in any order: a device, a dtype, both, or a Tensor like it."""
+    for given in args:
+        if isinstance(given, Tensor):
+            device, dtype = given.device, given.dtype
+        elif isinstance(given, backend.Device) or (type(given) in (str, int) and _names_device(given)):
+            device = given
+        elif given is not None and not isinstance(given, bool):              # non_blocking, copy
+            dtype = given
+    try:
+        return None if device is None else backend.Device(device), dtypes.as_dtype(dtype)
+    except ArgumentError:
+        if device is not None:
+            raise
+        raise ArgumentError(name, repr(dtype), "that is neither a device nor an element type",
+                            f"devices are {', '.join(map(repr, backend.BACKENDS.values()))}; write element types as ta.float32 or 'float32'") from None
 
 
 def _names_device(given: str | int) -> bool:
