@@ -102,8 +102,9 @@ def mem_get_info(device: Any = None) -> tuple[int, int]:
 
 
 def empty_cache() -> None:
-    """Give back to the GPU what no tensor holds."""
-    backend.load("cupy").pool().free_all_blocks()
+    """Give back to the GPU what no tensor holds; where there is no GPU, nothing happens."""
+    if is_available():
+        backend.load("cupy").pool().free_all_blocks()
 
 
 def manual_seed(seed: int) -> None:

@@ -120,7 +120,7 @@ def test_a_device_equals_its_own_text() -> None:
 
 def test_without_cupy_the_error_names_what_to_install() -> None:
     said = python("import sys; sys.modules['cupy'] = None\n"
-                  "import tinygrad_act as ta\nprint(ta.cuda.is_available(), ta.cuda.device_count())\nta.ones(2, device='cuda')")
+                  "import tinygrad_act as ta\nprint(ta.cuda.is_available(), ta.cuda.device_count())\nta.cuda.empty_cache()\nta.cuda.manual_seed_all(0)\nta.ones(2, device='cuda')")
     assert said.startswith("False 0")
     assert MissingPackageError.__name__ in said
     assert "tinygrad-act[cuda12]" in said
