@@ -32,10 +32,11 @@ def _cosine(F: Any, x1: Any, x2: Any, *, dim: int, eps: float = 1e-8) -> Any:
 
 
 def _cosine_back(F: Any, g: Any, x: Any, other: Any, y: Any, dim: int, eps: float) -> Any:
-    """As in PyTorch, the slope of the length is its own also where eps stands in for it."""
+    """As in PyTorch, the slope of the length is its own also where eps stands in for it. x may be one vector for many others."""
     length, bound = _lengths(F, x, dim, eps)
     g, y = (keep(F, v, (*y.shape[:dim], 1, *y.shape[dim:]), dim, False) for v in (g, y))
-    return F.sum_to(g * (other / _lengths(F, other, dim, eps)[1] - y * _unit(F, x, length)) / bound, x.shape)
+    towards = F.sum_to(g * (other / _lengths(F, other, dim, eps)[1]), x.shape)
+    return (towards - F.sum_to(g * y, length.shape) * _unit(F, x, length)) / bound
 
 
 _cosine_row = op("cosine_similarity", wide(_cosine),
@@ -43,15 +44,21 @@ _cosine_row = op("cosine_similarity", wide(_cosine),
                  wide(lambda F, g, x1, x2, y, *, dim, eps: _cosine_back(F, g, x2, x1, y, dim, eps)))
 
 
-def _both(name: str, x1: Any, x2: Any) -> tuple[Tensor, Tensor]:
-    """The two in their common dtype and shape."""
+def _both(name: str, x1: Any, x2: Any, along: int | None = None) -> tuple[Tensor, Tensor]:
+    """The two in their common dtype and shape; with `along`, of as many axes and of one size on that one."""
     dtype = dtypes.result_type(operand(x1, name), operand(x2, name))
     shape = broadcast_shape(x1.shape, x2.shape)
     if shape is None:
         raise ShapeError(name, f"{x1.shape} and {x2.shape}", "the shapes do not broadcast: aligned at the right, sizes must be equal or 1",
                          "reshape or unsqueeze one of them")
     pair = (x if x.dtype == dtype else recording.cast(x, dtype=dtype) for x in (x1, x2))
-    first, second = (x if x.shape == shape else x.expand(shape) for x in pair)
+    if along is not None and shape:
+        along = arguments.dimension(along, len(shape), name)
+        sizes = [(*(1,) * (len(shape) - x.ndim), *x.shape) for x in (x1, x2)]
+        shapes = [(*n[:along], shape[along], *n[along + 1:]) for n in sizes]
+    else:
+        shapes = [shape, shape]
+    first, second = (x if x.shape == wanted else x.expand(wanted) for x, wanted in zip(pair, shapes, strict=True))
     return first, second
 
 
@@ -61,7 +68,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     >>> ta.nn.functional.cosine_similarity(ta.tensor([[3.0, 4.0]]), ta.tensor([[4.0, 3.0]]))
     tensor([0.9600])
     """
-    first, second = _both("cosine_similarity", x1, x2)
+    first, second = _both("cosine_similarity", x1, x2, dim)
     if not dtypes.is_floating(first.dtype):
         raise DTypeError("cosine_similarity", f"tensors of {first.dtype}", "it takes floating tensors", "convert one with .float()")
     dim = arguments.dimension(dim, first.ndim, "cosine_similarity")
