@@ -71,8 +71,8 @@ class Recorded:
     def __repr__(self) -> str:
         return f"<recorded array {self.array.shape} {self.array.dtype}>"
 
-    def dot(self, other: Any, out: Any = None) -> Any:
-        return namespaces[type(self.array)].xp.dot(self, other, out)
+    def dot(self, other: Any) -> Any:
+        return namespaces[type(self.array)].xp.dot(self, other)             # NumPy's function, which a replay gives a place for the result
 
     # ------------------------------------------------------------ what Python learns of the numbers: see Log.read
     def item(self) -> Any:
