@@ -14,6 +14,7 @@ from typing import Any
 from ..dtypes import float32, int64, is_half
 from ..numerics.attention import Attention
 from ..numerics.averaging import Averaging
+from ..numerics.choosing import Choosing
 from ..numerics.contract import contraction
 from ..numerics.convolve import Convolutions
 from ..numerics.ctc import Alignments
@@ -49,7 +50,7 @@ NOWHERE = contextlib.nullcontext()
 
 
 class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, Pooling, Averaging, Resampling, Patches,
-                Alignments, Logits, Recurrent, Factorising, Indexing):
+                Alignments, Logits, Recurrent, Choosing, Factorising, Indexing):
     """What a rule may call on arrays of one library, `xp` (with `special` for erf and its kin)."""
 
     plain = "fd?bhilqBHILQ"              # dtype characters a rule runs on as they are; the others go through `run`

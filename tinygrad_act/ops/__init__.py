@@ -33,6 +33,7 @@ from . import (
     sorting,
     special,
     spread,
+    statistics,
     surrogate,
     trigonometric,
 )

@@ -1,4 +1,4 @@
-"""Sorting and choosing: sort, topk, median, max and min along an axis, running extremes, unique.
+"""Sorting and choosing: sort, topk, median, max and min along an axis, running extremes; sets.
 
 All that choose elements are one op with different indices: the values are gathered, and the gradient goes back to
 where they came from.
@@ -10,16 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backend import namespaces
-from ..dtypes import bool_, float32, int64, is_floating
-from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from ..dtypes import bool_, int64, is_floating
+from ..errors import DTypeError, IndexingError, ShapeError
 from ..graph import recording, watchers
 from ..tensor import Tensor, wrap
 from . import arguments
-from .arguments import synonyms
+from .arguments import Ints, synonyms
 from .reduce import Reduction, largest, operand, reduction, smallest, sum, to_equals, wide
 from .registry import op, public
 from .results import Chosen, named
-from .scatter import gather
 
 
 # ------------------------------------------------------------------------------------------------ choosing, in general
@@ -63,13 +62,6 @@ def _choose(name: str, x: Tensor, dim: Any, find: Callable[[Any, Any, int], Any]
     return pair(values, wrap(F.reshape(indices, values.shape)))  # type: ignore[no-any-return]
 
 
-def _order(F: Any, a: Any, dim: int, descending: bool = False) -> Any:
-    """The stable order along `dim`; NaN is the largest."""
-    if not descending:
-        return F.argsort(a, dim)
-    return a.shape[dim] - 1 - F.flip(F.argsort(F.flip(a, (dim,)), dim), (dim,))
-
-
 def _part(a: Any, dim: int, start: int, stop: int) -> Any:
     return a[(slice(None),) * dim + (slice(start, stop),)]
 
@@ -109,22 +101,10 @@ _extreme("min", smallest, lambda F, a, d: F.argmin(a, d, True), """`min(x)`, `mi
 
 
 # ------------------------------------------------------------------------------------------------------------- median
-def _middle(F: Any, a: Any, dim: int, skip_nan: bool) -> Any:
-    """Where the lower median stands; with a NaN in the row it is that, unless they are skipped."""
-    order = F.argsort(a, dim)
-    n = a.shape[dim]
-    real = n - F.sum(F.isnan(a), dim, True)
-    if skip_nan:
-        position = F.maximum(real - 1, 0) // 2
-    else:
-        position = F.where(real < n, real, (n - 1) // 2)
-    return F.gather(order, dim, position)
-
-
 def _median(name: str, skip_nan: bool, doc: str) -> None:
     def all_of(F: Any, x: Any) -> Any:
         flat = F.reshape(x, (x.size,))
-        return F.reshape(F.gather(flat, 0, _middle(F, flat, 0, skip_nan)), ())
+        return F.reshape(F.gather(flat, 0, F.middle(flat, 0, skip_nan)), ())
 
     whole = op(name, all_of, wide(to_equals))
 
@@ -135,7 +115,7 @@ def _median(name: str, skip_nan: bool, doc: str) -> None:
             raise DTypeError(name, "a tensor of bool", "bools have no middle", "convert it first, with x.int()")
         if dim is not None:
             _not_empty(input, dim, name)
-            return _choose(name, input, dim, lambda F, a, d: _middle(F, a, d, skip_nan), keepdim)
+            return _choose(name, input, dim, lambda F, a, d: F.middle(a, d, skip_nan), keepdim)
         if not input.array.size:
             if not is_floating(input.dtype):
                 raise ShapeError(name, str(input.shape), "an empty tensor of ints has no median")
@@ -182,7 +162,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     >>> ta.tensor([3., 1., 2.]).sort(descending=True).indices
     tensor([0, 2, 1])
     """
-    return _choose("sort", input, dim, lambda F, a, d: _order(F, a, d, descending))
+    return _choose("sort", input, dim, lambda F, a, d: F.order(a, d, descending))
 
 
 @public()
@@ -193,13 +173,20 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
         return sort(input).indices
     d = arguments.dimension(dim, input.ndim, "argsort")
     F = namespaces[type(input.array)]
-    return wrap(F.cast(_order(F, input.array, d, descending), int64))
+    return wrap(F.cast(F.order(input.array, d, descending), int64))
+
+
+@public()
+def msort(input: Tensor) -> Tensor:
+    """The elements in order along the first axis: `sort(input, 0).values`."""
+    return sort(input, 0).values
 
 
 @public()
 @synonyms
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Chosen:
-    """(values, indices) of the k largest (or smallest) along `dim`, in order. NaN is the largest.
+    """(values, indices) of the k largest (or smallest) along `dim`, in order, also if not `sorted`. NaN is the largest; of equal
+    elements the first is taken, and comes first.
 
     >>> ta.tensor([3., 1., 2.]).topk(2).values
     tensor([3., 2.])
@@ -208,7 +195,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     k = arguments.whole(k, "topk", "k")
     if not 0 <= k <= n:
         raise IndexingError("topk", f"k={k} of {n} elements", "there are not so many", f"k must be from 0 to {n}")
-    return _choose("topk", input, dim, lambda F, a, d: _part(_order(F, a, d, largest), d, 0, k))
+    return _choose("topk", input, dim, lambda F, a, d: F.first_places(a, k, d, largest))
 
 
 @public()
@@ -219,7 +206,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Cho
     k = arguments.whole(k, "kthvalue", "k")
     if not 1 <= k <= n:
         raise IndexingError("kthvalue", f"k={k} of {n} elements", "k counts them from 1", f"k must be from 1 to {n}")
-    return _choose("kthvalue", input, dim, lambda F, a, d: _part(_order(F, a, d), d, k - 1, k), keepdim)
+    return _choose("kthvalue", input, dim, lambda F, a, d: F.place(a, k - 1, d), keepdim)
 
 
 def _length(x: Tensor, dim: Any, name: str) -> int:
@@ -254,7 +241,7 @@ def cummin(input: Tensor, dim: int) -> Chosen:
     return _choose("cummin", input, dim, _running("cummin"))
 
 
-# ------------------------------------------------------------------------------------------------- sets and histograms
+# ------------------------------------------------------ sets, searching and counting: membership.py, with the first call
 @public()
 @synonyms
 def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,
@@ -264,13 +251,54 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     >>> ta.tensor([3, 1, 3]).unique(return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
-    a = operand(input, "unique").array
-    F = namespaces[type(a)]
-    found = F.unique(a, None if dim is None else arguments.dimension(dim, a.ndim, "unique"))
-    wanted = (True, return_inverse, return_counts)
-    results = tuple(wrap(part if i == 0 else F.cast(part, int64))
-                    for i, (part, want) in enumerate(zip(found, wanted, strict=True)) if want)
-    return results if len(results) > 1 else results[0]
+    from .membership import unique
+    return unique(input, return_inverse, return_counts, dim)
+
+
+@public()
+@synonyms
+def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:
+    """As `unique`, of neighbours only: a run of equal elements (or slices along `dim`) becomes one, and nothing is sorted.
+
+    >>> ta.tensor([3, 3, 1, 3]).unique_consecutive(return_counts=True)
+    (tensor([3, 1, 3]), tensor([2, 1, 1]))
+    """
+    from .membership import unique_consecutive
+    return unique_consecutive(input, return_inverse, return_counts, dim)
+
+
+@public(method=False)
+def isin(elements: Tensor | float, test_elements: Tensor | float, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Is each of `elements` among `test_elements` (not so, if `invert`)? Either may be a number. NaN is in nothing.
+
+    >>> ta.isin(ta.tensor([[1, 2], [3, 4]]), ta.tensor([2, 3]))
+    tensor([[False,  True],
+            [ True, False]])
+    """
+    from .membership import isin
+    return isin(elements, test_elements, invert)
+
+
+@public(method=False)
+def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
+                 side: str | None = None, sorter: Tensor | None = None) -> Tensor:
+    """Where each of `input` would be inserted into a sorted sequence (along the last axis): before equal elements, or
+    after them if `right` (or `side="right"`). `sorter` is what argsort made of a sequence that is not sorted."""
+    from .membership import searchsorted
+    return searchsorted(sorted_sequence, input, out_int32, right, side, sorter)
+
+
+@public(method=False)
+def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+    """Between which of the sorted `boundaries`, (K,), each of `input` lies: i, from 0 to K, where
+    boundaries[i-1] < input <= boundaries[i], or boundaries[i-1] <= input < boundaries[i] if `right`.
+
+    >>> ta.bucketize(ta.tensor([[3, 6], [0, 5]]), ta.tensor([1, 3, 5]))
+    tensor([[1, 3],
+            [0, 2]])
+    """
+    from .membership import bucketize
+    return bucketize(input, boundaries, out_int32, right)
 
 
 @public()
@@ -280,33 +308,27 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     >>> ta.bincount(ta.tensor([0, 2, 2]))
     tensor([1, 0, 2])
     """
-    a = operand(input, "bincount").array
-    F = namespaces[type(a)]
-    if a.ndim != 1 or a.dtype.kind not in "iu" or (a.size and F.amin(a).item() < 0):
-        raise ArgumentError("bincount", f"{a.dtype} of shape {a.shape}", "it counts non-negative ints in a 1-d tensor",
-                            "flatten and convert it")
-    if weights is not None and weights.shape != input.shape:
-        raise ShapeError("bincount", f"{weights.shape} weights for {input.shape}", "there must be one for each")
-    if weights is None:
-        return wrap(F.bincount(a, None, minlength))
-    y = F.bincount(a, weights.array, minlength)
-    return wrap(F.cast(y, float32) if weights.dtype == float32 else y)
+    from .membership import bincount
+    return bincount(input, weights, minlength)
 
 
 @public(method=False)
-def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
-                 side: str | None = None, sorter: Tensor | None = None) -> Tensor:
-    """Where each of `input` would be inserted into a sorted sequence (along the last axis): before equal elements, or
-    after them if `right` (or `side="right"`). `sorter` is what argsort made of a sequence that is not sorted."""
-    a = operand(sorted_sequence if sorter is None else gather(sorted_sequence, -1, sorter), "searchsorted").array
-    F = namespaces[type(a)]
-    v = input.array if isinstance(input, Tensor) else F.asarray(input)
-    right = right or side == "right"
-    if a.ndim == 1:
-        found = F.asarray(F.searchsorted(a, v, "right" if right else "left"))
-    else:
-        if a.shape[:-1] != v.shape[:-1]:
-            raise ShapeError("searchsorted", f"{a.shape} and {v.shape}", "all axes but the last must be equal")
-        row, each = F.reshape(a, (*a.shape[:-1], 1, a.shape[-1])), F.reshape(v, (*v.shape, 1))
-        found = F.sum(row <= each if right else row < each, -1)
-    return wrap(F.cast(found, "int32" if out_int32 else int64))
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+    """All choices of r elements of a 1-d tensor, in its order, as rows: (choices, r). Each may recur, if `with_replacement`.
+
+    >>> ta.combinations(ta.tensor([1, 2, 3])).tolist()
+    [[1, 2], [1, 3], [2, 3]]
+    """
+    from .membership import combinations
+    return combinations(input, r, with_replacement)
+
+
+@public(method=False)
+def unravel_index(indices: Tensor, shape: Ints) -> tuple[Tensor, ...]:
+    """Positions in the flattened tensor of that shape as indices, a tensor for each axis.
+
+    >>> ta.unravel_index(ta.tensor([1, 5]), (2, 3))
+    (tensor([0, 1]), tensor([1, 2]))
+    """
+    from .membership import unravel_index
+    return unravel_index(indices, shape)
