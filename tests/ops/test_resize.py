@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_act as ta
 
-from .against_torch import array, check, refuses, torch
+from .against_torch import array, check, read, refuses, torch
 
 ours, theirs = ta.nn.functional, torch.nn.functional
 inf = float("inf")
@@ -253,6 +253,57 @@ def test_turned_and_moved_grids(align: bool) -> None:
     both("affine_grid", array(2, 2, 3), (2, 5, 3, 4), align)
     both("affine_grid", array(2, 3, 4), (2, 1, 2, 3, 4), align)
     both("affine_grid", array(1, 2, 3, dtype="float32"), (1, 1, 1, 1), align)
+
+
+SIZES = [(28, 28), (7, 9), (32, 31), (1, 5), (2, 3), (100, 13), (5, 7, 6), (3, 4, 8), (12, 11, 13)]
+
+
+def _transformed(lib: Any, theta: Any, x: Any, align: bool) -> Any:
+    return lib.grid_sample(x, lib.affine_grid(theta, tuple(x.shape), align), align_corners=align)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("align", [False, True])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_a_transform_that_changes_nothing_has_the_gradient_of_pytorch(sizes: tuple[int, ...], align: bool, dtype: str) -> None:
+    """Each sample lies on an element, or beside it by rounding, which says to which side the gradient looks."""
+    theta, x = np.eye(len(sizes), len(sizes) + 1)[None].astype(dtype), array(1, 1, *sizes, dtype=dtype, seed=3)
+    near = {"float32": 1e-5, "float64": 1e-12}[dtype] * max(sizes)
+    check(lambda theta, x: _transformed(ours, theta, x, align) ** 2, lambda theta, x: _transformed(theirs, theta, x, align) ** 2,
+          theta, x, order=1, rtol=near, atol=near)
+    grids = [read(lib.affine_grid(make(theta), (1, 1, *sizes), align)) for lib, make in ((ours, ta.tensor), (theirs, torch.tensor))]
+    np.testing.assert_array_equal(*grids)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("align", [False, True])
+def test_positions_are_rounded_as_pytorch_rounds_them(align: bool, dtype: str) -> None:
+    """Of an image of 0 and 1 in turns a sample is where it lies between them."""
+    grid = array(1, 40, 50, 2, low=-0.9, high=0.9, dtype=dtype)
+    for n in (3, 28, 29, 100):
+        x = np.broadcast_to(np.arange(n, dtype=dtype) % 2, (1, 1, 1, n)).copy()
+        both("grid_sample", x, np.stack([grid[..., 0], 0 * grid[..., 0]], -1), "bilinear", "border", align, order=0, rtol=0, atol=0)
+        volume, places = x[None], np.stack([grid[..., 0], *[0 * grid[..., 0]] * 2], -1)[None]
+        both("grid_sample", volume, places, "bilinear", "border", align, order=0, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("border", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("align", [False, True])
+def test_the_second_derivative_of_many_samples(align: bool, border: str) -> None:
+    both("grid_sample", array(2, 3, 6, 7), array(2, 9, 8, 2, low=-1.5, high=1.5), "bilinear", border, align)
+
+
+def test_infinities_outside_are_not_read() -> None:
+    x, grid = np.full((1, 1, 2, 2), np.inf), np.array([[[[3.0, 3.0], [-1.0, -1.0]]]])
+    both("grid_sample", x, grid, align_corners=False, order=0)
+    many = np.full((1, 20, 20, 2), 3.0)
+    assert not read(ours.grid_sample(ta.tensor(x), ta.tensor(many), align_corners=False)).any()
+
+
+def test_halves_know_each_element_of_a_large_image() -> None:
+    x = np.arange(10000).reshape(1, 1, 100, 100) % 7
+    grid = ours.affine_grid(ta.tensor([[[1.0, 0, 0], [0, 1, 0]]]), (1, 1, 100, 100), True).half()
+    np.testing.assert_array_equal(read(ours.grid_sample(ta.tensor(x).half(), grid, "nearest", align_corners=True)), x)
 
 
 @pytest.mark.parametrize(("name", "x", "more", "says"), [

@@ -154,8 +154,19 @@ def test_multiply_is_a_product() -> None:
 @pytest.mark.parametrize("classes", [-1, 3, 5])
 def test_one_hot(classes: int) -> None:
     against = pytest.importorskip("tests.ops.against_torch", exc_type=ImportError)
-    for labels in (np.array([0, 2, 1]), np.array(2), np.array([[0], [2]])):
+    for labels in (np.array([0, 2, 1]), np.array(2), np.array([[0], [2]]), np.arange(3000).reshape(30, 100).T % 3):
         against.check(ta.nn.functional.one_hot, against.torch.nn.functional.one_hot, labels, classes)
+
+
+def test_one_hot_of_nothing() -> None:
+    assert ta.nn.functional.one_hot(ta.zeros(0, 2, dtype=ta.int64), 4).shape == (0, 2, 4)
+
+
+def test_one_hot_in_a_compiled_step() -> None:
+    step = ta.compile(lambda labels: (ta.nn.functional.one_hot(labels, 5) * 2).float())
+    for shift in range(4):
+        labels = ta.tensor([(i + shift) % 5 for i in range(20)])
+        assert step(labels).argmax(1).tolist() == labels.tolist()
 
 
 def test_one_hot_refuses_classes_that_do_not_fit() -> None:

@@ -23,7 +23,7 @@ from .normalise import Normalised
 from .products import Products
 from .recurrent import InSteps
 from .rowsums import RowsAdded
-from .shares import Shares
+from .sampling import Sampled
 from .volumes import Volumes
 
 Array = np.ndarray
@@ -46,7 +46,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Attended, Normalised, Shares, RowsAdded, InSteps, Beside, Volumes, Products):
+class NumpyNamespace(Attended, Normalised, Sampled, RowsAdded, InSteps, Beside, Volumes, Products):
     name = "numpy"
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 
