@@ -83,6 +83,19 @@ def test_a_deviation_is_no_less_exact_for_that() -> None:
         np.testing.assert_allclose(ta.backend.to_host(ta.tensor(single).std(1).array), expected, rtol=3e-6)
 
 
+@pytest.mark.parametrize("shape", [(700, 4, 3), (40, 128), (3000, 1), (5, 1000)])
+@pytest.mark.parametrize("name", ["sum", "mean"])
+def test_many_short_rows_have_the_sums_of_one(name: str, shape: tuple[int, ...]) -> None:
+    x = ta.randn(*shape, requires_grad=True)
+    with ta.no_grad():
+        x[1, ..., 0], x[2, ..., -1] = float("nan"), float("inf")
+    exact = getattr(x.detach().double(), name)(-1)
+    for y in (getattr(x, name)(-1), getattr(x, name)(-1, keepdim=True).squeeze(-1), getattr(x.transpose(0, -1), name)(0).transpose(0, -1)):
+        assert ta.allclose(y.double(), exact if y.shape == exact.shape else exact.transpose(0, -1), rtol=1e-5, atol=1e-5, equal_nan=True)
+    y.sum().backward()
+    assert x.grad.std().item() < 1e-6
+
+
 def test_halves_are_summed_in_float32() -> None:
     x = np.ones(5000, "float16")
     assert ta.tensor(x).sum().item() == 5000

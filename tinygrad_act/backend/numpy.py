@@ -18,6 +18,7 @@ from . import memory, threads
 from .attention import Attended
 from .beside import Beside
 from .config import config
+from .entropy import Entropies
 from .namespace import Namespace, _narrow, _wide, numel
 from .normalise import Normalised
 from .products import Products
@@ -33,6 +34,7 @@ _min: Any = np.minimum.reduce
 UNSIGNED = np.dtype("uint64")
 CHAR = operator.attrgetter("dtype.char")
 RUN = 128                              # numbers that NumPy, too, adds up one after the other; of more it adds parts, which is more exact
+FEW = 1 << 11                          # numbers up to which sums of short rows are left to NumPy, whose loop a replay's rows take up
 LITTLE = 64                            # numbers that NumPy adds at an index sooner than their positions are known
 
 
@@ -46,8 +48,9 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Attended, Normalised, Sampled, RowsAdded, InSteps, Beside, Volumes, Products):
+class NumpyNamespace(Attended, Normalised, Entropies, Sampled, RowsAdded, InSteps, Beside, Volumes, Products):
     name = "numpy"
+    beside = Entropies.beside | Sampled.beside
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
 
     executor: Any = None                                 # execute.py, imported with the first large array
@@ -107,12 +110,15 @@ class NumpyNamespace(Attended, Normalised, Sampled, RowsAdded, InSteps, Beside, 
     # NumPy's reductions take (array, axis, dtype, out, keepdims); by position that is half a microsecond less
     def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         if x.dtype.char in "fd":
+            if dim is not None and x.size > FEW and x.shape[-1] <= RUN and dim in (x.ndim - 1, (x.ndim - 1,), -1, (-1,)):
+                y = self.row_totals(x)
+                return y[..., None] if keepdim else y
             return _add(x, dim, None, None, keepdim)
         return _narrow(x, _add(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
 
     def mean(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         if x.dtype.char in "fd":
-            return _add(x, dim, None, None, keepdim) / numel(x.shape, dim)
+            return (_add(x, None, None, None, keepdim) if dim is None else self.sum(x, dim, keepdim)) / numel(x.shape, dim)
         return _narrow(x, _add(x, axis=dim, keepdims=keepdim, dtype=_wide(x)) / numel(x.shape, dim))
 
     def sum_to(self, x: Any, shape: Any) -> Any:

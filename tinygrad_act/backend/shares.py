@@ -17,7 +17,8 @@ from .layout import in_one_piece, place
 from .namespace import Namespace
 
 
-def _library(*arrays: Any) -> Any:
+def softmax_in_c(*arrays: Any) -> Any:
+    """The functions of softmax.c for these arrays; None if they are to be computed without."""
     return library("softmax", "f", *arrays, vector=("log1p",))
 
 
@@ -31,7 +32,7 @@ class Shares(Namespace):
         x = values[0]
         if x.size < self.large:
             return rule(self, *values, **settings)
-        functions = _library(x, *values[1:])
+        functions = softmax_in_c(x, *values[1:])
         if functions is None or not all(map(in_one_piece, values)):
             return rule(self, *values, **settings)
         axis = settings["dim"] % x.ndim

@@ -1,4 +1,4 @@
-/* Beside softmax and log_softmax of activations/softmaxes.py. Rows are n numbers, `inner` of them side by side in memory; from..to are
+/* Beside softmax and log_softmax of activations/softmaxes.py, and cross_entropy of ops/loss.py. Rows are n numbers, `inner` of them side by side in memory; from..to are
    the blocks of n * inner numbers to work on. Arrays come as the places where NumPy has their addresses. */
 #include "powers.c"
 enum { WIDE = 64, SHORT = 512 };
@@ -103,4 +103,46 @@ void log_softmax_backward(float* const* g_, float* const* s_, float* const* y_, 
          sums(NUMBERS, g, g, v, y, two, n, inner, width, one);
          FOR(i, width) w[i] = one[i];
          ACROSS(g[at] - power(s[at]) * w[i]))
+}
+
+/* Of each row its peak, the sum of its powers e^(x - peak), and the loss: that sum's logarithm less x - peak of its target. */
+#define LOSS(at, x_t, peak, tops, others, logarithm) \
+    (*loss_)[at] = (logarithm) - ((x_t) - (peak)), (*peak_)[at] = (peak), (*total_)[at] = (tops) + (others);
+void cross_entropy(float* const* x_, long* const* target_, float* const* loss_, float* const* peak_, float* const* total_, long n, long inner, long from, long to) {
+    for (long k = from; k < to && inner == 1;) {         /* a logarithm for some rows together */
+        const long rows = n > SHORT ? 1 : to - k < LANES ? to - k : LANES;
+        const float* x = *x_ + k * n;
+        float peak[LANES], tops[LANES] = {0}, others[LANES] = {0}, logarithm[LANES];
+        FOR(r, rows) {
+            peak[r] = peak_of(x + r * n, n);
+            others[r] = sum(OTHERS, x + r * n, x + r * n, peak[r], 0, tops + r, n);
+        }
+        logs(tops, others, logarithm, LANES);
+        for (long r = 0; r < rows; r++, k++, x += n) LOSS(k, x[(*target_)[k]], peak[r], tops[r], others[r], logarithm[r])
+    }
+    for (long k = from; k < to && inner > 1; k++)
+        for (long c = 0; c < inner; c += WIDE) {
+            const long width = inner - c < WIDE ? inner - c : WIDE, at = k * inner + c;
+            const float* x = *x_ + k * n * inner + c;
+            float peak[WIDE], tops[WIDE], others[WIDE], logarithm[WIDE];
+            peaks_of(x, n, inner, width, peak);
+            sums(OTHERS, x, x, peak, 0, tops, n, inner, width, others);
+            logs(tops, others, logarithm, WIDE);
+            FOR(i, width) LOSS(at + i, x[(*target_)[at + i] * inner + i], peak[i], tops[i], others[i], logarithm[i])
+        }
+}
+
+/* g has a number for each row (`each`) or one for all, to be divided by `count`. */
+void cross_entropy_backward(float* const* g_, float* const* x_, long* const* target_, float* const* peak_, float* const* total_, float* const* y_,
+                            long n, long inner, long each, long count, long from, long to) {
+    for (long k = from; k < to; k++)
+        for (long c = 0; c < inner; c += WIDE) {
+            const long width = inner - c < WIDE ? inner - c : WIDE, at = k * inner + c, first = k * n * inner + c;
+            const float *x = *x_ + first, *peak = *peak_ + at;
+            float *y = *y_ + first, seed[WIDE], share[WIDE];
+            FOR(i, width) seed[i] = (*g_)[each ? at + i : 0] / count, share[i] = seed[i] / (*total_)[at + i];
+            if (inner == 1) EACH(i, power(x[i] - *peak) * *share)
+            else FOR(j, n) SIMD FOR(i, width) y[j * inner + i] = power(x[j * inner + i] - peak[i]) * share[i];
+            FOR(i, width) y[(*target_)[at + i] * inner + i] -= seed[i];
+        }
 }

@@ -1,0 +1,67 @@
+"""Cross-entropy on the CPU in C (kernels/softmax.c), in the usual case: a class a sample, each of which counts once.
+
+The rules of ops/loss.py stay the definition, and what runs in all other cases, for few numbers (there a handful of NumPy's calls is as
+quick) and where there is no compiler; the tests run both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import pool
+from .layout import in_one_piece, place
+from .shares import Shares, softmax_in_c
+
+MANY = 1 << 14                           # logits from which on C is quicker
+CLASSES = np.dtype("int64")
+
+
+class Entropies(Shares):
+    """The rules that have C beside them."""
+
+    beside = Shares.beside | {"cross_entropy", "cross_entropy_backward"}
+
+    def own(self, name: str, rule: Callable[..., Any], *values: Any, **settings: Any) -> Any:
+        if name == "cross_entropy":
+            found = self._entropy(*values, **settings)
+        elif name == "cross_entropy_backward":
+            found = self._entropy_backward(*values, **settings)
+        else:
+            return super().own(name, rule, *values, **settings)
+        return rule(self, *values, **settings) if found is None else found
+
+    def _library(self, x: Any, target: Any, weight: Any, *others: Any, label_smoothing: float, every: bool) -> Any:
+        """The functions in C, if this is the usual case."""
+        if x.size < max(self.large, MANY) or not every or label_smoothing or type(weight) is not float or target.dtype != CLASSES:
+            return None
+        functions = softmax_in_c(x, *others)
+        return functions if functions and all(map(in_one_piece, (x, target, *others))) else None
+
+    def _entropy(self, x: Any, target: Any, weight: Any, *, dim: int, reduction: str, ignore_index: int, **case: Any) -> Any:
+        functions = self._library(x, target, weight, **case)
+        if functions is None:
+            return None
+        n, inner = x.shape[dim], math.prod(x.shape[dim + 1:])
+        kept = (*x.shape[:dim], 1, *x.shape[dim + 1:])
+        loss, peak, total = (np.empty(shape, x.dtype) for shape in (target.shape, kept, kept))
+        count = x.size // (n * inner)
+        pool.ranges(functions.cross_entropy, (*map(place, (x, target, loss, peak, total)), n, inner), count, pool.each(count, x.size), x.size)
+        if reduction != "none":
+            loss = self.sum(loss) / target.size if reduction == "mean" else self.sum(loss)
+        return loss, peak, total, 0.0, 0.0
+
+    def _entropy_backward(self, g: Any, x: Any, target: Any, weight: Any, peak: Any, total: Any, e: Any, places: Any, *,
+                          dim: int, reduction: str, ignore_index: int, **case: Any) -> Any:
+        g = np.asarray(g, order="C")                     # of one number it may be a scalar
+        functions = None if type(peak) is float or type(e) is not float else self._library(x, target, weight, g, peak, total, **case)
+        if functions is None:
+            return None
+        n, inner = x.shape[dim], math.prod(x.shape[dim + 1:])
+        y, count = np.empty(x.shape, x.dtype), x.size // (n * inner)
+        settings = n, inner, int(reduction == "none"), target.size if reduction == "mean" else 1
+        pool.ranges(functions.cross_entropy_backward, (*map(place, (g, x, target, peak, total, y)), *settings), count, pool.each(count, x.size), x.size)
+        return y
