@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_act as ta
-from tinygrad_act.errors import ArgumentError
+from tinygrad_act.errors import ArgumentError, InplaceError
 from tinygrad_act.optim import swa_utils
 
 VALUES = [np.random.default_rng(i).normal(size=(2, 3)) for i in range(6)]
@@ -55,6 +56,98 @@ def test_an_average_is_of_a_copy_and_runs() -> None:
         averaged.update_parameters(model)
     assert averaged(ta.ones(1)).item() == pytest.approx(3.0) and model.weight.item() == 6.0 and averaged.n_averaged.item() == 3
     assert all(p.requires_grad and p.is_leaf for p in averaged.parameters())
+
+
+class Several(ta.nn.Module):
+    """Parameters of two dtypes and many shapes, one of them shared, and buffers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for i, shape in enumerate([(40, 50), (7,), (), (0, 3), (300,)]):
+            setattr(self, f"p{i}", ta.nn.Parameter(ta.zeros(shape)))
+        self.again, self.wide, self.half = self.p0, ta.nn.Parameter(ta.zeros(90, dtype=ta.float64)), ta.nn.Parameter(ta.zeros(5, dtype=ta.float16))
+        self.register_buffer("b", ta.zeros(200))
+        self.register_buffer("count", ta.zeros(3, dtype=ta.int64))
+
+    def refill(self, seed: int) -> None:
+        """Other numbers; some parameters in place, of some the array is another one, and does not lie in one piece."""
+        rng = np.random.default_rng(seed)
+        for t in (*self.parameters(), *self.buffers()):
+            new = ta.tensor(np.asarray(rng.normal(0, 9, t.shape))).to(t.dtype)
+            if t.ndim == 2 and seed % 2:
+                t.data = new.T.clone().T
+            else:
+                with ta.no_grad():
+                    t.copy_(new)
+
+
+@pytest.mark.parametrize("use_buffers", [False, True])
+@pytest.mark.parametrize("make", [swa_utils.get_swa_multi_avg_fn, *[lambda d=d: swa_utils.get_ema_multi_avg_fn(d) for d in (0.0, 0.3, 0.5, 0.999, 1.0)]])
+def test_averages_by_one_rule_are_those_of_each_tensor(make: Any, use_buffers: bool) -> None:
+    average = make()
+    model, exact = Several(), make is not swa_utils.get_swa_multi_avg_fn
+    averages = [swa_utils.AveragedModel(model, multi_avg_fn=f, use_buffers=use_buffers) for f in (average, lambda *given: average(*given))]
+    if not exact:
+        averages.append(swa_utils.AveragedModel(model, use_buffers=use_buffers))
+    for step in range(5):
+        model.refill(step)
+        for averaged in averages:
+            averaged.update_parameters(model)
+        if step == 2:
+            averages = [copy.deepcopy(averaged) for averaged in averages]
+        first, other, *default = [[t.detach().cpu() for t in (*a.parameters(), *a.buffers())] for a in averages]
+        for i, (x, y) in enumerate(zip(first, other, strict=True)):
+            assert x.dtype == y.dtype
+            assert not default or default[0][i].tolist() == x.tolist()
+            bound = 0 if exact or x.dtype.kind == "i" else 4 * float(ta.finfo(x.dtype).eps)
+            np.testing.assert_allclose(x.tolist(), y.tolist(), rtol=0, atol=9 * bound)
+
+
+def test_an_average_that_a_graph_needs_is_not_changed_unnoticed() -> None:
+    model = ta.nn.Linear(20, 20)
+    averaged = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(0.9))
+    for _ in range(3):
+        x = ta.ones(1, 20, requires_grad=True)
+        y, before = averaged(x).sum(), averaged.module.weight._version
+        averaged.update_parameters(model)
+        assert averaged.module.weight._version == before + 1
+        with pytest.raises(InplaceError):
+            y.backward()
+
+
+@pytest.mark.filterwarnings("ignore:.*runs eagerly")
+@pytest.mark.parametrize("make", [swa_utils.AveragedModel, lambda m: swa_utils.AveragedModel(m, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(0.9))])
+def test_an_average_may_be_part_of_a_recorded_step(make: Any) -> None:
+    found = []
+    for compiled in (False, True):
+        ta.manual_seed(0)
+        model = ta.nn.Linear(20, 20)
+        averaged, optimizer = make(model), ta.optim.SGD(model.parameters(), lr=0.1)
+
+        def step(x: ta.Tensor, model: Any = model, averaged: Any = averaged, optimizer: Any = optimizer) -> None:
+            optimizer.zero_grad()
+            model(x).square().sum().backward()
+            ta.nn.utils.clip_grad_value_(model.parameters(), 0.1)
+            optimizer.step()
+            averaged.update_parameters(model)
+        function = ta.compile(step) if compiled else step
+        for i in range(5):
+            function(ta.ones(2, 20) * i)
+        found.append([averaged.module.weight.tolist(), averaged.n_averaged.item()])
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-6)
+    assert found[0][1] == found[1][1] == 5
+
+
+def test_the_count_may_be_set() -> None:
+    model = ta.nn.Linear(1, 1, bias=False)
+    averaged = swa_utils.AveragedModel(model)
+    for value, count, wanted in ((2.0, None, 2.0), (4.0, None, 3.0), (8.0, 4, 4.0), (5.0, 0, 5.0)):
+        ta.nn.init.constant_(model.weight, value)
+        if count is not None:
+            averaged.n_averaged.fill_(count)
+        averaged.update_parameters(model)
+        assert averaged.module.weight.item() == pytest.approx(wanted)
+    assert averaged.n_averaged.item() == 1
 
 
 @pytest.mark.parametrize("strategy", ["cos", "linear"])

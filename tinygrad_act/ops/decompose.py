@@ -12,25 +12,28 @@ from .factor import diagonal_mask, matrices, quotient, singular_vectors, svdvals
 from .linalg import column, row_of, turned, wide_matmul
 from .matrix_results import QR, SVD, Eigh, Svd
 from .registry import op
-from .solve import triangular  # which the rules below ask F for, too: F has it from this import on
+from .solve import triangle, triangular  # the rules below ask F for the latter, too, which has it from this import on
 
 
 # ------------------------------------------------------------------------------------------------------------- rules
+def _mirrored(F: Any, x: Any) -> Any:
+    """x's lower triangle, and above the diagonal the same."""
+    return F.where(triangle(F, x), x, turned(F, x))
+
+
 def _cholesky_rule(F: Any, g: Any, y: Any) -> Any:
     """Murray, "Differentiation of the Cholesky decomposition" (2016), (10); for symmetric matrices, so half of it for each triangle."""
-    inner = F.matmul(turned(F, y), g)
-    inner = F.tril(inner) * F.where(diagonal_mask(F, inner), 0.5, F.ones_like(inner))
+    inner = _mirrored(F, F.matmul(turned(F, y), g))              # (10)'s with its transpose added
     left = F.solve_triangular(turned(F, y), inner, upper=True)
     both = F.solve_triangular(turned(F, y), turned(F, left), upper=True)
-    return (both + turned(F, both)) * 0.5
+    return (both + turned(F, both)) * 0.25
 
 
 def _square_qr(F: Any, q: Any, r: Any, of_q: Any, of_r: Any) -> Any:
     """Where R is square: Walter and Lehmann, "Algorithmic differentiation of linear algebra functions" (2010), as in Seeger et al.,
     "Auto-differentiating linear algebra" (2017).
     """
-    m = F.matmul(r, turned(F, of_r)) - F.matmul(turned(F, of_q), q)
-    m = F.tril(m) + turned(F, F.tril(m, diagonal=-1))
+    m = _mirrored(F, F.matmul(r, turned(F, of_r)) - F.matmul(turned(F, of_q), q))
     return turned(F, F.solve_triangular(r, turned(F, of_q + F.matmul(q, m)), upper=True))
 
 

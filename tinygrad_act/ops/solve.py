@@ -17,10 +17,16 @@ from .registry import op
 def _products(F: Any, gb: Any, y: Any, a_shape: Any) -> Any:
     """-gb y^T in the shape of a: one product, if a is one matrix and the others have a batch."""
     if numel(a_shape[:-2]) != 1 or gb.ndim == 2:
-        return F.sum_to(-F.matmul(gb, turned(F, y)), a_shape)
+        return F.sum_to(F.matmul(-gb, turned(F, y)), a_shape)
     order = (gb.ndim - 2, *range(gb.ndim - 2), gb.ndim - 1)
     gb, y = (F.reshape(F.permute(x, order), (x.shape[-2], numel(x.shape[:-2]) * x.shape[-1])) for x in (gb, y))
-    return F.reshape(-F.matmul(gb, turned(F, y)), a_shape)
+    return F.reshape(F.matmul(-gb, turned(F, y)), a_shape)
+
+
+def triangle(F: Any, x: Any, upper: bool = False) -> Any:
+    """True where the lower triangle of x is, with its diagonal, or the upper one."""
+    rows, columns = F.reshape(F.arange(x.shape[-2], x), (-1, 1)), F.arange(x.shape[-1], x)
+    return rows <= columns if upper else rows >= columns
 
 
 def _solve_rule(F: Any, g: Any, a: Any, y: Any, b_shape: Any, *, needs: tuple[bool, ...]) -> Any:
@@ -35,7 +41,7 @@ def _triangular_rule(F: Any, g: Any, a: Any, y: Any, b_shape: Any, *, upper: boo
     ga = None
     if needs[0]:
         ga = _products(F, gb, y, a.shape)
-        ga = F.triu(ga) if upper else F.tril(ga)
+        ga = F.where(triangle(F, ga, upper), ga, 0)
     return ga, F.sum_to(gb, b_shape) if needs[1] else None
 
 

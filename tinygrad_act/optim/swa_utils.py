@@ -9,13 +9,18 @@ from typing import Any
 
 from .. import _functions as ops
 from .. import dtypes
+from ..backend import namespaces
+from ..backend.namespace import Namespace
+from ..backend.several import Change, Columns
 from ..changes import changes
 from ..errors import ArgumentError
 from ..grad_mode import no_grad
+from ..graph import watchers
 from ..nn.module import Module
 from ..tensor import Tensor
 from .lr_scheduler.base import LRScheduler, for_each_group, need
 from .optimizer import Optimizer
+from .runs import same
 
 __all__ = ["SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn",
            "update_bn"]
@@ -43,6 +48,18 @@ def get_swa_avg_fn() -> Average:
     return no_grad()(lambda averaged, current, count: averaged + (current - averaged) / (count + 1))
 
 
+class _Averages:
+    """For lists of tensors at a time: new values come in by `weight`, of the count. `alone` says it of one tensor."""
+
+    def __init__(self, weight: Callable[[int], float], alone: Average) -> None:
+        self.weight, self.alone = weight, alone
+
+    @no_grad()
+    def __call__(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Any) -> None:
+        for a, b in zip(averaged, current, strict=True):
+            a.copy_(self.alone(a, b, count))
+
+
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Averages:
     """As get_ema_avg_fn, in place and for a list of tensors at a time: `AveragedModel`'s multi_avg_fn.
 
@@ -51,15 +68,7 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Averages:
     [tensor(2.)]
     """
     need(0 <= decay <= 1, "get_ema_multi_avg_fn", "decay", decay, "it is from 0 to 1")
-
-    @no_grad()
-    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Any) -> None:
-        for a, b in zip(averaged, current, strict=True):
-            if dtypes.is_floating(a.dtype):
-                a.lerp_(b, 1 - decay)
-            else:
-                a.copy_(a * decay + b * (1 - decay))
-    return update
+    return _Averages(lambda count: 1 - decay, lambda a, b, count: a.lerp(b, 1 - decay) if dtypes.is_floating(a.dtype) else a * decay + b * (1 - decay))
 
 
 def get_swa_multi_avg_fn() -> Averages:
@@ -69,13 +78,63 @@ def get_swa_multi_avg_fn() -> Averages:
     >>> ta.optim.swa_utils.get_swa_multi_avg_fn()(averaged, [ta.tensor(4.0)], 2); averaged
     [tensor(2.)]
     """
-    average = get_swa_avg_fn()
+    return _Averages(lambda count: 1 / (count + 1), get_swa_avg_fn())
 
-    @no_grad()
-    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Any) -> None:
-        for a, b in zip(averaged, current, strict=True):
-            a.copy_(average(a, b, count))
-    return update
+
+def _towards(F: Any, averaged: Any, current: Any, *, weight: float) -> Any:
+    return (averaged + weight * (current - averaged),)
+
+
+def _short_of(F: Any, averaged: Any, current: Any, *, rest: float) -> Any:
+    return (current - (current - averaged) * rest,)
+
+
+def _change(weight: float) -> Change:
+    """`lerp` as a change of many arrays by one rule: the new values are in column 0, the averages in 1."""
+    rule, setting = (_towards, {"weight": weight}) if weight < 0.5 else (_short_of, {"rest": 1 - weight})
+    return rule, (1,), (1, 0), setting
+
+
+class _Together:
+    """Tensors that are averaged by one rule, as an optimizer moves parameters (runs.py)."""
+
+    def __init__(self) -> None:
+        self.columns: dict[Any, tuple[list[Any], Columns, list[Any]]] = {}      # library and dtype -> averages, their columns and entries
+
+    def __reduce__(self) -> Any:                             # a copy has arrays of its own
+        return _Together, ()
+
+    def move(self, pairs: Sequence[tuple[Tensor, Tensor]], weight: float) -> list[tuple[Tensor, Tensor]]:
+        """Take new values into the averages; returns what is to be done in another way, where no rule of arrays holds."""
+        kinds: dict[Any, tuple[list[Any], list[Any]]] = {}
+        rest = []
+        for a, b in pairs:
+            x, new = a.array, b.array
+            if watchers or a.inference or not (_fits(x, new) and isinstance(namespaces[type(x)], Namespace)):      # ta.compile has another
+                rest.append((a, b))
+                continue
+            averaged, current = kinds.setdefault((type(x), x.dtype.char), ([], []))
+            averaged.append(x)
+            current.append(new)
+        change = _change(weight)
+        for kind, (averaged, current) in kinds.items():
+            known = self.columns.get(kind)
+            if known is None or not same(averaged, known[0]):
+                F, rows = namespaces[kind[0]], [(x,) for x in averaged]
+                known = self.columns[kind] = averaged, F.columns(rows) or Columns(F, rows), [changes.entry(x) for x in averaged]
+            known[1].change(current, change)
+            changes.mark_entries(known[2], "update_parameters")
+        return rest
+
+
+def _fits(x: Any, new: Any) -> bool:
+    """May the array `new` come into x by plain arithmetic?"""
+    flags, dtype = x.flags, x.dtype
+    return (type(x) is type(new) and dtype == new.dtype and dtype.char in "fd" and x.shape == new.shape and flags.c_contiguous
+            and getattr(flags, "writeable", True) and getattr(x, "device", None) == getattr(new, "device", None))
+
+
+_MEAN = get_swa_multi_avg_fn()
 
 
 class AveragedModel(Module):
@@ -105,7 +164,8 @@ class AveragedModel(Module):
         where = next((p.device for p in self.module.parameters()), None)         # with them, for averages are made from it
         self.register_buffer("n_averaged", ops.tensor(0, dtype=dtypes.int64, device=where))
         self.avg_fn, self.multi_avg_fn, self.use_buffers = avg_fn, multi_avg_fn, use_buffers
-        self._last: tuple[Any, int] = (None, 0)              # the count's array after the last update, and its version
+        self._last: tuple[Any, int, int] = (None, 0, 0)      # the count's array after the last update, its version, and the count
+        self._together = _Together()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the averaged module makes of its inputs."""
@@ -115,35 +175,41 @@ class AveragedModel(Module):
     def update_parameters(self, model: Module) -> None:
         """Take the parameters of `model` into the average."""
         buffers = list(zip(self.module.buffers(), model.buffers(), strict=True))
-        averaged = [*zip(self.module.parameters(), model.parameters(), strict=True), *(buffers if self.use_buffers else ())]
-        pairs = [(a.detach(), b.detach().to(a.device)) for a, b in averaged]
-        if not self._begun():
-            for a, b in pairs:
-                a.copy_(b)
-        else:
-            self._average(pairs)
+        pairs = [*zip(self.module.parameters(), model.parameters(), strict=True), *(buffers if self.use_buffers else ())]
+        count = self._count()
+        if count > 0:
+            self._average(pairs, count)
+        for a, b in () if count > 0 else pairs:
+            a.copy_(b.detach().to(a.device))
         for buffer, new in () if self.use_buffers else buffers:
             buffer.copy_(new.to(buffer.device))
-        self.n_averaged += 1
-        self._last = (self.n_averaged.array, changes.version(self.n_averaged.array))
+        n = self.n_averaged
+        array = n.array
+        if watchers or n.inference:
+            n += 1
+        else:                                                # the same for a tenth of the time
+            array += 1
+            changes.mark(array, "update_parameters")
+        self._last = (array, changes.version(array), count + 1)
 
-    def _begun(self) -> bool:
-        """Is there an average? The count is read, which on a GPU is a wait, only if somebody else may have changed it."""
-        array, version = self._last
+    def _count(self) -> int:
+        """Of how many the average is. The count is read, which on a GPU is a wait, only if somebody else may have changed it."""
+        array, version, count = self._last
         mine = array is self.n_averaged.array and version == changes.version(array)
-        return mine or self.n_averaged.item() > 0
+        return count if mine else int(self.n_averaged.item())
 
-    def _average(self, pairs: list[tuple[Tensor, Tensor]]) -> None:
-        if self.multi_avg_fn is None:
-            average = self.avg_fn or get_swa_avg_fn()
-            for a, b in pairs:
-                a.copy_(average(a, b, self.n_averaged.to(a.device)))
-            return
+    def _average(self, pairs: Sequence[tuple[Tensor, Tensor]], count: int) -> None:
+        averages = self.multi_avg_fn or (_MEAN if self.avg_fn is None else None)
+        if isinstance(averages, _Averages):
+            pairs = self._together.move(pairs, averages.weight(count))
         alike: dict[Any, list[tuple[Tensor, Tensor]]] = {}
-        for a, b in pairs:
-            alike.setdefault((a.device, a.dtype), []).append((a, b))
+        for a, b in [(a.detach(), b.detach().to(a.device)) for a, b in pairs]:
+            if averages is None:
+                a.copy_(self.avg_fn(a, b, self.n_averaged.to(a.device)))      # type: ignore[misc]
+            else:
+                alike.setdefault((a.device, a.dtype), []).append((a, b))
         for (device, _), those in alike.items():
-            self.multi_avg_fn([a for a, _ in those], [b for _, b in those], self.n_averaged.to(device))
+            averages([a for a, _ in those], [b for _, b in those], self.n_averaged.to(device))        # type: ignore[misc]
 
 
 @no_grad()

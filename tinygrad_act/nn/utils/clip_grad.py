@@ -10,6 +10,7 @@ from typing import Any
 
 from ... import _functions as ops
 from ...backend import namespaces
+from ...backend.namespace import Namespace
 from ...changes import changes
 from ...errors import ArgumentError, DeviceError, GraphError
 from ...ops.norms import norm_op
@@ -112,8 +113,11 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
     """
     most = _number(clip_value, "clip_value", "clip_grad_value_")
     for p in _listed(parameters, "clip_grad_value_"):
-        if p.grad is not None:
-            g = p.grad.array
+        if p._grad is not None:
+            g = p._grad.array
             F = namespaces[type(g)]
-            g[...] = F.minimum(F.maximum(g, -most), most)
+            if g.dtype.char in "fd" and isinstance(F, Namespace):
+                g.clip(-most, most, out=g)
+            else:                                        # a half and a number may make another dtype; ta.compile looks for what is written so
+                g[...] = F.minimum(F.maximum(g, -most), most)
             changes.mark(g, "clip_grad_value_")
