@@ -14,7 +14,7 @@ import pytest
 
 import tinygrad_act as ta
 
-PARTS = {"activations", "amp", "autograd", "backend", "cuda", "datasets", "distributed", "errors", "interop", "linalg", "nn", "optim", "pretrained", "study", "train", "tune", "utils"}
+PARTS = {"activations", "amp", "autograd", "backend", "cuda", "datasets", "distributed", "distributions", "errors", "interop", "linalg", "nn", "optim", "pretrained", "study", "train", "tune", "utils"}
 DTYPES = {"bfloat16", "bool", "double", "float", "float16", "float32", "float64", "half", "int", "int16", "int32", "int64",
           "int8", "long", "short", "uint8"}
 
@@ -26,6 +26,7 @@ OWN: dict[str, set[str]] = {
     "autograd.functional": set(), "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "nn.utils.parametrizations": set(), "nn.utils.parametrize": set(), "nn.utils.rnn": set(),
     "optim": {"LAMB", "LARS", "Lion"},
     "optim.lr_scheduler": set(), "optim.swa_utils": set(),
+    "distributions": set(), "distributions.constraints": set(), "distributions.transforms": set(), "distributions.kl": set(), "distributions.utils": set(),
     "distributed": set(), "nn.parallel": set(), "nn.parameter": set(), "utils": set(), "utils.checkpoint": set(), "utils.data": set(), "utils.data.distributed": set(),
     "nn": {"Activation", "LearnedPositionalEncoding", "RotaryPositionalEncoding", "SinusoidalPositionalEncoding", "summary", *(r.module for r in ta.activations.catalogue.values())},
     "nn.functional": set(ta.activations.catalogue),
@@ -33,7 +34,7 @@ OWN: dict[str, set[str]] = {
 # Those that PyTorch does not have.
 MORE = ["activations", "backend", "datasets", "errors", "pretrained", "study", "train", "tune", "tune.lora"]
 # Written in a module that lists its names, and not among them: parts of what is.
-INNER = {"utils.checkpoint": {"Run", "Slot"}}
+INNER = {"distributions.utils": {"shape_of", "sum_rightmost"}, "utils.checkpoint": {"Run", "Slot"}}
 # What a Tensor has beside PyTorch's methods: its place in the graph.
 ATTRIBUTES = {"array", "hooks", "post_hooks", "inference", "node", "view_of", "views"}
 

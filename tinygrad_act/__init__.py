@@ -56,7 +56,7 @@ from .tensor import Tensor
 __version__ = "0.1.0"
 
 # Imported when first named, for few programs name them, or they cost more than all the rest: name -> where it stands.
-_LATER = {**{name: name for name in ("amp", "autograd", "cuda", "datasets", "distributed", "interop", "linalg", "nn", "optim", "pretrained", "study", "train", "tune", "utils")},
+_LATER = {**{name: name for name in ("amp", "autograd", "cuda", "datasets", "distributed", "distributions", "interop", "linalg", "nn", "optim", "pretrained", "study", "train", "tune", "utils")},
           "Function": "autograd.function", "autocast": "amp", "compile": "replay", "get_autocast_dtype": "amp", "is_autocast_enabled": "amp", "load": "interop.formats", "save": "interop.safetensors"}
 _import_later = later(__name__, _LATER)
 

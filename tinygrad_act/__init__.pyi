@@ -21,6 +21,7 @@ from . import datasets as datasets
 from tinygrad_act.backend import Device as _device
 device = _device
 from . import distributed as distributed
+from . import distributions as distributions
 from .dtypes import double as double
 from tinygrad_act.grad_mode import enable_grad as enable_grad
 from . import errors as errors

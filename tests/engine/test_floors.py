@@ -15,6 +15,7 @@ FLOORS = [
     ["before_numpy", "errors", "files", "later", "_methods"], ["dtypes"], ["numerics"], ["backend"], ["tensor"], ["grad_mode"], ["changes"], ["graph"], ["short", "rule"], ["op"], ["elementwise"],
     ["ops"], ["symbols"], ["activations"],
     ["_functions", "linalg", "cuda"], ["autograd"], ["distributed"], ["nn", "optim", "utils", "amp"],
+    ["distributions"],
     ["datasets"],
     ["study", "interop"], ["replay"],
     ["train", "tune", "pretrained"],
