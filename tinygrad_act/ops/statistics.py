@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from .. import dtypes
 from ..backend import namespaces
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..graph import recording
+from ..graph import casts, recording
 from ..tensor import Tensor, wrap
 from . import arguments
 from .arguments import synonyms
@@ -28,6 +28,8 @@ def _quantile(name: str, skip_nan: bool, doc: str) -> None:
                  interpolation: str = "linear") -> Tensor:
         d = 0 if dim is None else arguments.dimension(dim, operand(input, name).ndim, name)
         number = not isinstance(q, Tensor)
+        if casts("prod"):                                                # autocast, where PyTorch computes this in float32, too
+            input, q = _widened(input), _widened(q)
         q = _parts(name, input, q)
         if interpolation not in ("linear", "midpoint", *STEPS):
             raise ArgumentError(name, f"interpolation={interpolation!r}", "choose from linear, lower, higher, midpoint and nearest")
@@ -39,6 +41,10 @@ def _quantile(name: str, skip_nan: bool, doc: str) -> None:
         y = functions["movedim"](y, -1, 0) if q.ndim else y
         return recording.reshape(y, shape=q.shape + shape)  # type: ignore[no-any-return]
     function.__name__, function.__doc__ = name, doc
+
+
+def _widened(x: Any) -> Any:
+    return recording.cast(x, dtype=dtypes.float32) if isinstance(x, Tensor) and dtypes.is_half(x.dtype) else x
 
 
 def _parts(name: str, x: Tensor, q: Any) -> Tensor:
