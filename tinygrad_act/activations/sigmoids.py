@@ -1,7 +1,7 @@
 """Sigmoids: what levels off on both sides, and the logarithm of one.
 
 Their derivatives are written in exponentials of the input, which keep the tail: sigma(x) * (1 - sigma(x)) is 0 in
-float32 from x = 17 on, where the true value is 4e-8. The cheap rule that reads the output is there as `using("output")`.
+float32 from x = 17 or so on, where the true value is 4e-8. The cheap rule that reads the output is there as `using("output")`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ENOUGH = 1e30        # e / (1 + e) is 1 from here on, in float32 and float64, wh
             range=(0, 1), monotonic=True, smooth="analytic", zero_centred=False, saturates={"left": 0, "right": 1},
             lipschitz=0.25, torch="sigmoid")
 def sigmoid(F: Any, x: Any) -> Any:
-    """The logistic function (Rumelhart, Hinton, Williams 1986). From 17 on (float32) it is rounded to 1, and its slope is not
+    """The logistic function (Rumelhart, Hinton, Williams 1986). At 17 or so (float32) it is rounded to 1, and its slope is not
     rounded to 0: log(1 - sigmoid(x) + 1e-12) then has gradients in the thousands. log_sigmoid(-x) is exact.
     """
     e = F.minimum(F.exp(x), ENOUGH)
