@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 from .. import _functions as ops
 from ..dtypes import finfo
 from ..tensor import Tensor
-from . import constraints
-from .distribution import Distribution, Shape
-from .utils import broadcast_all, shape_of
+from .distribution import Shape
+from .location_scale import LocationScale
 
 __all__ = ["Laplace"]
 
 
-class Laplace(Distribution):
+class Laplace(LocationScale):
     """Of mean `loc`, falling off like exp(-|value - loc| / scale) on both sides.
 
     >>> ta.distributions.Laplace(0.0, 1.0).log_prob(ta.tensor([0.0, 1.0]))
     tensor([-0.6931, -1.6931])
     """
-
-    arg_constraints: ClassVar[Any] = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-
-    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(shape_of(loc, scale), validate_args=validate_args)
-
-    def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
-        return self._expanded(Laplace, batch_shape, _instance, "loc", "scale")
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def stddev(self) -> Tensor:

@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
 
 from .. import _functions as ops
 from ..tensor import Tensor
-from . import constraints
-from .distribution import Distribution, Shape
-from .utils import broadcast_all, shape_of
+from .distribution import Shape
+from .location_scale import LocationScale
 
 __all__ = ["Normal"]
 
 
-class Normal(Distribution):
+class Normal(LocationScale):
     """Of mean `loc` and standard deviation `scale`, tensors that broadcast or numbers.
 
     >>> p = ta.distributions.Normal(ta.zeros(2), 1.0)
     >>> p.log_prob(ta.tensor([0.0, 1.0])), p.rsample((3,)).shape
     (tensor([-0.9189, -1.4189]), (3, 2))
     """
-
-    arg_constraints: ClassVar[Any] = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-
-    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(shape_of(loc, scale), validate_args=validate_args)
-
-    def expand(self, batch_shape: Shape, _instance: Any = None) -> Any:
-        return self._expanded(Normal, batch_shape, _instance, "loc", "scale")
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def stddev(self) -> Tensor:
