@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_act as ta
-from tinygrad_act.backend import compiler, factorise
+from tinygrad_act.backend import compiler, substitution
 from tinygrad_act.backend.numpy import F
 
 pytestmark = pytest.mark.skipif(compiler.compiler() is None, reason="there is no C compiler")
@@ -34,7 +34,7 @@ def right_side(n: int, k: int, dtype: str, batch: tuple[int, ...] = ()) -> Any:
 
 def by_rule(a: Any, b: Any, upper: bool) -> Any:
     with ta.backend.config(kernels="tiles"):
-        assert factorise._library(a, b) is None
+        assert substitution.library(a, b) is None
         return F.solve_triangular(a, b, upper)
 
 
@@ -54,7 +54,7 @@ def test_solutions(n: int, upper: bool, dtype: str) -> None:
         wanted = by_rule(a, b, upper)
         for layout in LAYOUTS:
             given = layout(a), layout(b)
-            assert factorise._library(*given) is not None
+            assert substitution.library(*given) is not None
             y = F.solve_triangular(*given, upper)
             assert y.dtype == dtype and y.flags.c_contiguous
             np.testing.assert_allclose(y, wanted, rtol=0, atol=NEAR[dtype] * np.abs(wanted).max())
@@ -121,11 +121,11 @@ def test_subnormal_numbers_are_zeros_where_they_are_in_products_as_large() -> No
 
 def test_when_it_runs() -> None:
     a, b = triangle(4, "float32", False), right_side(4, 1, "float32")
-    assert factorise._library(a, b.astype("float64")) is None
-    assert factorise._library(a.astype(">f4"), b.astype(">f4")) is None
+    assert substitution.library(a, b.astype("float64")) is None
+    assert substitution.library(a.astype(">f4"), b.astype(">f4")) is None
     with ta.backend.config(kernels="off"):
-        assert factorise._library(a, b) is None
+        assert substitution.library(a, b) is None
     odd = np.zeros(4 * 4 * 4 + 1, np.uint8)[1:].view("float32").reshape(4, 4)
     odd[...] = a
-    assert factorise._library(odd, b) is None
+    assert substitution.library(odd, b) is None
     np.testing.assert_allclose(F.solve_triangular(odd, b, False), F.solve_triangular(a, b, False), rtol=1e-5)

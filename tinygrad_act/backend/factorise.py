@@ -10,9 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import LinAlgError
-from . import direct, pool
-from .config import config
-from .layout import HEAD
 
 # The numerator of the rational function of degree 13 that is nearest to exp at 0, and up to which norm of a matrix it is exact
 # in float64: Higham, "The scaling and squaring method for the matrix exponential revisited" (2005), tables 2.3 and (2.2).
@@ -20,8 +17,7 @@ DEGREE = 13
 PADE = [math.comb(DEGREE, k) * math.factorial(2 * DEGREE - k) / math.factorial(2 * DEGREE) for k in range(DEGREE + 1)]
 REACH = 5.371920351148152
 SINGULAR = "a matrix is singular, or so nearly that a pivot is 0"
-ROWS, MOST = 32, 256                     # of a triangle, that are substituted one by one; that C takes at a time
-WEIGHT, SIDE = 32, 32                    # products that take as long as a number that threads share otherwise; columns that C takes side by side
+ROWS = 32                                # of a triangle, that are substituted one by one
 NOWHERE = contextlib.nullcontext()
 
 
@@ -204,30 +200,20 @@ class Factorising:
             raise LinAlgError(regular, str(tuple(a.shape)), "a factor has a 0 on its diagonal: its matrix is singular", "linalg.pinv takes any matrix")
 
         def function(a: Any, b: Any) -> Any:
-            functions = _library(a, b)
-            if functions is not None and a.shape[-1] <= MOST:
-                y = np.empty(b.shape, b.dtype)
-                _in_c(functions, a, b, y, upper)
-            else:
-                y = self.xp.array(b, order="C")
-                self.substitute(a, y, upper, functions)
+            y = self.xp.array(b, order="C")
+            self.substitute(a, y, upper)
             return y
         return self.solved(function, a, b)
 
-    def substitute(self, a: Any, y: Any, upper: bool, functions: Any = None) -> None:
-        """Put the solution in y's place: halves, with a product between them, down to a few rows, which go one by one, or to some
-        that the `functions` of C take.
-        """
+    def substitute(self, a: Any, y: Any, upper: bool) -> None:
+        """Put the solution in y's place: halves, with a product between them, down to a few rows, which go one by one."""
         n = a.shape[-1]
-        if functions is not None and n <= MOST:
-            _in_c(functions, a, y, y, upper)
-            return
         if n > ROWS:
             parts = slice(0, n // 2), slice(n // 2, n)
             first, then = parts[::-1] if upper else parts
-            self.substitute(a[..., first, first], y[..., first, :], upper, functions)
+            self.substitute(a[..., first, first], y[..., first, :], upper)
             y[..., then, :] -= self.xp.matmul(a[..., then, first], y[..., first, :])
-            self.substitute(a[..., then, then], y[..., then, :], upper, functions)
+            self.substitute(a[..., then, then], y[..., then, :], upper)
             return
         for i in reversed(range(n)) if upper else range(n):
             rest = slice(0, i) if upper else slice(i + 1, n)
@@ -275,23 +261,3 @@ class Factorising:
         for i in range(int(self.xp.max(steps).item())):
             y = self.xp.where(steps > i, self.xp.matmul(y, y), y)
         return y
-
-
-def _library(a: Any, b: Any) -> Any:
-    """substitute.c for these arrays; None if they are to be computed without."""
-    if config.kernels != "auto" or type(a) is not np.ndarray or type(b) is not np.ndarray or a.dtype != b.dtype:
-        return None
-    fits = a.dtype.char in "fd" and a.dtype.isnative and a.flags.aligned and b.flags.aligned
-    return direct.functions("substitute", a.dtype.char) if fits else None
-
-
-def _in_c(functions: Any, a: Any, b: Any, y: Any, upper: bool) -> None:
-    """Put the solution into y, some columns at a time."""
-    if not y.size:
-        return
-    n, (function, given) = y.shape[-2], (functions.substitute, (id(a), id(b), id(y), HEAD, upper))
-    count, size = y.size // n, y.size * n // WEIGHT
-    if size < pool.WORTH:
-        function(*given, 0, count)
-    else:
-        pool.ranges(function, given, count, -(-pool.each(count, size) // SIDE) * SIDE, size)

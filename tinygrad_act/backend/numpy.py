@@ -25,6 +25,7 @@ from .products import Products
 from .recurrent import InSteps
 from .rowsums import RowsAdded
 from .sampling import Sampled
+from .substitution import Substituted
 from .volumes import Volumes
 
 Array = np.ndarray
@@ -48,7 +49,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Attended, Normalised, Entropies, Sampled, RowsAdded, InSteps, Beside, Volumes, Products):
+class NumpyNamespace(Attended, Normalised, Entropies, Sampled, RowsAdded, InSteps, Beside, Volumes, Products, Substituted):
     name = "numpy"
     beside = Entropies.beside | Sampled.beside
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
