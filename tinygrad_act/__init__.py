@@ -10,48 +10,50 @@ from importlib.machinery import PathFinder
 from math import e, inf, nan, pi
 from typing import Any
 
-from . import before_numpy  # first
-from . import _functions, activations, backend, errors
-from . import dtypes as _dtypes
-from ._functions import *
-from .backend import Device as device
-from .backend.threads import get_num_threads, set_num_threads
-from .dtypes import (
-    double,
-    finfo,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    half,
-    iinfo,
-    int8,
-    int16,
-    int32,
-    int64,
-    long,
-    promote_types,
-    result_type,
-    set_default_dtype,
-    short,
-    uint8,
-)
-from .dtypes import bool_ as bool
-from .dtypes import float32 as float
-from .dtypes import int32 as int
-from .grad_mode import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
-    set_grad_enabled,
-)
-from .elementwise import Elementwise
-from .errors import MissingPackageError
-from .later import later
-from .op import Op
-from .tensor import Tensor
+from .before_numpy import uncollected  # first
+
+with uncollected():
+    from . import _functions, activations, backend, errors
+    from . import dtypes as _dtypes
+    from ._functions import *
+    from .backend import Device as device
+    from .backend.threads import get_num_threads, set_num_threads
+    from .dtypes import (
+        double,
+        finfo,
+        float16,
+        float32,
+        float64,
+        get_default_dtype,
+        half,
+        iinfo,
+        int8,
+        int16,
+        int32,
+        int64,
+        long,
+        promote_types,
+        result_type,
+        set_default_dtype,
+        short,
+        uint8,
+    )
+    from .dtypes import bool_ as bool
+    from .dtypes import float32 as float
+    from .dtypes import int32 as int
+    from .grad_mode import (
+        enable_grad,
+        inference_mode,
+        is_grad_enabled,
+        is_inference_mode_enabled,
+        no_grad,
+        set_grad_enabled,
+    )
+    from .elementwise import Elementwise
+    from .errors import MissingPackageError
+    from .later import later
+    from .op import Op
+    from .tensor import Tensor
 
 __version__ = "0.1.0"
 
