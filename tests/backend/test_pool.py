@@ -23,7 +23,7 @@ ROWS, WIDTH, PARTS = 400, 100, 20
 def counted() -> Any:
     """Rows of ones, three added to each place, in parts for the pool."""
     y, v, index = np.zeros((ROWS, WIDTH)), np.ones((3 * ROWS, WIDTH)), np.repeat(np.arange(ROWS), 3)
-    pool.ranges(functions("rowsums", "d").add_rows, (place(y), place(v), place(index), None, len(v), WIDTH), ROWS, ROWS // PARTS, v.size)
+    pool.ranges(functions("rowsums", "d").add_rows, (place(y), place(v), place(index), None, len(v), WIDTH), ROWS, v.size, ROWS // PARTS)
     return y
 
 
@@ -69,7 +69,7 @@ def test_each_thread_begins_with_its_own_share_which_is_the_same_in_every_job(co
         y = np.zeros(2 + 2 * parts, np.int64)
         y[0] = count
         with config(threads=count):
-            pool.ranges(who, (place(y), 4), parts, 1, pool.WORTH)
+            pool.ranges(who, (place(y), 4), parts, pool.WORTH, 1)
         threads, order = y[2:].reshape(parts, 2).T
         assert set(order[::4]) == set(range(count))              # what each thread did first was the first part of a share
         jobs.append(tuple(threads[::4]))

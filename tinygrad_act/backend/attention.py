@@ -90,7 +90,7 @@ def _heads(functions: Any, function: Any, arrays: tuple[Any, ...], more: tuple[A
     given = [None if type(x) is float else place(x) for x in (*more[:1], q, k, v, mask, keep, y, peak, total, *more[1:])]
     at, count = ctypes.addressof(shape), math.prod(heads)
     size = math.prod(weights) * (D + E) // WEIGHT * (1 + len(more))
-    pool.ranges(function, (*given, at, None), count, pool.each(count, size), size, (len(given) + 1, functions.bytes(at)))
+    pool.ranges(function, (*given, at, None), count, size, room=(len(given) + 1, functions.bytes(at)))
 
 
 def _steps(x: Any, shape: tuple[int, ...]) -> tuple[int, ...]:

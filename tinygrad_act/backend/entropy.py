@@ -1,7 +1,7 @@
 """Cross-entropy on the CPU in C (kernels/softmax.c), in the usual case: a class a sample, each of which counts once.
 
-The rules of ops/loss.py stay the definition, and what runs in all other cases, for few numbers (there a handful of NumPy's calls is as
-quick) and where there is no compiler; the tests run both.
+Of few logits C keeps the slopes, that is the whole gradient but for a factor, in the powers' and the totals' place. The rules of
+ops/loss.py stay the definition, and what runs in all other cases and where there is no compiler; the tests run both.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import pool
 from .layout import in_one_piece, place
 from .shares import Shares, softmax_in_c
 
-MANY = 1 << 14                           # logits from which on C is quicker
+MANY = 1 << 14                           # logits from which on their slopes are not kept, and threads may share them
 CLASSES = np.dtype("int64")
 
 
@@ -36,7 +36,7 @@ class Entropies(Shares):
 
     def _library(self, x: Any, target: Any, weight: Any, *others: Any, label_smoothing: float, every: bool) -> Any:
         """The functions in C, if this is the usual case."""
-        if x.size < max(self.large, MANY) or not every or label_smoothing or type(weight) is not float or target.dtype != CLASSES:
+        if x.size < self.large or not every or label_smoothing or type(weight) is not float or target.dtype != CLASSES:
             return None
         functions = softmax_in_c(x, *others)
         return functions if functions and all(map(in_one_piece, (x, target, *others))) else None
@@ -46,16 +46,23 @@ class Entropies(Shares):
         if functions is None:
             return None
         n, inner = x.shape[dim], math.prod(x.shape[dim + 1:])
+        count = x.size // (n * inner)
+        if x.size < MANY and inner == 1:
+            each = reduction == "none"
+            loss, slopes = np.empty(target.shape if each else (), x.dtype), np.empty(x.shape, x.dtype)
+            functions.cross_entropy_of_few(*map(place, (x, target, loss, slopes)), n, each, count if reduction == "mean" else 1, 0, count)
+            return loss, 0.0, slopes, slopes, 0.0
         kept = (*x.shape[:dim], 1, *x.shape[dim + 1:])
         loss, peak, total = (np.empty(shape, x.dtype) for shape in (target.shape, kept, kept))
-        count = x.size // (n * inner)
-        pool.ranges(functions.cross_entropy, (*map(place, (x, target, loss, peak, total)), n, inner), count, pool.each(count, x.size), x.size)
+        pool.ranges(functions.cross_entropy, (*map(place, (x, target, loss, peak, total)), n, inner), count, x.size)
         if reduction != "none":
             loss = self.sum(loss) / target.size if reduction == "mean" else self.sum(loss)
         return loss, peak, total, 0.0, 0.0
 
     def _entropy_backward(self, g: Any, x: Any, target: Any, weight: Any, peak: Any, total: Any, e: Any, places: Any, *,
                           dim: int, reduction: str, ignore_index: int, **case: Any) -> Any:
+        if total is e:                                   # the slopes
+            return e * (g[..., None] if reduction == "none" else g / target.size if reduction == "mean" else g)
         g = np.asarray(g, order="C")                     # of one number it may be a scalar
         functions = None if type(peak) is float or type(e) is not float else self._library(x, target, weight, g, peak, total, **case)
         if functions is None:
@@ -63,5 +70,5 @@ class Entropies(Shares):
         n, inner = x.shape[dim], math.prod(x.shape[dim + 1:])
         y, count = np.empty(x.shape, x.dtype), x.size // (n * inner)
         settings = n, inner, int(reduction == "none"), target.size if reduction == "mean" else 1
-        pool.ranges(functions.cross_entropy_backward, (*map(place, (g, x, target, peak, total, y)), *settings), count, pool.each(count, x.size), x.size)
+        pool.ranges(functions.cross_entropy_backward, (*map(place, (g, x, target, peak, total, y)), *settings), count, x.size)
         return y

@@ -78,7 +78,7 @@ class Normalised(Namespace):
     def _run(self, function: Any, arrays: tuple[Any, ...], sizes: tuple[Any, ...], groups: int) -> None:
         """The function on all groups of the first array."""
         size = arrays[0].size
-        pool.ranges(function, (*map(place, arrays), *sizes), groups, _each(size, groups), size)
+        pool.ranges(function, (*map(place, arrays), *sizes), groups, size, _each(size, groups))
 
 
 def _each(size: int, groups: int) -> int:

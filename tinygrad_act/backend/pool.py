@@ -104,7 +104,11 @@ def calls(function: Any, lists: Sequence[tuple[int | None, ...]], size: int, roo
     _library.calls(ctypes.byref(function), flat, width, len(lists), at, places, count)
 
 
-def ranges(function: Any, before: Iterable[int | None], count: int, step: int, size: int, room: tuple[int, int] = (-1, 0)) -> None:
-    """`function(*before, from, to)` for ranges of at most so many steps, which are 0 .. count together."""
-    before, step = tuple(before), step or 1
+def ranges(function: Any, before: Iterable[int | None], count: int, size: int, step: int | None = None, room: tuple[int, int] = (-1, 0)) -> None:
+    """`function(*before, from, to)` for ranges which are 0 .. count together, each of at most so many steps, by default those of `each`."""
+    if size < WORTH and not room[1]:                     # the usual case of small networks, and one call of several microseconds
+        if count:
+            function(*before, 0, count)
+        return
+    before, step = tuple(before), step or each(count, size)
     calls(function, [(*before, low, min(low + step, count)) for low in range(0, count, step)], size, room)

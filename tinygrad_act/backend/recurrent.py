@@ -83,7 +83,7 @@ class InSteps(Namespace):
         steps = np.array(order, np.int64)
         work = len(order) * batch * size * size // WEIGHT
         share = -(-batch // (pool.available(work) * ROWS)) * ROWS
-        pool.ranges(function, (*[place(a) for a in (*arrays, steps)], *settings, len(order), size), batch, share, work)
+        pool.ranges(function, (*[place(a) for a in (*arrays, steps)], *settings, len(order), size), batch, work, share)
 
 
 def _functions(x: Any, w: Any, order: Sequence[Step]) -> Any:

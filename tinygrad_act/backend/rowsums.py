@@ -27,7 +27,7 @@ class RowsAdded(Namespace):
         y = np.empty(x.shape[1], x.dtype) if out is None else out
         blocks = -(-x.shape[1] // SIDE)
         size = x.size // WEIGHT
-        pool.ranges(functions.sum_rows, (place(x), place(y), *x.shape), x.shape[1], -(-blocks // pool.available(size)) * SIDE, size)
+        pool.ranges(functions.sum_rows, (place(x), place(y), *x.shape), x.shape[1], size, -(-blocks // pool.available(size)) * SIDE)
         return y
 
     def row_totals(self, x: Any) -> Any:
@@ -46,7 +46,7 @@ class RowsAdded(Namespace):
             return False
         held = y, dense(v), dense(index.astype(np.int64, copy=False)), None if factor is None else dense(factor)
         places = [place(a) for a in held]
-        pool.ranges(functions.add_rows, (*places, len(v), v.shape[1]), len(y), -(-len(y) // pool.available(v.size)), v.size)
+        pool.ranges(functions.add_rows, (*places, len(v), v.shape[1]), len(y), v.size, -(-len(y) // pool.available(v.size)))
         return True
 
     def _by_products(self, y: Any, v: Any, index: Any, factor: Any, ordered: bool) -> None:

@@ -41,5 +41,5 @@ class Sampled(Shares):
         numbers = np.array((*shape[1:], samples, BORDERS.index(settings["border"]), settings["corners"]), np.int64)
         held = *map(dense, arrays), y, numbers
         units, size = count * (channels if back else -(-samples // POINTS)), count * channels * samples
-        pool.ranges(getattr(functions, name), map(place, held), units, pool.each(units, size), size)
+        pool.ranges(getattr(functions, name), map(place, held), units, size)
         return y

@@ -39,5 +39,5 @@ class Shares(Namespace):
         n, inner = x.shape[axis], math.prod(x.shape[axis + 1:])
         y = np.empty(x.shape, x.dtype)
         count = x.size // (n * inner)
-        pool.ranges(getattr(functions, name), (*map(place, (*values, y)), n, inner), count, pool.each(count, x.size), x.size)
+        pool.ranges(getattr(functions, name), (*map(place, (*values, y)), n, inner), count, x.size)
         return y

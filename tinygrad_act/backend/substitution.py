@@ -27,10 +27,7 @@ class Substituted(Namespace):
             super().substitute(a, y, upper)
         elif y.size:
             count, size, given = y.size // n, y.size * n // WEIGHT, (id(a), id(y), id(y), HEAD, upper)
-            if size < pool.WORTH:
-                functions.substitute(*given, 0, count)
-            else:
-                pool.ranges(functions.substitute, given, count, -(-pool.each(count, size) // SIDE) * SIDE, size)
+            pool.ranges(functions.substitute, given, count, size, -(-pool.each(count, size) // SIDE) * SIDE)
 
 
 def library(a: Any, y: Any) -> Any:

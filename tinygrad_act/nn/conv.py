@@ -13,7 +13,7 @@ from ..ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2
 from ..ops.pad import pad
 from ..tensor import Tensor
 from . import init
-from .module import Module
+from .module import Module, weight_and_bias
 from .parameter import Parameter
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
@@ -88,7 +88,7 @@ class _Conv(_Convolution):
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             input, padding = pad(input, self._border(), mode=self.padding_mode), 0
-        out: Tensor = type(self).function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        out: Tensor = type(self).function(input, *weight_and_bias(self), self.stride, padding, self.dilation, self.groups)
         return out
 
     def _border(self) -> list[int]:
@@ -149,7 +149,7 @@ class _ConvTranspose(_Convolution):
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """The transposed convolution of (N, in_channels, ...) or (in_channels, ...); `output_size` chooses the result's size."""
         more = self.output_padding if output_size is None else self._more(input, output_size)
-        out: Tensor = type(self).function(input, self.weight, self.bias, self.stride, self.padding, more, self.groups, self.dilation)
+        out: Tensor = type(self).function(input, *weight_and_bias(self), self.stride, self.padding, more, self.groups, self.dilation)
         return out
 
     def _more(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from ..errors import ArgumentError
 from ..ops.linear import linear
 from ..tensor import Tensor
 from . import init
-from .module import Module
+from .module import Module, weight_and_bias
 from .parameter import Parameter
 
 
@@ -52,8 +52,7 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: Tensor) -> Tensor:
-        parameters = self._parameters
-        return linear(input, parameters["weight"], parameters["bias"])  # type: ignore[arg-type]
+        return linear(input, *weight_and_bias(self))
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -368,3 +368,12 @@ def clear_grads(parameters: Any, set_to_none: bool) -> None:
             p.grad = None
         elif p.grad is not None:
             p.grad = Tensor(namespaces[type(p.array)].zeros_like(p.grad.array))
+
+
+def weight_and_bias(module: Module) -> tuple[Any, Any]:
+    """Both of a layer, for its forward, without the search in vain that reading a parameter as an attribute begins with."""
+    held = module._parameters
+    try:
+        return held["weight"], held["bias"]
+    except KeyError:                     # somebody has put a tensor, or a property, in a parameter's place
+        return module.weight, module.bias

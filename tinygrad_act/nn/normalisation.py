@@ -12,7 +12,7 @@ from ..ops import normalisation as functions
 from ..ops.inplace import write
 from ..tensor import Tensor
 from . import init
-from .module import Module
+from .module import Module, weight_and_bias
 from .parameter import Parameter
 
 
@@ -88,12 +88,12 @@ class _BatchNorm(_Running):
                              f"axis 1 has {input.shape[1]} channels, and num_features is {self.num_features}")
         momentum = self.momentum
         tracked, training = self.track_running_stats, self.training
-        if training and tracked and self.num_batches_tracked is not None:
-            write(self.num_batches_tracked, Ellipsis, self.num_batches_tracked.array + 1, "batch_norm")
+        if training and tracked and (count := self.num_batches_tracked) is not None:
+            write(count, Ellipsis, count.array + 1, "batch_norm")
             if momentum is None:                             # the mean of all batches so far
-                momentum = 1.0 / float(self.num_batches_tracked)
+                momentum = 1.0 / float(count)
         mean, var = (self.running_mean, self.running_var) if tracked or not training else (None, None)
-        return batch.batch_norm(input, mean, var, self.weight, self.bias, training or (mean is None and var is None),
+        return batch.batch_norm(input, mean, var, *weight_and_bias(self), training or (mean is None and var is None),
                                 0.0 if momentum is None else momentum, self.eps)
 
 
@@ -145,7 +145,7 @@ class _InstanceNorm(_Running):
             raise ShapeError(type(self).__name__, f"an input of shape {input.shape}",
                              f"axis {0 if alone else 1} has {channels} channels, and num_features is {self.num_features}")
         out = batch.instance_norm(
-            input.unsqueeze(0) if alone else input, self.running_mean, self.running_var, self.weight, self.bias,
+            input.unsqueeze(0) if alone else input, self.running_mean, self.running_var, *weight_and_bias(self),
             self.training or not self.track_running_stats, self.momentum or 0.0, self.eps)
         return out.squeeze(0) if alone else out
 
@@ -201,8 +201,7 @@ class LayerNorm(_Norm):
         self.reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
-        parameters = self._parameters
-        return functions.layer_norm(input, self.normalized_shape, parameters["weight"], parameters["bias"], self.eps)
+        return functions.layer_norm(input, self.normalized_shape, *weight_and_bias(self), self.eps)
 
     def extra_repr(self) -> str:
         return (f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
@@ -250,7 +249,7 @@ class GroupNorm(_Norm):
         self.reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
-        return functions.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+        return functions.group_norm(input, self.num_groups, *weight_and_bias(self), self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"

@@ -11,7 +11,7 @@ from ..ops.bilinear import bilinear
 from ..ops.similarity import cosine_similarity, pairwise_distance
 from ..tensor import Tensor
 from . import init
-from .module import Module
+from .module import Module, weight_and_bias
 from .parameter import Parameter
 
 
@@ -42,7 +42,7 @@ class Bilinear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
-        return bilinear(input1, input2, self.weight, self.bias)
+        return bilinear(input1, input2, *weight_and_bias(self))
 
     def extra_repr(self) -> str:
         return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "

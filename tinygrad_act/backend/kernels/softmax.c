@@ -132,6 +132,30 @@ void cross_entropy(float* const* x_, long* const* target_, float* const* loss_, 
         }
 }
 
+/* The losses of rows that lie in one piece (`each`), or their sum divided by `count`; and of each loss the gradient. */
+void cross_entropy_of_few(float* const* x_, long* const* target_, float* const* loss_, float* const* slope_, long n, long each, long count, long from, long to) {
+    double sum_of_all = 0;
+    for (long k = from; k < to;) {
+        const long rows = n > SHORT ? 1 : to - k < LANES ? to - k : LANES;
+        const float* x = *x_ + k * n;
+        float *y = *slope_ + k * n, peak[LANES], tops[LANES] = {0}, others[LANES] = {0}, logarithm[LANES];
+        FOR(r, rows) {
+            peak[r] = peak_of(x + r * n, n);
+            others[r] = sum(OTHERS, x + r * n, x + r * n, peak[r], 0, tops + r, n);
+        }
+        logs(tops, others, logarithm, LANES);
+        for (long r = 0; r < rows; r++, k++, x += n, y += n) {
+            const long target = (*target_)[k];
+            const float loss = logarithm[r] - (x[target] - peak[r]), share = 1 / (tops[r] + others[r]);
+            if (each) (*loss_)[k] = loss;
+            sum_of_all += loss;
+            EACH(i, power(x[i] - peak[r]) * share)
+            y[target] -= 1;
+        }
+    }
+    if (!each) **loss_ = sum_of_all / count;
+}
+
 /* g has a number for each row (`each`) or one for all, to be divided by `count`. */
 void cross_entropy_backward(float* const* g_, float* const* x_, long* const* target_, float* const* peak_, float* const* total_, float* const* y_,
                             long n, long inner, long each, long count, long from, long to) {
