@@ -36,13 +36,25 @@ def test_max_pooling(sizes: Any, kernel: Any, stride: Any, padding: Any, ceil: b
     x = numbers(2, 5, *sizes, dtype=dtype)
     if nan:
         x[np.random.default_rng(1).random(x.shape) < 0.1] = np.nan
-    assert beside._simple(windows) and beside.library("pool", x) is not None
+    assert beside._shape(windows) is not None and beside.library("pool", x) is not None
     (y, which), (wanted, numbers_wanted) = F.max_pool(x, windows), Namespace.max_pool(F, x, windows)
     np.testing.assert_array_equal(y, wanted)
     np.testing.assert_array_equal(which, numbers_wanted)
     g = numbers(*y.shape, dtype=dtype)
     g[np.isinf(g)] = 1
     np.testing.assert_array_equal(F.max_scatter(g, which, windows), Namespace.max_scatter(F, g, which, windows))
+
+
+@DTYPES
+@pytest.mark.parametrize(("sizes", "kernel", "stride", "padding", "ceil"), WINDOWS)
+@pytest.mark.parametrize(("divisor", "padded"), [(None, True), (None, False), (7, True)])
+def test_average_pooling(sizes: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, divisor: Any, padded: bool, dtype: str) -> None:
+    windows = tuple(Windows(n, output_size(n, k, s, p, 1, ceil), k, s, p) for n, k, s, p in zip(sizes, kernel, stride, padding, strict=True))
+    x, exact = np.random.default_rng(0).standard_normal((2, 5, *sizes)).astype(dtype), {"rtol": 1e-12, "atol": 1e-12} if dtype == "float64" else {"rtol": 1e-6, "atol": 1e-6}
+    y = F.avg_pool(x, windows, divisor, padded)
+    np.testing.assert_allclose(y, Namespace.avg_pool(F, x, windows, divisor, padded), **exact)       # type: ignore[arg-type]
+    np.testing.assert_allclose(F.avg_spread(y, windows, divisor, padded), Namespace.avg_spread(F, y, windows, divisor, padded), **exact)       # type: ignore[arg-type]
+    np.testing.assert_allclose(F.avg_pool(x, windows, 2.5, padded), Namespace.avg_pool(F, x, windows, 2.5, padded), **exact)       # type: ignore[arg-type]
 
 
 @DTYPES

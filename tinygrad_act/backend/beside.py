@@ -6,16 +6,17 @@ The function in numerics/ stays the definition, and what runs where there is no 
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..numerics.windows import Windows
+from ..numerics.windows import Windows, rows
 from . import direct, pool
 from .config import config
-from .layout import in_one_piece
+from .layout import in_one_piece, place
 from .namespace import Namespace
 
 
@@ -33,33 +34,41 @@ class Beside(Namespace):
     """The functions that have C beside them."""
 
     def max_pool(self, x: Any, windows: Sequence[Windows], index: bool = True) -> tuple[Any, Any]:
-        functions = library("pool", x) if index and _simple(windows) else None
-        if functions is None:
+        functions = library("pool", x) if index else None
+        if functions is None or (shape := _shape(tuple(windows))) is None:
             return super().max_pool(x, windows, index)
-        shape = (*x.shape[:-len(windows)], *[w.out for w in windows])
-        y, which = np.empty(shape, x.dtype), np.empty(shape, np.uint8)
-        self._planes(functions.max_pool, (x, y, which), windows, x.size)
+        sizes = (*x.shape[:-len(windows)], *[w.out for w in windows])
+        y, which = np.empty(sizes, x.dtype), np.empty(sizes, np.uint8)
+        self._planes(functions.max_pool, (x, y, which), shape, x, windows)
         return y, which
 
     def max_scatter(self, g: Any, which: Any, windows: Sequence[Windows]) -> Any:
-        functions = library("pool", g) if _simple(windows) and which.dtype == np.uint8 and in_one_piece(which) else None
-        if functions is None:
+        functions = library("pool", g) if which.dtype == np.uint8 and in_one_piece(which) else None
+        if functions is None or (shape := _shape(tuple(windows))) is None:
             return super().max_scatter(g, which, windows)
         y = np.empty((*g.shape[:-len(windows)], *[w.n for w in windows]), g.dtype)
-        self._planes(functions.max_scatter, (g, y, which), windows, y.size)
+        self._planes(functions.max_scatter, (g, y, which), shape, y, windows)
         return y
 
-    def _planes(self, function: Any, arrays: Sequence[Any], windows: Sequence[Windows], size: int) -> None:
-        """The function on all planes, some at a time."""
-        axes = (Windows(1, 1, 1, 1), *windows)[-2:]
-        steps = [a.itemsize * math.prod(a.shape[a.ndim - len(windows):]) for a in arrays]
-        count = math.prod(arrays[0].shape[:-len(windows)])
-        step = pool.each(count, size)
-        shape = [getattr(w, name) for name in ("n", "out", "kernel", "stride", "padding") for w in axes]
-        firsts = range(0, count, step)
-        sizes = [(ctypes.c_long * 11)(min(step, count - first), *shape) for first in firsts]
-        pool.calls(function, [(*[a.ctypes.data + first * n for a, n in zip(arrays, steps, strict=True)], ctypes.addressof(numbers))
-                              for first, numbers in zip(firsts, sizes, strict=True)], size)
+    def avg_pool(self, x: Any, windows: Sequence[Windows], divisor: float | None = None, include_pad: bool = True) -> Any:
+        functions = None if rows(windows) or type(divisor) is float else library("pool", x)
+        if functions is None or (shape := _shape(tuple(windows))) is None:
+            return super().avg_pool(x, windows, divisor, include_pad)
+        y = np.empty((*x.shape[:-len(windows)], *[w.out for w in windows]), x.dtype)
+        self._planes(functions.avg_pool, (x, y), shape, x, windows, divisor or 0, include_pad)
+        return y
+
+    def avg_spread(self, g: Any, windows: Sequence[Windows], divisor: float | None = None, include_pad: bool = True) -> Any:
+        functions = None if rows(windows) or type(divisor) is float else library("pool", g)
+        if functions is None or (shape := _shape(tuple(windows))) is None:
+            return super().avg_spread(g, windows, divisor, include_pad)
+        x = np.empty((*g.shape[:-len(windows)], *[w.n for w in windows]), g.dtype)
+        self._planes(functions.avg_spread, (x, g), shape, x, windows, divisor or 0, include_pad)
+        return x
+
+    def _planes(self, function: Any, arrays: Sequence[Any], shape: Any, x: Any, windows: Sequence[Windows], *settings: Any) -> None:
+        """The function on all planes of x."""
+        pool.ranges(function, (*map(place, arrays), ctypes.addressof(shape), *settings), math.prod(x.shape[:-len(windows)]), x.size)
 
     # -------------------------------------------------------------------- convolutions of each channel by itself
     def convolution(self, x: Any, w: Any, bias: Any = None, *, groups: int, size: Any, **settings: Any) -> Any:
@@ -125,7 +134,13 @@ def _usual(terms: Sequence[Any]) -> bool:
     return missing in ([False], [False, True], [False, False], [False, False, True])
 
 
-def _simple(windows: Sequence[Windows]) -> bool:
-    """Evenly spaced windows without holes, in one or two axes, each with an element that is no padding."""
-    return len(windows) < 3 and math.prod(w.kernel for w in windows) <= 256 and all(
-        w.even and w.dilation == 1 and w.start(w.out - 1) < w.n and w.padding < w.kernel for w in windows)
+@functools.lru_cache(maxsize=1024)
+def _shape(windows: tuple[Windows, ...]) -> Any:
+    """What pool.c is told of these windows. None if they are not for it: those in one or two axes are, evenly spaced and without holes,
+    each with an element that is no padding.
+    """
+    if len(windows) > 2 or math.prod(w.kernel for w in windows) > 256 or not all(
+            w.even and w.dilation == 1 and w.start(w.out - 1) < w.n and w.padding < w.kernel for w in windows):
+        return None
+    axes = (Windows(1, 1, 1, 1), *windows)[-2:]
+    return (ctypes.c_long * 10)(*[getattr(w, name) for name in ("n", "out", "kernel", "stride", "padding") for w in axes])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from .. import dtypes
@@ -65,6 +66,16 @@ def spatial(name: str, x: Any, n: int, channels: bool = True) -> tuple[int, ...]
 def sliding(name: str, x: Any, n: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
             ) -> tuple[Windows, ...]:
     """The windows along the last n axes of x."""
+    sizes, settings = spatial(name, x, n), (kernel_size, stride, padding, dilation)
+    for s in settings:
+        if type(s) is not int and s is not None:             # of two tuples (2, 2) and (2.0, 2.0) a cache cannot tell one from the other
+            return _sliding(name, x.shape, sizes, *settings, ceil_mode)
+    return _known_sliding(name, x.shape, sizes, *settings, ceil_mode)
+
+
+def _sliding(name: str, shape: tuple[int, ...], sizes: tuple[int, ...], kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+             ceil_mode: bool) -> tuple[Windows, ...]:
+    n = len(sizes)
     kernel = several(kernel_size, n, name, "kernel_size")
     step = kernel if stride is None or stride in ((), []) else several(stride, n, name, "stride")
     pad, dil = several(padding, n, name, "padding"), several(dilation, n, name, "dilation")
@@ -76,16 +87,18 @@ def sliding(name: str, x: Any, n: int, kernel_size: Any, stride: Any, padding: A
         if p > reach // 2:
             raise ArgumentError(name, f"padding={p} with windows of {reach}", "padding may be at most half a window, or some would "
                                 "see nothing else", f"choose at most {reach // 2}, or pad the input with nn.functional.pad")
-    sizes = spatial(name, x, n)
     found = []
     for size, k, s, p, d in zip(sizes, kernel, step, pad, dil, strict=True):
         out = output_size(size, k, s, p, d, ceil_mode)
         if out < 1:
-            raise ShapeError(name, f"an input of shape {x.shape}, padded by {pad}, with windows of "
+            raise ShapeError(name, f"an input of shape {shape}, padded by {pad}, with windows of "
                              f"{tuple([e * (m - 1) + 1 for m, e in zip(kernel, dil, strict=True)])}", "no window fits",
                              f"here kernel_size can be at most {tuple([(m + 2 * q - 1) // e + 1 for m, q, e in zip(sizes, pad, dil, strict=True)])}")
         found.append(Windows(size, out, k, s, p, d))
     return tuple(found)
+
+
+_known_sliding = functools.lru_cache(maxsize=256)(_sliding)
 
 
 def only_numbers(name: str, x: Tensor) -> None:
