@@ -299,7 +299,7 @@ class Op:
         """The saved arrays as Tensors in their place in the graph, for rules that are themselves recorded."""
         out = []
         for value, (i, attribute) in zip(node.saved, node.plan.sources, strict=True):
-            if attribute or isinstance(value, NUMBERS):
+            if attribute or value is None or isinstance(value, NUMBERS):
                 out.append(value)
             elif i < len(self.inputs):
                 out.append(tuple(map(_handle, value, node.edges)) if self.variadic else _handle(value, node.edges[i]))

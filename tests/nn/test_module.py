@@ -64,6 +64,20 @@ def test_the_tree_is_pytorchs() -> None:
         assert [n if isinstance(n, str) else n[0] for n in a] == [n if isinstance(n, str) else n[0] for n in b], question
 
 
+def test_a_tensor_may_stand_in_for_a_layers_weight() -> None:
+    """As in the listing of spectral normalisation that many copied."""
+    for layer, x in ((ta.nn.Linear(3, 2), ta.ones(1, 3)), (ta.nn.Conv2d(1, 2, 3), ta.ones(1, 1, 3, 3)), (ta.nn.LayerNorm(3), ta.ones(1, 3)),
+                     (ta.nn.BatchNorm1d(3), ta.rand(4, 3)), (ta.nn.GroupNorm(1, 3), ta.ones(1, 3))):
+        weight, wanted = layer.weight, layer(x)
+        del layer._parameters["weight"]
+        layer.weight_bar = ta.nn.Parameter(weight.data)
+        layer.weight = layer.weight_bar * 1
+        y = layer(x)
+        assert ta.equal(y, wanted)
+        y.sum().backward()
+        assert layer.weight_bar.grad is not None
+
+
 def test_a_shared_parameter_is_counted_once() -> None:
     net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     net[1].weight = net[0].weight

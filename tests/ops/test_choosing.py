@@ -94,6 +94,11 @@ def test_empty(size: tuple[int, ...]) -> None:
     check("topk", None, array(*size), 0, 0, False)
 
 
+def test_of_a_single_number_there_is_but_one() -> None:
+    for k in (0, 1):
+        check("topk", None, array(), k)
+
+
 def test_few_numbers_are_sorted_and_many_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     if ta.backend.current() != "numpy":
         pytest.skip("numbers are not looked at there")

@@ -211,6 +211,47 @@ def test_misuse() -> None:
         F.huber_loss(ta.tensor(t), ta.tensor(t))
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])
+def test_misuse_of_classes(name: str) -> None:
+    x, t, loss = ta.zeros(2, 3), ta.tensor([0, 2]), getattr(F, name)
+    with pytest.raises(ArgumentError, match=r"weight\.detach"):
+        loss(x, t, ta.ones(3, requires_grad=True))
+    with pytest.raises(ArgumentError, match="must be a Tensor"):
+        loss(x, t, [1.0, 2.0, 3.0])
+    with pytest.raises(ShapeError, match="no classes"):
+        loss(ta.zeros(2, 0), t)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32"])
+@pytest.mark.parametrize("shape", [(1, 6, 60), (2, 21, 30, 40), (40, 90), (3, 4)])
+def test_classes_of_narrow_integers(shape: tuple[int, ...], dtype: str) -> None:
+    x, t = array(*shape), np.random.default_rng(0).integers(0, shape[1], (shape[0], *shape[2:]))
+    t.reshape(-1)[:3] = 0, 100, 100
+    for name in ("cross_entropy", "nll_loss"):
+        results = []
+        for of in ("int64", dtype):
+            logits = ta.tensor(x, requires_grad=True)
+            loss = getattr(F, name)(logits, ta.tensor(t.astype(of)), ignore_index=100)
+            loss.backward()
+            results.append((loss.item(), logits.grad.numpy()))
+        assert results[0][0] == results[1][0]
+        np.testing.assert_array_equal(results[0][1], results[1][1])
+
+
+@pytest.mark.skipif("ta.backend.current() != 'numpy'", reason="the memory is not shared")
+@pytest.mark.parametrize("shape", [(64, 512), (64, 10), (4, 100, 100), (4, 10, 10)])
+@pytest.mark.parametrize("other", [10 ** 10, -5])
+def test_targets_that_somebody_else_has_changed_lead_nowhere_else(shape: tuple[int, ...], other: int) -> None:
+    x, t = ta.tensor(array(*shape, dtype="float32"), requires_grad=True), np.zeros((shape[0], *shape[2:]), np.int64)
+    loss = F.cross_entropy(x, ta.from_numpy(t))
+    t[:] = other
+    try:
+        loss.backward()
+    except IndexError:                                   # of NumPy's, which looks
+        return
+    assert np.isfinite(x.grad.numpy()).all()
+
+
 @pytest.mark.skipif("ta.backend.current() != 'numpy'", reason="values are looked at on the CPU only")
 def test_values_out_of_range_are_named() -> None:
     with pytest.raises(ArgumentError, match=r"1\.5"):

@@ -53,6 +53,13 @@ def _isin(a: Any, b: Any, invert: bool) -> Any:
     return library.isin(a.detach(), b.detach(), invert=invert)
 
 
+@pytest.mark.parametrize("invert", [False, True])
+def test_a_number_that_the_dtype_does_not_have_is_not_in_it(invert: bool) -> None:
+    for other in (300, -1):
+        check("isin", None, np.array([1, 45, 254], "uint8"), other, invert=invert)
+        check("isin", None, other, np.array([1, 45, 254], "uint8"), invert=invert)
+
+
 def test_isin_takes_a_tensor() -> None:
     refuses("isin", None, 2, 3, says="isin")
 
@@ -65,6 +72,24 @@ def test_bucketize(right: bool) -> None:
         check("bucketize", None, x, edges, right=right, out_int32=True)
     check("bucketize", None, np.array([1, 2]), np.array([], "int64"), right=right)
     refuses("bucketize", None, np.array([1]), np.array([[1]]), says="bucketize")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("right", [False, True])
+def test_nan_comes_last(dtype: str, right: bool) -> None:
+    x = np.array([1.0, 0.0, nan, 0.0, 2.0, 1.0, nan, 0.0]).astype(ta.dtypes.as_dtype(dtype))
+    check(_detached("unique", return_inverse=True, return_counts=True), None, x, order=0)
+    edges = np.array([[0.0, 1.0, 2.0]]).astype(x.dtype)
+    check(_detached("searchsorted", right=right), None, edges, x[None], order=0)
+    check(_detached("searchsorted", right=right), None, edges[0], x, order=0)
+
+
+def _detached(name: str, **more: Any) -> Any:
+    return lambda *inputs: getattr(ta if isinstance(inputs[0], ta.Tensor) else torch, name)(*[x.detach() for x in inputs], **more)
+
+
+def test_a_number_has_no_slices() -> None:
+    refuses("unique", None, np.array(1.0), dim=0, says="unique")
 
 
 def test_searchsorted_refused() -> None:

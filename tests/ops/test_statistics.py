@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_act as ta
+from tinygrad_act.errors import ArgumentError
 
 from .against_torch import array, check, read, refuses, torch
 
@@ -96,6 +97,7 @@ def test_histograms_of_what_is_equal_empty_or_not_a_number() -> None:
         detached("histc", x, 4)
         detached("histogram", x, 4)
     detached("histc", np.ones(3), 4, 2, 2)
+    detached("histc", array(3, dtype="float32") * 0 + 1e30, 3)
     detached("histogram", array(5), 4, range=(2.0, 2.0))
     detached("histc", np.array([nan, 1.0, -inf, inf]), 4, 0, 2)
     detached("histc", array(6, dtype="float16"), 3)
@@ -106,10 +108,17 @@ def test_histograms_of_what_is_equal_empty_or_not_a_number() -> None:
     ("histc", (array(3), 0), {}), ("histc", (array(3), 4, 3, 1), {}), ("histc", (np.array([nan, 1.0]), 4), {}), ("histc", (np.array([1, 2]), 4), {}),
     ("histogram", (array(3), 0), {}), ("histogram", (array(3), 4), {"range": (3.0, 1.0)}), ("histogram", (np.array([1, 2]), 4), {}),
     ("histogram", (array(3), np.array([1.0])), {}), ("histogram", (array(3), np.array([1, 2])), {}), ("histogram", (array(3), 4), {"weight": array(2)}),
+    ("histogram", (array(3), 4), {"range": (1.0,)}), ("histogram", (array(3), 4), {"weight": array(3, dtype="float32")}),
     ("histogram", (array(3, dtype="float16"), 4), {}), ("histogram", (array(3), np.array([0.0, 1.0])), {"range": (0.0, 1.0)}),
 ])
 def test_histograms_refused(name: str, inputs: tuple[Any, ...], more: dict[str, Any]) -> None:
     refuses(name, None, *inputs, says=name, **more)
+
+
+@pytest.mark.parametrize("name", ["histc", "histogram"])
+def test_a_range_wider_than_the_dtype_is_refused(name: str) -> None:
+    with pytest.raises(ArgumentError, match="no numbers as large"):
+        getattr(ta.tensor([3e38, -3e38]), name)(3)
 
 
 def test_a_histogram_has_names() -> None:

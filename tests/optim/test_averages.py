@@ -186,6 +186,8 @@ def test_batch_normalisations_are_measured_anew() -> None:
 @pytest.mark.parametrize("make", [
     lambda: swa_utils.get_ema_avg_fn(1.5), lambda: swa_utils.get_ema_multi_avg_fn(-1),
     lambda: swa_utils.AveragedModel(ta.nn.Linear(1, 1), avg_fn=print, multi_avg_fn=print),
+    lambda: swa_utils.AveragedModel(ta.nn.Linear(2, 2)).update_parameters(ta.nn.Linear(2, 2, bias=False)),
+    lambda: swa_utils.AveragedModel(ta.nn.Linear(2, 2)).update_parameters(ta.nn.Linear(2, 3)),
     lambda: swa_utils.SWALR(ta.optim.SGD([ta.zeros(1)]), 0.1, anneal_strategy="x"),
     lambda: swa_utils.SWALR(ta.optim.SGD([ta.zeros(1)]), 0.1, anneal_epochs=-1), lambda: swa_utils.SWALR(ta.optim.SGD([ta.zeros(1)]), [0.1, 0.2])])
 def test_misuse_is_told(make: Any) -> None:

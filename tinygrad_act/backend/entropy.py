@@ -1,6 +1,6 @@
 """Cross-entropy on the CPU in C (kernels/softmax.c), in the usual case: a class a sample, each of which counts once.
 
-Of few logits C keeps the slopes, that is the whole gradient but for a factor, in the powers' and the totals' place. The rules of
+Of few logits C keeps the slopes, that is the whole gradient but for a factor, in the powers' place, and no totals. The rules of
 ops/loss.py stay the definition, and what runs in all other cases and where there is no compiler; the tests run both.
 """
 
@@ -51,7 +51,7 @@ class Entropies(Shares):
             each = reduction == "none"
             loss, slopes = np.empty(target.shape if each else (), x.dtype), np.empty(x.shape, x.dtype)
             functions.cross_entropy_of_few(*map(place, (x, target, loss, slopes)), n, each, count if reduction == "mean" else 1, 0, count)
-            return loss, 0.0, slopes, slopes, 0.0
+            return loss, 0.0, None, slopes, 0.0
         kept = (*x.shape[:dim], 1, *x.shape[dim + 1:])
         loss, peak, total = (np.empty(shape, x.dtype) for shape in (target.shape, kept, kept))
         pool.ranges(functions.cross_entropy, (*map(place, (x, target, loss, peak, total)), n, inner), count, x.size)
@@ -61,7 +61,7 @@ class Entropies(Shares):
 
     def _entropy_backward(self, g: Any, x: Any, target: Any, weight: Any, peak: Any, total: Any, e: Any, places: Any, *,
                           dim: int, reduction: str, ignore_index: int, **case: Any) -> Any:
-        if total is e:                                   # the slopes
+        if total is None:                                # then e are the slopes
             return e * (g[..., None] if reduction == "none" else g / target.size if reduction == "mean" else g)
         g = np.asarray(g, order="C")                     # of one number it may be a scalar
         functions = None if type(peak) is float or type(e) is not float else self._library(x, target, weight, g, peak, total, **case)

@@ -176,18 +176,18 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
 
     def argsort(self, x: Any, dim: int = -1) -> Any:
         """Ascending and stable; NaN last."""
-        return self.xp.argsort(x.astype(float32) if is_half(x.dtype) else x, axis=dim, kind="stable")
+        return self.xp.argsort(_ordered(x), axis=dim, kind="stable")
 
     def unique(self, x: Any, dim: int | None = None) -> Any:
         """The sorted distinct elements (slices along `dim`), where each of x's is among them, and how many there are."""
-        y, inverse, counts = self.xp.unique(x, return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
-        return y, inverse.reshape(x.shape if dim is None else (-1,)), counts
+        y, inverse, counts = self.xp.unique(_ordered(x), return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
+        return y.astype(x.dtype, copy=False), inverse.reshape(x.shape if dim is None else (-1,)), counts
 
     def bincount(self, x: Any, weights: Any = None, minlength: int = 0) -> Any:
         return self.xp.bincount(x, weights, minlength)
 
     def searchsorted(self, sequence: Any, values: Any, side: str = "left") -> Any:
-        return self.xp.searchsorted(sequence, values, side)
+        return self.xp.searchsorted(_ordered(sequence), _ordered(values), side)
 
     # ---------------------------------------------------------------- shape
     def reshape(self, x: Any, shape: Any) -> Any:
@@ -354,6 +354,11 @@ class Namespace(Scans, Convolutions, Attention, Normalising, RowSums, Padding, P
 
 # The dtype a sum is carried in, by the character of the summands' dtype: as they are where it is not said.
 _WIDE = dict.fromkeys("eE", float32) | dict.fromkeys("?bhilqBHILQ", int64)
+
+
+def _ordered(x: Any) -> Any:
+    """x as numbers that the library knows how to order: of NaN among bfloat16 it does not."""
+    return x.astype(float32) if is_half(x.dtype) else x
 
 
 def _wide(x: Any) -> Any:

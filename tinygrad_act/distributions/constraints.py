@@ -141,7 +141,7 @@ def _all(valid: Tensor, dims: int, value: Tensor) -> Tensor:
     """Whether all along the last `dims` axes are."""
     if valid.ndim < dims:
         raise ShapeError("check", f"a value of shape {value.shape}", f"an event has {dims} axes more than it has")
-    return valid.reshape(*valid.shape[:valid.ndim - dims], -1).all(-1) if dims else valid
+    return valid.flatten(-dims).all(-1) if dims else valid
 
 
 # -------------------------------------------------------------------------------------------------- of numbers

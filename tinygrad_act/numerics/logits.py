@@ -51,7 +51,7 @@ class Logits:
 
     def places(self, index: Any, shape: tuple[int, ...], dim: int) -> Any:
         """Where in flat memory an array of `shape` has its elements at `index`, which lacks dim's axis."""
-        inner = math.prod(shape[dim + 1:])
+        index, inner = index.astype("int64", copy=False), math.prod(shape[dim + 1:])       # a place may be too large for the classes' dtype
         if inner == 1:
             rows = self.xp.arange(0, math.prod(shape), shape[dim]).reshape(index.shape) if shape[dim] else 0
             return rows + index

@@ -8,6 +8,7 @@ from typing import Any
 from .. import backend, dtypes
 from ..backend.namespace import numel
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
+from ..grad_mode import mode
 from ..graph import casts
 from ..op import Single
 from ..rule import beside
@@ -308,8 +309,14 @@ def _check_classes(name: str, x: Tensor, target: Tensor, weight: Tensor | None) 
         if target.dtype.kind not in "iu":
             raise DTypeError(name, f"targets of dtype {target.dtype} and shape {target.shape}", "class numbers are "
                              "integers", f"convert them with .long(), or pass distributions of shape {x.shape}")
+    if not classes:
+        raise ShapeError(name, f"an input of shape {x.shape}", "there are no classes")
     if weight is None:
         return dim, 1.0
+    if not isinstance(weight, Tensor):
+        raise ArgumentError(name, f"weight: {type(weight).__name__}", "the weight must be a Tensor", "make one with ta.tensor(...)")
+    if weight._requires_grad and mode.grad:
+        raise ArgumentError(name, "a weight that requires a gradient", "it is a constant of the loss: none would reach it", "pass weight.detach()")
     if weight.shape != (classes,):
         raise ShapeError(name, f"a weight of shape {weight.shape}", f"there must be one for each of {classes} classes")
     if weight.dtype != x.dtype and not casts("cross_entropy_weighted"):
@@ -328,6 +335,6 @@ def _seen(name: str, x: Tensor, target: Tensor, dim: int, ignore_index: int) -> 
         return not 0 <= ignore_index < classes
     wrong = t[F.logical_and(t != ignore_index, F.logical_or(t < 0, t >= classes))]
     if wrong.size:
-        raise IndexingError(name, f"the target {wrong[0]}", f"it is out of range: there are {classes} classes",
+        raise IndexingError(name, f"the target {int(wrong[0])}", f"it is out of range: there are {classes} classes",
                             f"targets are 0 to {classes - 1}, or ignore_index ({ignore_index})")
     return False

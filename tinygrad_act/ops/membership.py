@@ -29,6 +29,8 @@ def _asked(F: Any, found: tuple[Any, Any, Any], inverse: bool, counts: bool) -> 
 def unique(input: Tensor, return_inverse: bool, return_counts: bool, dim: int | None) -> Any:
     a = operand(input, "unique").array
     F = namespaces[type(a)]
+    if dim is not None and not a.ndim:
+        raise ShapeError("unique", f"a 0-d tensor with dim={dim}", "it has no slices", "leave dim out")
     return _asked(F, F.unique(a, None if dim is None else arguments.dimension(dim, a.ndim, "unique")), return_inverse, return_counts)
 
 
@@ -59,6 +61,10 @@ def isin(elements: Any, test_elements: Any, invert: bool) -> Tensor:
                             "make one with ta.tensor(...)")
     common = dtypes.result_type(elements, test_elements)
     F = namespaces[type(tensor.array)]
+    if dtypes.kind(common) == "i":
+        limits = dtypes.iinfo(common)
+        if any(isinstance(x, int) and not limits.min <= x <= limits.max for x in (elements, test_elements)):      # it is none of them
+            return wrap(F.cast(F.full(elements.shape if isinstance(elements, Tensor) else (), invert, tensor.array), dtypes.bool_))
     x, among = (F.asarray(t.array if isinstance(t, Tensor) else t, dtypes.float32 if dtypes.is_half(common) else common)
                 for t in (elements, test_elements))
     shape, x, among = x.shape, F.reshape(x, (x.size,)), F.reshape(among, (among.size,))
@@ -93,7 +99,7 @@ def searchsorted(sorted_sequence: Tensor, input: Any, out_int32: bool, right: bo
         if a.shape[:-1] != v.shape[:-1]:
             raise ShapeError(name, f"{a.shape} and {v.shape}", "all axes but the last must be equal")
         row, each = F.reshape(a, (*a.shape[:-1], 1, a.shape[-1])), F.reshape(v, (*v.shape, 1))
-        found = F.sum(row <= each if right else row < each, -1)
+        found = F.sum(F.logical_not(row > each if right else row >= each), -1)        # NaN is the largest
     return wrap(F.cast(found, dtypes.int32 if out_int32 else dtypes.int64))
 
 

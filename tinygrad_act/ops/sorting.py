@@ -195,6 +195,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     k = arguments.whole(k, "topk", "k")
     if not 0 <= k <= n:
         raise IndexingError("topk", f"k={k} of {n} elements", "there are not so many", f"k must be from 0 to {n}")
+    k = k if input.ndim else 1                               # a number is all there is to choose
     return _choose("topk", input, dim, lambda F, a, d: F.first_places(a, k, d, largest))
 
 

@@ -117,12 +117,15 @@ def _ends(x: Tensor) -> tuple[float, float]:
     return (float(functions["amin"](x.detach())), float(functions["amax"](x.detach()))) if x.array.size else (0, 1)
 
 
-def _limits(name: str, low: float, high: float, wider: float) -> tuple[float, float]:
-    """From where to where bins go: that much further, where both are one number."""
+def _limits(name: str, low: float, high: float, wider: float, bins: int, dtype: Any) -> tuple[float, float]:
+    """From where to where bins go: that much further (of a large number, what is seen beside it), where both are one number."""
     if low == high:
+        wider = max(wider, 1e-6 * abs(low))
         low, high = low - wider, high + wider
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ArgumentError(name, f"from {low} to {high}", "bins go from a finite number to a larger one", "say from where to where")
+    if (high - low) * bins > dtypes.finfo(dtypes.float32 if dtypes.is_half(dtype) else dtype).max:
+        raise ArgumentError(name, f"{bins} bins from {low} to {high}", f"{dtype} has no numbers as large as that takes", "say from where to where, or divide the data")
     return low, high
 
 
@@ -144,7 +147,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     """
     bins = _count("histc", bins)
     a = only_floats(input, "histc").array
-    low, high = _limits("histc", *((min, max) if min != max else _ends(input)), 1)
+    low, high = _limits("histc", *((min, max) if min != max else _ends(input)), 1, bins, a.dtype)
     F = namespaces[type(a)]
     x = F.reshape(F.cast(a, dtypes.float32) if dtypes.is_half(a.dtype) else a, (a.size,))
     inside = F.logical_and(x >= low, x <= high)
@@ -172,11 +175,14 @@ def histogram(input: Tensor, bins: Tensor | int, *, range: Sequence[float] | Non
         edges = bins.detach()
     else:
         count = _count("histogram", bins)
+        if range is not None and len(range) != 2:
+            raise ArgumentError("histogram", f"range={range}", "it is (from, to)")
         low, high = range or _ends(input)
-        low, high = _limits("histogram", low, high, 0.5)
+        low, high = _limits("histogram", low, high, 0.5, count, a.dtype)
         edges = functions["linspace"](low, high, count + 1, dtype=a.dtype, device=input.device)
-    if weight is not None and weight.shape != input.shape:
-        raise ShapeError("histogram", f"weights of shape {weight.shape} for {input.shape}", "there must be one for each")
+    if weight is not None and (weight.shape, weight.dtype) != (input.shape, input.dtype):
+        raise ShapeError("histogram", f"weights of {weight.dtype}, of shape {weight.shape}, for {input.dtype} of {input.shape}",
+                         "there must be one for each, of its dtype")
     F, e, n = namespaces[type(a)], edges.array, edges.shape[0] - 1
     x = F.reshape(a, (a.size,))
     inside = F.logical_and(x >= e[:1], x <= e[n:])
@@ -261,8 +267,12 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
 # ---------------------------------------------------------------------------------------------------------------- areas
 def _slabs(name: str, y: Tensor, x: Tensor | None, dx: Any, dim: int) -> tuple[Tensor, int]:
     """Twice the areas between neighbours along `dim`, and that axis from the front."""
-    if not operand(y, name).ndim or y.dtype == dtypes.bool_ or (x is not None and (dx is not None or operand(x, name).dtype == dtypes.bool_)):
-        raise ArgumentError(name, f"{y.dtype} of shape {y.shape}", "it takes numbers along an axis, and x or dx", "convert y, with y.float()")
+    if not operand(y, name).ndim:
+        raise ShapeError(name, f"y of shape {y.shape}", "samples lie along an axis", "unsqueeze(0) it")
+    if x is not None and dx is not None:
+        raise ArgumentError(name, "x and dx", "they are two ways to say where the samples are", "pass one")
+    if any(t is not None and operand(t, name).dtype == dtypes.bool_ for t in (y, x)):
+        raise DTypeError(name, "a tensor of bool", "it takes numbers", "convert it, with .float()")
     d = arguments.dimension(dim, y.ndim, name)
     both = _part(y, d, 1, y.shape[d]) + _part(y, d, 0, max(y.shape[d] - 1, 0))
     if x is None:

@@ -137,6 +137,15 @@ def _fits(x: Any, new: Any) -> bool:
 _MEAN = get_swa_multi_avg_fn()
 
 
+def _pairs(kind: str, averaged: Module, model: Module) -> list[tuple[Tensor, Tensor]]:
+    """The parameters, or buffers, of two models that are alike."""
+    ours, theirs = (list(getattr(m, kind)()) for m in (averaged, model))
+    if [t.shape for t in ours] != [t.shape for t in theirs]:
+        raise ArgumentError("update_parameters", f"a model with {len(theirs)} {kind}, for an average of one with {len(ours)}",
+                            "they are not those that are averaged: their numbers or shapes differ", "pass the model it was made of")
+    return list(zip(ours, theirs, strict=True))
+
+
 class AveragedModel(Module):
     """A copy of a model with the average of its parameters: call update_parameters after each step or epoch.
 
@@ -174,8 +183,8 @@ class AveragedModel(Module):
     @no_grad()
     def update_parameters(self, model: Module) -> None:
         """Take the parameters of `model` into the average."""
-        buffers = list(zip(self.module.buffers(), model.buffers(), strict=True))
-        pairs = [*zip(self.module.parameters(), model.parameters(), strict=True), *(buffers if self.use_buffers else ())]
+        buffers = _pairs("buffers", self.module, model)
+        pairs = [*_pairs("parameters", self.module, model), *(buffers if self.use_buffers else ())]
         count = self._count()
         if count > 0:
             self._average(pairs, count)

@@ -105,6 +105,11 @@ void log_softmax_backward(float* const* g_, float* const* s_, float* const* y_, 
          ACROSS(g[at] - power(s[at]) * w[i]))
 }
 
+/* Targets were looked at when the loss was asked for; somebody who shares their memory may have written others since, and then a
+   row has no number there. */
+#define THERE(target) ((unsigned long)(target) < (unsigned long)n)
+INLINE float chosen(const float* x, long target, long n, long step) { return THERE(target) ? x[target * step] : __builtin_nanf(""); }
+
 /* Of each row its peak, the sum of its powers e^(x - peak), and the loss: that sum's logarithm less x - peak of its target. */
 #define LOSS(at, x_t, peak, tops, others, logarithm) \
     (*loss_)[at] = (logarithm) - ((x_t) - (peak)), (*peak_)[at] = (peak), (*total_)[at] = (tops) + (others);
@@ -118,7 +123,7 @@ void cross_entropy(float* const* x_, long* const* target_, float* const* loss_, 
             others[r] = sum(OTHERS, x + r * n, x + r * n, peak[r], 0, tops + r, n);
         }
         logs(tops, others, logarithm, LANES);
-        for (long r = 0; r < rows; r++, k++, x += n) LOSS(k, x[(*target_)[k]], peak[r], tops[r], others[r], logarithm[r])
+        for (long r = 0; r < rows; r++, k++, x += n) LOSS(k, chosen(x, (*target_)[k], n, 1), peak[r], tops[r], others[r], logarithm[r])
     }
     for (long k = from; k < to && inner > 1; k++)
         for (long c = 0; c < inner; c += WIDE) {
@@ -128,7 +133,7 @@ void cross_entropy(float* const* x_, long* const* target_, float* const* loss_, 
             peaks_of(x, n, inner, width, peak);
             sums(OTHERS, x, x, peak, 0, tops, n, inner, width, others);
             logs(tops, others, logarithm, WIDE);
-            FOR(i, width) LOSS(at + i, x[(*target_)[at + i] * inner + i], peak[i], tops[i], others[i], logarithm[i])
+            FOR(i, width) LOSS(at + i, chosen(x + i, (*target_)[at + i], n, inner), peak[i], tops[i], others[i], logarithm[i])
         }
 }
 
@@ -146,11 +151,11 @@ void cross_entropy_of_few(float* const* x_, long* const* target_, float* const* 
         logs(tops, others, logarithm, LANES);
         for (long r = 0; r < rows; r++, k++, x += n, y += n) {
             const long target = (*target_)[k];
-            const float loss = logarithm[r] - (x[target] - peak[r]), share = 1 / (tops[r] + others[r]);
+            const float loss = logarithm[r] - (chosen(x, target, n, 1) - peak[r]), share = 1 / (tops[r] + others[r]);
             if (each) (*loss_)[k] = loss;
             sum_of_all += loss;
             EACH(i, power(x[i] - peak[r]) * share)
-            y[target] -= 1;
+            if (THERE(target)) y[target] -= 1;
         }
     }
     if (!each) **loss_ = sum_of_all / count;
@@ -167,6 +172,6 @@ void cross_entropy_backward(float* const* g_, float* const* x_, long* const* tar
             FOR(i, width) seed[i] = (*g_)[each ? at + i : 0] / count, share[i] = seed[i] / (*total_)[at + i];
             if (inner == 1) EACH(i, power(x[i] - *peak) * *share)
             else FOR(j, n) SIMD FOR(i, width) y[j * inner + i] = power(x[j * inner + i] - peak[i]) * share[i];
-            FOR(i, width) y[(*target_)[at + i] * inner + i] -= seed[i];
+            FOR(i, width) { const long target = (*target_)[at + i]; if (THERE(target)) y[target * inner + i] -= seed[i]; }
         }
 }
