@@ -26,8 +26,8 @@ class Choosing:
         """The stable order."""
         if not descending:
             return self.argsort(x, dim)  # type: ignore[attr-defined]
-        xp = self.xp
-        return x.shape[dim] - 1 - xp.flip(self.argsort(xp.flip(x, dim), dim), dim)  # type: ignore[attr-defined]
+        back = (slice(None),) * dim + (slice(None, None, -1),)
+        return x.shape[dim] - 1 - self.argsort(x[back], dim)[back]  # type: ignore[attr-defined]
 
     def first_places(self, x: Any, k: int, dim: int, largest: bool) -> Any:
         """The first k places of the order, descending if `largest`."""

@@ -71,13 +71,14 @@ def _check(x: Tensor, amounts: tuple[int, ...], mode: str) -> None:
                          f"give at most {2 * len(shape)}, an even number of them")
     for i in range(0, len(amounts), 2):
         n, before, after = shape[-1 - i // 2], amounts[i], amounts[i + 1]
-        where = f"pad=({before}, {after}) along dim {len(shape) - 1 - i // 2} of size {n}, a tensor of shape {shape}"
         kept = n + min(before, 0) + min(after, 0)
         source = {"reflect": n - 1, "circular": kept}.get(mode)
+        wrong = remedy = ""
         if kept < 0:
-            raise ShapeError("pad", where, f"more is cut off than the {n} there are")
-        if source is not None and max(before, after, 0) > source and (before or after):
-            raise ShapeError("pad", where, f"a {mode} border may not be longer than {max(source, 0)} here",
-                             'pad in steps, or use mode="replicate"')
-        if mode in ("reflect", "replicate") and (before or after) and (n == 0 or n + before + after < 1):
-            raise ShapeError("pad", where, "nothing is there to copy" if n == 0 else "nothing is left")
+            wrong = f"more is cut off than the {n} there are"
+        elif source is not None and max(before, after, 0) > source and (before or after):
+            wrong, remedy = f"a {mode} border may not be longer than {max(source, 0)} here", 'pad in steps, or use mode="replicate"'
+        elif mode in ("reflect", "replicate") and (before or after) and (n == 0 or n + before + after < 1):
+            wrong = "nothing is there to copy" if n == 0 else "nothing is left"
+        if wrong:
+            raise ShapeError("pad", f"pad=({before}, {after}) along dim {len(shape) - 1 - i // 2} of size {n}, a tensor of shape {shape}", wrong, remedy)
