@@ -43,8 +43,14 @@ def gradient(g: Any, x: Any, weight: Any, view: View, eps: float, batch: bool, c
 
 def affine_grads(F: Any, weight: Any, grads: tuple[Any, Any, Any], needs: Any) -> list[Any]:
     """The gradients for x, weight and bias, in their shapes and dtypes; None for what is a number, or not asked for."""
-    return [grads[0], *(None if not need or isinstance(weight, float) else F.cast(F.reshape(v, weight.shape), weight.dtype)
-                        for need, v in zip(needs[1:], grads[1:], strict=False))]
+    results = [grads[0]]
+    for need, v in zip(needs[1:], grads[1:], strict=False):
+        if not need or isinstance(weight, float):
+            v = None
+        elif v.shape != weight.shape or v.dtype != weight.dtype:
+            v = F.cast(F.reshape(v, weight.shape), weight.dtype)
+        results.append(v)
+    return results
 
 
 # ------------------------------------------------------------------------------------------------------- the rows
@@ -140,7 +146,7 @@ def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | 
     """
     shape, view = _rows_of("layer_norm", input, normalized_shape)
     weight, bias = affine("layer_norm", input, weight, bias, shape, "normalized_shape")
-    return _layer_norm(input, weight, bias, view=view, eps=eps)
+    return _layer_norm.call(input, weight, bias, view=view, eps=eps)
 
 
 def rms_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None) -> Tensor:
