@@ -25,6 +25,7 @@ SHORT, LONG = 1 << 8, 1 << 10            # columns of a part, if so many fit: fo
 FEW, LARGE = 1 << 8, 1 << 22             # columns in all, and bytes of a kernel
 RUNS, SUMS = 8, 1 << 18                  # a kernel's gradient is the sum of so many parts at most, of so many numbers in all
 MANY, TAPS = 24, 100                     # results and taps that are enough for vectors of results
+WASTE = 2                                # how often as many places as there are results may be computed, of which most see padding
 QUICK = 32                               # products that take about as long as a number of what is shared otherwise
 PANEL, LANES, SPARE = 8, 16, 1 << 9      # results in a panel and numbers in a vector, as in C, at most; bytes between what is in a room
 
@@ -179,7 +180,8 @@ class Convolved(Namespace):
         return y
 
     def convolution_input(self, g: Any, w: Any, bias: Any = None, *, size: Any, groups: int, **settings: Any) -> Any:
-        functions = _library(g, w, bias, w.shape, size, groups)
+        spread = math.prod(size) > WASTE * math.prod(settings["stride"]) * math.prod(g.shape[2:])
+        functions = None if spread else _library(g, w, bias, w.shape, size, groups)
         if functions is None:
             return super().convolution_input(g, w, bias, size=size, groups=groups, **settings)
         y = np.empty((len(g), groups * w.shape[1], *size), g.dtype)

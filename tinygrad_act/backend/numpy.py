@@ -15,6 +15,7 @@ from ..numerics import special
 from ..numerics.convolve import Block, Compute, Room
 from ..numerics.logits import SMALL
 from . import memory, threads
+from .abutting import Abutting
 from .attention import Attended
 from .beside import Beside
 from .config import config
@@ -49,7 +50,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Attended, Normalised, Entropies, Sampled, RowsAdded, InSteps, Beside, Volumes, Products, Substituted):
+class NumpyNamespace(Abutting, Attended, Normalised, Entropies, Sampled, RowsAdded, InSteps, Beside, Volumes, Products, Substituted):
     name = "numpy"
     beside = Entropies.beside | Sampled.beside
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
