@@ -17,8 +17,7 @@ pytestmark = pytest.mark.skipif(compiler.compiler() is None, reason="there is no
 
 
 @pytest.fixture(autouse=True)
-def small_ones_too(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(convolve, "FEW", 1)
+def worked_out_anew() -> Iterator[None]:
     yield
     forget()
 
