@@ -60,7 +60,9 @@ def test_average_pooling(sizes: Any, kernel: Any, stride: Any, padding: Any, cei
 @DTYPES
 @pytest.mark.parametrize(("sizes", "kernel", "stride", "padding", "dilation"), [
     ((20, 30), (3, 3), (1, 1), (1, 1), (1, 1)), ((21, 30), (3, 5), (2, 1), (0, 2), (1, 2)), ((20, 31), (2, 3), (1, 3), (1, 4), (3, 1)),
-    ((20, 31), (3, 3), (1, 1), (1, 4), (1, 1)), ((9, 47), (3, 3), (1, 1), (0, 0), (2, 2)), ((600,), (7,), (1,), (3,), (1,)), ((600,), (4,), (3,), (0,), (2,))])
+    ((20, 31), (3, 3), (1, 1), (1, 4), (1, 1)), ((9, 47), (3, 3), (1, 1), (0, 0), (2, 2)), ((21, 20), (3, 3), (2, 2), (1, 1), (1, 1)),
+    ((22, 37), (5, 5), (2, 2), (2, 2), (1, 1)), ((20, 30), (3, 3), (2, 2), (2, 2), (2, 3)), ((20, 30), (2, 3), (3, 4), (3, 6), (3, 2)), ((4, 3), (5, 7), (1, 2), (5, 7), (1, 1)), ((16, 8), (3, 3), (1, 1), (1, 1), (1, 1)),
+    ((600,), (7,), (1,), (3,), (1,)), ((600,), (4,), (3,), (0,), (2,))])
 def test_convolutions_of_each_channel_by_itself(sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, dtype: str) -> None:
     rng = np.random.default_rng(3)
     size = tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True))

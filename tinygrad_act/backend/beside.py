@@ -19,6 +19,8 @@ from .config import config
 from .layout import in_one_piece, place
 from .namespace import Namespace
 
+TAPS = 256                               # of a kernel, as in depthwise.c, and in a byte
+
 
 def library(file: str, *arrays: Any) -> Any:
     """The file's functions for these arrays, the first of which is as large as any; None if they are to be computed without."""
@@ -72,42 +74,38 @@ class Beside(Namespace):
 
     # -------------------------------------------------------------------- convolutions of each channel by itself
     def convolution(self, x: Any, w: Any, bias: Any = None, *, groups: int, size: Any, **settings: Any) -> Any:
-        functions = library("depthwise", x, w) if _depthwise(x.shape[1], w.shape, groups) else None
+        functions = library("depthwise", x, w) if _depthwise(x.shape[1], w.shape, groups, settings["stride"]) else None
         if functions is None:
             return super().convolution(x, w, bias, groups=groups, size=size, **settings)
-        y = np.zeros((*x.shape[:2], *size), x.dtype)
-        if bias is not None:
-            y += bias.reshape(-1, *(1,) * len(size))
-        self._channels(functions.result, x, y, w, **settings)
+        y = _started((*x.shape[:2], *size), x.dtype, bias)
+        self._channels(functions.result, x, y, w, bias is not None, **settings)
         return y
 
     def convolution_input(self, g: Any, w: Any, bias: Any = None, *, groups: int, size: Any, **settings: Any) -> Any:
-        functions = library("depthwise", g, w) if _depthwise(g.shape[1], w.shape, groups) else None
+        functions = library("depthwise", g, w) if _depthwise(g.shape[1], w.shape, groups, settings["stride"]) else None
         if functions is None:
             return super().convolution_input(g, w, bias, groups=groups, size=size, **settings)
-        x = np.zeros((*g.shape[:2], *size), g.dtype)
-        if bias is not None:
-            x += bias.reshape(-1, *(1,) * len(size))
-        self._channels(functions.image, x, g, w, **settings)
+        x = _started((*g.shape[:2], *size), g.dtype, bias)
+        self._channels(functions.image, x, g, w, bias is not None, **settings)
         return x
 
     def convolution_weight(self, g: Any, x: Any, *, groups: int, size: Any, **settings: Any) -> Any:
         shape = (g.shape[1], x.shape[1] // groups, *size)
-        functions = library("depthwise", x, g) if _depthwise(x.shape[1], shape, groups) else None
+        functions = library("depthwise", x, g) if _depthwise(x.shape[1], shape, groups, settings["stride"]) else None
         if functions is None:
             return super().convolution_weight(g, x, groups=groups, size=size, **settings)
         w = np.empty(shape, x.dtype)
-        self._channels(functions.kernel, x, g, w, **settings)
+        self._channels(functions.kernel, x, g, w, False, **settings)
         return w
 
-    def _channels(self, function: Any, x: Any, y: Any, w: Any, *, stride: Any, padding: Any, dilation: Any) -> None:
-        """The function on all channels, some at a time."""
+    def _channels(self, function: Any, x: Any, y: Any, w: Any, add: bool, *, stride: Any, padding: Any, dilation: Any) -> None:
+        """The function on all channels, some at a time; whether to add to what is there."""
         axes = [(1, *v)[-2:] for v in (x.shape[2:], y.shape[2:], w.shape[2:], stride)]
         axes += [(0, *padding)[-2:], (1, *dilation)[-2:]]
         places, count = [a.ctypes.data for a in (x, y, w)], x.shape[1]
         size = y.size * math.prod(w.shape[2:])
         step, shape = pool.each(count, size), [n for pair in axes for n in pair]
-        sizes = [(ctypes.c_long * (4 + len(shape)))(start, min(start + step, count), count, len(x), *shape) for start in range(0, count, step)]
+        sizes = [(ctypes.c_long * (5 + len(shape)))(start, min(start + step, count), count, len(x), *shape, add) for start in range(0, count, step)]
         pool.calls(function, [(*places, ctypes.addressof(numbers)) for numbers in sizes], size)
 
     def blend(self, y: Any, terms: Sequence[Any], factors: Sequence[tuple[Any, Any]]) -> None:
@@ -123,9 +121,18 @@ class Beside(Namespace):
         functions.blend(*map(_at, (y, *first, *second, *factors[-1])), *map(ctypes.c_long, (kind, *y.shape)))
 
 
-def _depthwise(channels: int, kernel: tuple[int, ...], groups: int) -> bool:
+def _started(shape: tuple[int, ...], dtype: Any, bias: Any) -> Any:
+    """An array for results, which are to be added to a bias if there is one."""
+    y = np.empty(shape, dtype)
+    if bias is not None:
+        y[...] = bias.reshape(-1, *(1,) * (len(shape) - 2))
+    return y
+
+
+def _depthwise(channels: int, kernel: tuple[int, ...], groups: int, stride: tuple[int, ...]) -> bool:
     """Has each channel a kernel of its own, and one result, in one or two axes?"""
-    return groups == channels == kernel[0] and kernel[1] == 1 and len(kernel) < 5 and math.prod(kernel) <= 256 * channels
+    return (groups == channels == kernel[0] and kernel[1] == 1 and len(kernel) < 5
+            and math.prod(kernel) <= TAPS * channels and math.prod(stride) <= TAPS)
 
 
 def _usual(terms: Sequence[Any]) -> bool:
@@ -139,7 +146,7 @@ def _shape(windows: tuple[Windows, ...]) -> Any:
     """What pool.c is told of these windows. None if they are not for it: those in one or two axes are, evenly spaced and without holes,
     each with an element that is no padding.
     """
-    if len(windows) > 2 or math.prod(w.kernel for w in windows) > 256 or not all(
+    if len(windows) > 2 or math.prod(w.kernel for w in windows) > TAPS or not all(
             w.even and w.dilation == 1 and w.start(w.out - 1) < w.n and w.padding < w.kernel for w in windows):
         return None
     axes = (Windows(1, 1, 1, 1), *windows)[-2:]
