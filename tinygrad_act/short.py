@@ -85,13 +85,15 @@ def one_input(op: Any) -> Callable[..., Any]:
 
 
 def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callable[..., Any]:
-    """For an elementwise op, or a product, of two inputs: Tensors of one float dtype, or a Tensor and a number.
+    """For an elementwise op, or a product, of two inputs: Tensors of one float dtype, or a Tensor and a number; of ints where it takes
+    all kinds, with small numbers.
 
     As an operator it gives way (NotImplemented) to an operand that `foreign` says is none of ours.
     """
     forward, plans, elementwise = op.forward, op.plans, op.elementwise
     fits = None if elementwise else op.fits
     floats = fits is not None or "f" in op.kinds
+    ints = elementwise and op.kinds == "bif" and op.result != "float"
     single = op.executed.single
 
     def general(input: Any, other: Any) -> Any:
@@ -113,7 +115,10 @@ def two_inputs(op: Any, foreign: Callable[[Any], bool] | None = None) -> Callabl
             b = other
         else:
             return general(input, other)
-        if dtype.char not in F.floats or not floats or (fits is not None and not fits(a, b)):
+        if dtype.char not in F.floats or not floats:
+            if not (ints and F.plain) or dtype.kind not in "iu" or (b is other and not (type(b) is int and 0 <= b < 128)):      # what each dtype has
+                return general(input, other)
+        elif fits is not None and not fits(a, b):
             return general(input, other)
         try:
             large = elementwise and a.size >= F.large
