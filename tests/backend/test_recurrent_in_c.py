@@ -16,7 +16,7 @@ from tinygrad_act.backend.numpy import F
 pytestmark = pytest.mark.skipif(compiler.compiler() is None or "tanh" not in compiler.vector_functions(),
                                 reason="there is no C compiler, or no tanh on vectors")
 I = 11
-LENGTHS = {"full": (9,) * 7, "packed": (9, 7, 7, 4, 2, 1), "one sequence": (1,) * 5}
+LENGTHS = {"full": (9,) * 7, "packed": (9, 7, 7, 4, 2, 1), "one sequence": (1,) * 5, "one step": (9,)}
 each = [pytest.mark.parametrize("lengths", LENGTHS), pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"]),
         pytest.mark.parametrize("units", [5, 37, 64]), pytest.mark.parametrize("biases", [True, False])]
 
@@ -39,7 +39,7 @@ class Case:
         self.states = [self.array(self.batch, units) for _ in range(4)]
         bias = [self.array(gates * units), self.array(gates * units)] if biases else [0.0, 0.0]
         self.weights = [self.array(gates * units, I), self.array(gates * units, units), *bias]
-        assert recurrent._functions(self.x, self.weights[0], self.order) is not None or self.x.size <= 128
+        assert recurrent._functions(self.x, self.weights[0]) is not None or self.x.size <= 128
 
     def array(self, *shape: int) -> Any:
         return (self.rng.standard_normal(shape) / 2).astype("float32")
@@ -111,9 +111,8 @@ def test_relu_hands_on_nan() -> None:
 
 
 def test_when_it_runs() -> None:
-    x, order = np.ones((64, 64), "float32"), [(i, i + 1) for i in range(64)]
-    assert recurrent._functions(x, x, order) is not None
-    assert recurrent._functions(x, x, order[:3]) is None
-    assert recurrent._functions(x.astype("float64"), x.astype("float64"), order) is None
+    x = np.ones((64, 64), "float32")
+    assert recurrent._functions(x, x) is not None
+    assert recurrent._functions(x.astype("float64"), x.astype("float64")) is None
     with ta.backend.config(kernels="tiles"):
-        assert recurrent._functions(x, x, order) is None
+        assert recurrent._functions(x, x) is None

@@ -18,7 +18,6 @@ from .layout import place
 from .namespace import Namespace
 
 ROWS, WEIGHT = 8, 8                      # sequences that C multiplies at a time; products that take about as long as a number shared otherwise
-STEPS = 4                                # for fewer it does not pay to lay out the weights
 PANEL = 32                               # columns of laid out weights that lie together
 
 
@@ -26,7 +25,7 @@ class InSteps(Namespace):
     """The functions that have C beside them."""
 
     def lstm(self, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, order: Sequence[Step]) -> Any:
-        functions = None if given(w_hr) else _functions(x, w_ih, order)
+        functions = None if given(w_hr) else _functions(x, w_ih)
         if functions is None:
             return super().lstm(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, order)
         z, size = self.matmul(x, w_ih.T), h0.shape[1]
@@ -35,7 +34,7 @@ class InSteps(Namespace):
         return hidden, z, cells, hn, cn
 
     def lstm_back(self, gy: Any, gh: Any, gc: Any, h0: Any, c0: Any, w_hh: Any, w_hr: Any, z: Any, cells: Any, order: Sequence[Step]) -> Any:
-        functions = None if given(w_hr) else _functions(z, w_hh, order)
+        functions = None if given(w_hr) else _functions(z, w_hh)
         if functions is None:
             return super().lstm_back(gy, gh, gc, h0, c0, w_hh, w_hr, z, cells, order)
         dz, dh, dc = np.empty(z.shape, z.dtype), _copy(gh), _copy(gc)
@@ -43,7 +42,7 @@ class InSteps(Namespace):
         return dz, dh, dc, None, None
 
     def gru(self, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, order: Sequence[Step]) -> Any:
-        functions = _functions(x, w_ih, order)
+        functions = _functions(x, w_ih)
         if functions is None:
             return super().gru(x, h0, w_ih, w_hh, b_ih, b_hh, order)
         z, size = self.matmul(x, w_ih.T), h0.shape[1]
@@ -54,7 +53,7 @@ class InSteps(Namespace):
         return hidden, z, products, last
 
     def gru_back(self, gy: Any, gh: Any, w_hh: Any, z: Any, products: Any, found: Any, order: Sequence[Step]) -> tuple[Any, Any]:
-        functions = _functions(z, w_hh, order)
+        functions = _functions(z, w_hh)
         if functions is None:
             return super().gru_back(gy, gh, w_hh, z, products, found, order)
         size = gh.shape[1]
@@ -63,7 +62,7 @@ class InSteps(Namespace):
         return dz, dh
 
     def rnn(self, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, relu: bool, order: Sequence[Step]) -> tuple[Any, Any]:
-        functions = _functions(x, w_ih, order)
+        functions = _functions(x, w_ih)
         if functions is None:
             return super().rnn(x, h0, w_ih, w_hh, b_ih, b_hh, relu, order)
         hidden, last = self.matmul(x, w_ih.T), _copy(h0)
@@ -71,7 +70,7 @@ class InSteps(Namespace):
         return hidden, last
 
     def rnn_back(self, gy: Any, gh: Any, w_hh: Any, hidden: Any, relu: bool, order: Sequence[Step]) -> tuple[Any, Any]:
-        functions = _functions(hidden, w_hh, order)
+        functions = _functions(hidden, w_hh)
         if functions is None:
             return super().rnn_back(gy, gh, w_hh, hidden, relu, order)
         dz, dh = np.empty(hidden.shape, hidden.dtype), _copy(gh)
@@ -86,8 +85,8 @@ class InSteps(Namespace):
         pool.ranges(function, (*[place(a) for a in (*arrays, steps)], *settings, len(order), size), batch, work, share)
 
 
-def _functions(x: Any, w: Any, order: Sequence[Step]) -> Any:
-    return library("recurrent", "f", x, w, vector=("tanh",)) if len(order) >= STEPS else None
+def _functions(x: Any, w: Any) -> Any:
+    return library("recurrent", "f", x, w, vector=("tanh",))
 
 
 def _packed(functions: Any, w: Any) -> Any:
