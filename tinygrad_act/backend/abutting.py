@@ -13,6 +13,8 @@ import itertools
 import math
 from typing import Any
 
+import numpy as np
+
 from ..dtypes import float32, is_half
 from .namespace import Namespace
 
@@ -21,39 +23,44 @@ RUN = 4                                  # numbers side by side in memory from w
 
 
 class Abutting(Namespace):
-    """The three maps of such convolutions. The halves are multiplied in float32."""
+    """The three maps of such convolutions; of halves, all are those of float32, rounded once."""
 
     def convolution(self, x: Any, w: Any, bias: Any = None, *, size: Any, **settings: Any) -> Any:
+        if is_half(x.dtype):
+            return self.convolution(*_wide(x, w, bias), size=size, **settings).astype(x.dtype)
         if _as_wide(x.shape[2:], w.shape[2:], **settings):
             return self.convolution(_narrow(x), _narrow(w), bias, size=size[:1], **_first(settings))[..., None]
         if not _abut(x.shape[2:], w.shape[2:], tuple(size), **settings):
             return super().convolution(x, w, bias, size=size, **settings)
-        y = self.matmul(_windows(_wide(x), w.shape[2:], size), _wide(w).reshape(len(w), -1).T)
+        y = self.matmul(_windows(x, w.shape[2:], size), w.reshape(len(w), -1).T)
         if bias is not None:
-            y += _wide(bias)
-        y = y.reshape(len(x), math.prod(size), len(w)).transpose(0, 2, 1).astype(x.dtype, order="C", copy=False)
+            y += bias
+        y = np.ascontiguousarray(y.reshape(len(x), math.prod(size), len(w)).transpose(0, 2, 1))
         return y.reshape(len(x), len(w), *size)
 
     def convolution_input(self, g: Any, w: Any, bias: Any = None, *, size: Any, **settings: Any) -> Any:
+        if is_half(g.dtype):
+            return self.convolution_input(*_wide(g, w, bias), size=size, **settings).astype(g.dtype)
         if bias is None and _as_wide(tuple(size), w.shape[2:], **settings):
             return _broad(self.convolution_input(g[..., 0], _narrow(w), size=size[:1], **_first(settings)), size)
         if not _abut(tuple(size), w.shape[2:], g.shape[2:], **settings):
             return super().convolution_input(g, w, bias, size=size, **settings)
-        y = self.matmul(_results(_wide(g)), _wide(w).reshape(len(w), -1)).reshape(len(g), *g.shape[2:], *w.shape[1:])
+        y = self.matmul(_results(g), w.reshape(len(w), -1)).reshape(len(g), *g.shape[2:], *w.shape[1:])
         n = len(size)
         y = y.transpose(0, n + 1, *itertools.chain.from_iterable((1 + i, n + 2 + i) for i in range(n)))
-        y = y.astype(g.dtype, order="C", copy=False).reshape(len(g), w.shape[1], *size)
+        y = y.reshape(len(g), w.shape[1], *size)
         if bias is not None:
             y += bias.reshape(-1, *(1,) * n)
         return y
 
     def convolution_weight(self, g: Any, x: Any, *, size: Any, **settings: Any) -> Any:
+        if is_half(g.dtype):
+            return self.convolution_weight(*_wide(g, x), size=size, **settings).astype(g.dtype)
         if _as_wide(x.shape[2:], tuple(size), **settings):
             return _broad(self.convolution_weight(g[..., 0], _narrow(x), size=size[:1], **_first(settings)), size)
         if not _abut(x.shape[2:], tuple(size), g.shape[2:], **settings):
             return super().convolution_weight(g, x, size=size, **settings)
-        y = self.matmul(_results(_wide(g)).T, _windows(_wide(x), size, g.shape[2:]))
-        return y.reshape(g.shape[1], x.shape[1], *size).astype(g.dtype, copy=False)
+        return self.matmul(_results(g).T, _windows(x, size, g.shape[2:])).reshape(g.shape[1], x.shape[1], *size)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -97,5 +104,6 @@ def _results(g: Any) -> Any:
     return g.transpose(0, *range(2, g.ndim), 1).reshape(len(g) * math.prod(g.shape[2:]), g.shape[1])
 
 
-def _wide(x: Any) -> Any:
-    return x.astype(float32) if is_half(x.dtype) else x
+def _wide(*arrays: Any) -> list[Any]:
+    """The arrays in float32; None for none."""
+    return [a if a is None else a.astype(float32) for a in arrays]

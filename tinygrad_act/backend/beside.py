@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import float32, is_half
 from ..numerics.windows import Windows, rows
 from . import direct, pool
 from .config import config
@@ -36,6 +37,9 @@ class Beside(Namespace):
     """The functions that have C beside them."""
 
     def max_pool(self, x: Any, windows: Sequence[Windows], index: bool = True) -> tuple[Any, Any]:
+        if is_half(x.dtype) and index:                       # of which each number is one of float32's
+            y, which = self.max_pool(x.astype(float32), windows)
+            return y.astype(x.dtype), which
         functions = library("pool", x) if index else None
         if functions is None or (shape := _shape(tuple(windows))) is None:
             return super().max_pool(x, windows, index)
