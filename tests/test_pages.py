@@ -18,7 +18,7 @@ import tinygrad_act as ta
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = re.compile(r"```python\n(.*?)```\n(?:\n```\n(.*?)\n```)?", re.S)
-SHOWN = ["tutorial", "tuning", "interop", "study/stepper", "study/explain", "study/why"]
+SHOWN = ["tutorial", "tuning", "interop", "pytorch", "study/stepper", "study/explain", "study/why"]
 # Their figures are times, addresses and the like, or what they show is a picture.
 RUN = ["study/draw", "study/rules", "study/memory", "study/profile", "study/lockstep"]
 

@@ -14,7 +14,8 @@ import pytest
 
 import tinygrad_act as ta
 
-PARTS = {"activations", "amp", "autograd", "backend", "cuda", "datasets", "distributed", "distributions", "errors", "interop", "linalg", "nn", "optim", "pretrained", "study", "train", "tune", "utils"}
+PARTS = {"activations", "amp", "autograd", "backend", "backends", "cuda", "datasets", "distributed", "distributions", "errors", "func", "interop", "linalg", "nn", "optim",
+         "pretrained", "random", "study", "testing", "train", "tune", "utils"}
 DTYPES = {"bfloat16", "bool", "double", "float", "float16", "float32", "float64", "half", "int", "int16", "int32", "int64",
           "int8", "long", "short", "uint8"}
 
@@ -23,7 +24,10 @@ OWN: dict[str, set[str]] = {
     "": {"Elementwise", "Function", "Op", "activations", "backend", "datasets", "errors", "interop", "one_hot", "pretrained", "study", "train", "tune"},
     "amp": {"get_autocast_dtype", "is_autocast_enabled"},
     "autograd": {"is_anomaly_enabled", "is_grad_enabled", "once_differentiable"},
-    "autograd.functional": set(), "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "nn.utils.parametrizations": set(), "nn.utils.parametrize": set(), "nn.utils.rnn": set(),
+    "autograd.functional": set(), "autograd.variable": set(), "backends": set(), "backends.cuda": set(), "backends.cudnn": set(), "backends.mkl": set(),
+    "backends.mkldnn": set(), "backends.mps": set(), "backends.openmp": set(), "cuda.amp": set(), "func": set(), "random": set(), "testing": set(),
+    "nn.modules": {r.module for r in ta.activations.catalogue.values()}, "nn.modules.utils": set(), "nn.utils.stateless": set(), "utils.data.dataloader": set(),
+    "cuda": set(), "linalg": set(), "nn.init": set(), "nn.utils": set(), "nn.utils.parametrizations": set(), "nn.utils.parametrize": set(), "nn.utils.rnn": set(),
     "optim": {"LAMB", "LARS", "Lion"},
     "optim.lr_scheduler": set(), "optim.swa_utils": set(),
     "distributions": set(), "distributions.constraints": set(), "distributions.transforms": set(), "distributions.kl": set(), "distributions.utils": set(),
@@ -32,9 +36,9 @@ OWN: dict[str, set[str]] = {
     "nn.functional": set(ta.activations.catalogue),
 }
 # Those that PyTorch does not have.
-MORE = ["activations", "backend", "datasets", "errors", "pretrained", "study", "train", "tune", "tune.lora"]
+MORE = ["activations", "backend", "datasets", "errors", "pretrained", "study", "train", "tune", "tune.lora", "backends.switches", "formats", "nn.outer"]
 # Written in a module that lists its names, and not among them: parts of what is.
-INNER = {"distributions.utils": {"shape_of", "sum_rightmost"}, "utils.checkpoint": {"Run", "Slot"}}
+INNER = {"nn.utils.stateless": {"call_with"}, "distributions.utils": {"shape_of", "sum_rightmost"}, "utils.checkpoint": {"Run", "Slot"}}
 # What a Tensor has beside PyTorch's methods: its place in the graph.
 ATTRIBUTES = {"array", "hooks", "post_hooks", "inference", "node", "view_of", "views"}
 

@@ -6,16 +6,35 @@ from typing import Any
 from ._functions import *
 from tinygrad_act.elementwise import Elementwise as Elementwise
 from tinygrad_act.autograd.function import Function as Function
+from tinygrad_act.amp.grad_scaler import GradScaler as GradScaler
 from tinygrad_act.op import Op as Op
 from tinygrad_act.tensor import Tensor as Tensor
 from . import activations as activations
+from tinygrad_act.ops.adaptive_pool import adaptive_avg_pool1d as adaptive_avg_pool1d
+from tinygrad_act.nn.outer import adaptive_max_pool1d as adaptive_max_pool1d
+from tinygrad_act.nn.outer import alpha_dropout as alpha_dropout
+from tinygrad_act.nn.outer import alpha_dropout_ as alpha_dropout_
 from . import amp as amp
+from tinygrad_act.backends.switches import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
 from tinygrad_act.amp.autocast_mode import autocast as autocast
 from . import autograd as autograd
+from tinygrad_act.ops.pool import avg_pool1d as avg_pool1d
 from . import backend as backend
+from . import backends as backends
+from tinygrad_act.nn.outer import batch_norm as batch_norm
+from tinygrad_act.ops.bilinear import bilinear as bilinear
+from tinygrad_act.nn.outer import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from .dtypes import bool_ as _bool
 bool = _bool
+from tinygrad_act.ops.fold import channel_shuffle as channel_shuffle
+from tinygrad_act.formats import channels_last as channels_last
+from tinygrad_act.formats import channels_last_3d as channels_last_3d
 from tinygrad_act.replay.compiled import compile as compile
+from tinygrad_act.nn.outer import constant_pad_nd as constant_pad_nd
+from tinygrad_act.formats import contiguous_format as contiguous_format
+from tinygrad_act.nn.outer import cosine_embedding_loss as cosine_embedding_loss
+from tinygrad_act.ops.similarity import cosine_similarity as cosine_similarity
+from tinygrad_act.nn.outer import ctc_loss as ctc_loss
 from . import cuda as cuda
 from . import datasets as datasets
 from tinygrad_act.backend import Device as _device
@@ -23,20 +42,34 @@ device = _device
 from . import distributed as distributed
 from . import distributions as distributions
 from .dtypes import double as double
+from tinygrad_act.nn.outer import dropout as dropout
+from tinygrad_act.nn.outer import dropout_ as dropout_
+from numpy import dtype as dtype
+from tinygrad_act.nn.outer import embedding as embedding
 from tinygrad_act.grad_mode import enable_grad as enable_grad
 from . import errors as errors
+from tinygrad_act.nn.outer import feature_alpha_dropout as feature_alpha_dropout
+from tinygrad_act.nn.outer import feature_alpha_dropout_ as feature_alpha_dropout_
+from tinygrad_act.nn.outer import feature_dropout as feature_dropout
+from tinygrad_act.nn.outer import feature_dropout_ as feature_dropout_
 from tinygrad_act.dtypes import finfo as finfo
 from .dtypes import float32 as _float
 float = _float
 from .dtypes import float16 as float16
 from .dtypes import float32 as float32
 from .dtypes import float64 as float64
+from . import func as func
 from tinygrad_act.amp.autocast_mode import get_autocast_dtype as get_autocast_dtype
+from tinygrad_act.backends.switches import get_default_device as get_default_device
 from tinygrad_act.dtypes import get_default_dtype as get_default_dtype
+from tinygrad_act.backends.switches import get_float32_matmul_precision as get_float32_matmul_precision
 from tinygrad_act.backend.threads import get_num_threads as get_num_threads
+from tinygrad_act.nn.outer import group_norm as group_norm
 from .dtypes import half as half
+from tinygrad_act.nn.outer import hinge_embedding_loss as hinge_embedding_loss
 from tinygrad_act.dtypes import iinfo as iinfo
 from tinygrad_act.grad_mode import inference_mode as inference_mode
+from tinygrad_act.nn.outer import instance_norm as instance_norm
 from .dtypes import int32 as _int
 int = _int
 from .dtypes import int16 as int16
@@ -45,31 +78,55 @@ from .dtypes import int64 as int64
 from .dtypes import int8 as int8
 from . import interop as interop
 from tinygrad_act.amp.autocast_mode import is_autocast_enabled as is_autocast_enabled
+from tinygrad_act.backends.switches import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
 from tinygrad_act.grad_mode import is_grad_enabled as is_grad_enabled
 from tinygrad_act.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
+from tinygrad_act.nn.outer import kl_div as kl_div
+from tinygrad_act.nn.outer import layer_norm as layer_norm
+from tinygrad_act.formats import layout as layout
 from . import linalg as linalg
 from tinygrad_act.interop.formats import load as load
 from .dtypes import long as long
+from tinygrad_act.nn.outer import margin_ranking_loss as margin_ranking_loss
+from tinygrad_act.nn.outer import max_pool1d as max_pool1d
+from tinygrad_act.nn.outer import max_pool1d_with_indices as max_pool1d_with_indices
+from tinygrad_act.nn.outer import max_pool2d as max_pool2d
+from tinygrad_act.nn.outer import max_pool3d as max_pool3d
+from tinygrad_act.formats import memory_format as memory_format
 from . import nn as nn
 from tinygrad_act.grad_mode import no_grad as no_grad
 from . import optim as optim
+from tinygrad_act.ops.similarity import pairwise_distance as pairwise_distance
+from tinygrad_act.ops.fold import pixel_shuffle as pixel_shuffle
+from tinygrad_act.ops.fold import pixel_unshuffle as pixel_unshuffle
+from tinygrad_act.nn.outer import poisson_nll_loss as poisson_nll_loss
+from tinygrad_act.formats import preserve_format as preserve_format
 from . import pretrained as pretrained
 from tinygrad_act.dtypes import promote_types as promote_types
+from . import random as random
 from tinygrad_act.dtypes import result_type as result_type
+from tinygrad_act.ops.normalisation import rms_norm as rms_norm
 from tinygrad_act.interop.safetensors import save as save
+from tinygrad_act.backends.switches import set_default_device as set_default_device
 from tinygrad_act.dtypes import set_default_dtype as set_default_dtype
+from tinygrad_act.backends.switches import set_float32_matmul_precision as set_float32_matmul_precision
 from tinygrad_act.grad_mode import set_grad_enabled as set_grad_enabled
 from tinygrad_act.backend.threads import set_num_threads as set_num_threads
 from .dtypes import short as short
+from tinygrad_act.formats import strided as strided
 from . import study as study
+from . import testing as testing
 from . import train as train
+from tinygrad_act.nn.outer import triplet_margin_loss as triplet_margin_loss
 from . import tune as tune
 from .dtypes import uint8 as uint8
+from tinygrad_act.backends.switches import use_deterministic_algorithms as use_deterministic_algorithms
 from . import utils as utils
 
 e: builtins.float
 inf: builtins.float
 nan: builtins.float
+newaxis: None
 pi: builtins.float
 bfloat16: Any
 __version__: builtins.str

@@ -1,8 +1,11 @@
-"""Names of a package that are imported when first asked for (PEP 562): what few programs use, or what costs more than all the rest."""
+"""Names of a package that are imported when first asked for (PEP 562): what few programs use, or what costs more than all the rest.
+And names that can be imported from a second place."""
 
 from __future__ import annotations
 
 import importlib
+import sys
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,3 +22,10 @@ def later(package: str, where: Mapping[str, str]) -> Callable[[str], Any]:
         return module if where[name] == name else getattr(module, name)
 
     return find
+
+
+def shelf(path: str, doc: str, names: Mapping[str, Any]) -> types.ModuleType:
+    """A module without a file, for what stands elsewhere: `import path` finds it once the package above it is imported."""
+    module = types.ModuleType(path, doc)
+    module.__dict__.update(names, __all__=sorted(n for n in names if not n.startswith("_")))
+    return sys.modules.setdefault(path, module)

@@ -16,7 +16,7 @@ from .gradcheck import gradcheck, gradgradcheck
 
 __all__ = ["Function", "Variable", "backward", "detect_anomaly", "enable_grad", "function", "functional", "grad", "gradcheck",
            "gradgradcheck", "inference_mode", "is_anomaly_enabled", "is_grad_enabled", "no_grad", "once_differentiable",
-           "set_detect_anomaly", "set_grad_enabled"]
+           "set_detect_anomaly", "set_grad_enabled", "variable"]
 
 
 _Key = TypeVar("_Key")
@@ -74,3 +74,6 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
         graph.grad(outputs, inputs, tuple(s[i] for s in seeds), keep or i < count - 1, create_graph, allow_unused,
                    materialize_grads) for i in range(count)]
     return tuple(None if column[0] is None else graph.recording.stack(column, 0) for column in zip(*rows, strict=True))
+
+
+from . import variable  # noqa: E402   it offers what stands above

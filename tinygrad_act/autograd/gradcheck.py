@@ -110,7 +110,9 @@ def _outputs(returned: Any) -> tuple[Tensor, ...]:
 def _random_like(y: Tensor, draw: Any) -> Tensor:
     values = [draw.uniform(0.5, 1.5) * draw.choice((-1, 1)) for _ in range(math.prod(y.shape))]
     array = backend.asarray(values, y.dtype, y.device)
-    return Tensor(backend.namespace(array).reshape(array, y.shape), requires_grad=True)
+    made = wrap(backend.namespace(array).reshape(array, y.shape))
+    made.requires_grad = True
+    return made
 
 
 def _numbers(x: Any) -> list[float]:

@@ -153,6 +153,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -252,6 +253,7 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "modules",
     "parallel",
     "parameter",
     "summary",
@@ -260,7 +262,7 @@ __all__ = [
 __all__ += [_module.__name__ for _module in _activation.modules.values() if _module.__name__ not in __all__]
 
 # Imported when first named, for few programs name them.
-_LATER = {"parallel": "parallel", "summary": "summarise", "LazyLinear": "lazy",
+_LATER = {"parallel": "parallel", "DataParallel": "parallel", "modules": "modules", "summary": "summarise", "LazyLinear": "lazy",
           **{f"Lazy{kind}{n}d": "lazy" for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for n in (1, 2, 3)},
           "UninitializedBuffer": "uninitialized", "UninitializedParameter": "uninitialized"}
 __getattr__ = later(__name__, _LATER)

@@ -40,6 +40,7 @@ from tinygrad_act.nn.conv import ConvTranspose3d as ConvTranspose3d
 from tinygrad_act.nn.margin_losses import CosineEmbeddingLoss as CosineEmbeddingLoss
 from tinygrad_act.nn.similarity import CosineSimilarity as CosineSimilarity
 from tinygrad_act.nn.losses import CrossEntropyLoss as CrossEntropyLoss
+from tinygrad_act.nn.parallel import DataParallel as DataParallel
 from tinygrad_act.nn.dropout import Dropout as Dropout
 from tinygrad_act.nn.dropout import Dropout1d as Dropout1d
 from tinygrad_act.nn.dropout import Dropout2d as Dropout2d
@@ -145,6 +146,7 @@ from tinygrad_act.nn.padding import ZeroPad2d as ZeroPad2d
 from tinygrad_act.nn.padding import ZeroPad3d as ZeroPad3d
 from . import functional as functional
 from . import init as init
+from . import modules as modules
 from . import parallel as parallel
 from . import parameter as parameter
 from tinygrad_act.nn.summarise import summary as summary

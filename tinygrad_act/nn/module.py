@@ -13,8 +13,8 @@ from typing import Any, Self
 from .. import dtypes
 from ..backend import Device, namespaces, to_device
 from ..errors import ArgumentError, ModuleError
-from ..ops.convert import destination
-from ..tensor import Tensor
+from ..ops.convert import destination, named_type
+from ..tensor import Tensor, wrap
 from .hooks import Hooked, Hooks
 from .parameter import Buffer, Parameter, is_lazy
 from .state import load_state, state_of
@@ -275,9 +275,9 @@ class Module(Hooked):
         """Move to a device, or change the floating dtype, or both, in place: `to("cuda")`, `to(ta.float64)`, `to(x)`.
 
         Parameters stay the same objects, so an optimizer made before goes on working. Integer and bool buffers
-        keep their dtype.
+        keep their dtype. `memory_format` changes nothing (see formats.py).
         """
-        if unknown := kwargs.keys() - {"device", "dtype", "non_blocking", "copy"}:
+        if unknown := kwargs.keys() - {"device", "dtype", "non_blocking", "copy", "memory_format"}:
             raise ArgumentError("Module.to", f"unknown argument {min(unknown)!r}", "it takes device and dtype")
         device, dtype = destination(args, kwargs.get("device"), kwargs.get("dtype"), "Module.to")
         if dtype is not None and not dtypes.is_floating(dtype):
@@ -299,7 +299,7 @@ class Module(Hooked):
                 continue
             t.array = function(t.array)
             if t.grad is not None:
-                t.grad = Tensor(function(t.grad.array))
+                t.grad = wrap(function(t.grad.array))
         return self
 
     def cpu(self) -> Self:
@@ -325,6 +325,17 @@ class Module(Hooked):
     def bfloat16(self) -> Self:
         """Convert all floating parameters and buffers to bfloat16."""
         return self.to(dtypes.bfloat16())
+
+    def type(self, dst_type: Any) -> Self:
+        """Convert all parameters and buffers to a dtype, integer ones too: what `to` leaves as they are."""
+        wanted = named_type(dst_type)
+        if any(p.requires_grad for p in self.parameters()) and not dtypes.is_floating(wanted):
+            raise ArgumentError("Module.type", str(wanted), "parameters that learn can only be of a floating type")
+        return self._apply(lambda array: array if array.dtype == wanted else namespaces[array.__class__].cast(array, wanted))
+
+    def share_memory(self) -> Self:
+        """The module itself. It changes nothing: the workers of loaders are threads here, which share all memory."""
+        return self
 
     # ---------------------------------------------------------------------------------------- saving
     def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
@@ -367,7 +378,7 @@ def clear_grads(parameters: Any, set_to_none: bool) -> None:
         if set_to_none:
             p.grad = None
         elif p.grad is not None:
-            p.grad = Tensor(namespaces[type(p.array)].zeros_like(p.grad.array))
+            p.grad = wrap(namespaces[type(p.array)].zeros_like(p.grad.array))
 
 
 def weight_and_bias(module: Module) -> tuple[Any, Any]:

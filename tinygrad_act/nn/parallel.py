@@ -1,20 +1,70 @@
-"""DistributedDataParallel: each process computes with its part of the batch, all step by the mean gradient."""
+"""DistributedDataParallel: each process computes with its part of the batch, all step by the mean gradient. And DataParallel."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
-from .. import distributed
-from ..backend import namespaces
+from .. import cuda, distributed
+from ..backend import Device, namespaces
 from ..errors import ArgumentError, DistributedError
 from ..grad_mode import is_grad_enabled, no_grad
 from ..tensor import Tensor, wrap
 from .module import Module
 
-__all__ = ["DistributedDataParallel"]
+__all__ = ["DataParallel", "DistributedDataParallel"]
+
+
+class DataParallel(Module):
+    """Wraps a network as PyTorch's does, and computes with it on one device.
+
+    Without a GPU it calls the network. With one, the network is moved there when it is wrapped, and each input when it is called.
+    Of several GPUs the first of `device_ids` does all the work: the results are those that several would give, and several are used
+    by DistributedDataParallel.
+
+    Args:
+        module: the network, found again as `.module`; `state_dict()` names everything "module....".
+        device_ids: GPUs by their numbers; the current one unless given.
+        output_device: where the results are moved to; where they are made unless given.
+        dim: changes nothing: no batch is divided.
+
+    >>> model = ta.nn.DataParallel(ta.nn.Linear(2, 1))
+    >>> list(model.state_dict()), model.module
+    (['module.weight', 'module.bias'], Linear(in_features=2, out_features=1, bias=True))
+    """
+
+    def __init__(self, module: Module, device_ids: Sequence[Any] | None = None, output_device: Any = None, dim: int = 0) -> None:
+        super().__init__()
+        if not isinstance(module, Module):
+            raise ArgumentError("DataParallel", type(module).__name__, "it wraps a Module")
+        self.module, self.dim, self.output_device = module, dim, output_device
+        self.device_ids: list[Any] = []
+        if cuda.is_available():
+            self.device_ids = [cuda.current_device()] if device_ids is None else list(device_ids)
+        if self.device_ids:
+            module.to(Device(self.device_ids[0]))
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """The network's result."""
+        if not self.device_ids:
+            return self.module(*inputs, **kwargs)
+        there = Device(self.device_ids[0])
+        result = self.module(*_moved(inputs, there), **_moved(kwargs, there))
+        return result if self.output_device is None else _moved(result, Device(self.output_device))
+
+
+def _moved(x: Any, device: Device) -> Any:
+    """All tensors in tuples, lists and dicts on that device."""
+    if isinstance(x, Tensor):
+        return x.to(device)
+    if isinstance(x, dict):
+        return type(x)((k, _moved(v, device)) for k, v in x.items())
+    if isinstance(x, (tuple, list)):
+        parts = [_moved(v, device) for v in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return x
 
 
 class DistributedDataParallel(Module):

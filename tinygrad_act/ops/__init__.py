@@ -20,6 +20,7 @@ from . import (
     linalg,
     matrices,
     norms,
+    older,
     printing,
     random,
     random_fill,

@@ -118,9 +118,14 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The name of this tensor's type ("tinygrad_act.FloatTensor"), or the tensor as `dtype`."""
     if dtype is None:
         return "tinygrad_act." + next((k for k, v in TYPE_NAMES.items() if v == self.dtype.name), self.dtype.name)
+    return to(self, dtype=named_type(dtype))
+
+
+def named_type(dtype: Any) -> Any:
+    """A dtype, also as older listings say it: "torch.LongTensor", ta.LongTensor."""
     if isinstance(dtype, str):
         dtype = TYPE_NAMES.get(dtype.rpartition(".")[2], dtype)
-    return to(self, dtype=TYPE_NAMES.get(getattr(dtype, "__name__", ""), dtype))         # ta.LongTensor, as older listings say it
+    return dtypes.as_dtype(TYPE_NAMES.get(getattr(dtype, "__name__", ""), dtype))
 
 
 @public(function=False)

@@ -83,6 +83,13 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
     return _drop("feature_alpha_dropout", input, p, training, inplace, alpha=True, feature=True)
 
 
+def of_channels(name: str, x: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
+    """Dropout of whole channels of (N, C, *), however many axes there are."""
+    if operand(x, name).ndim < 2:
+        raise ShapeError(name, f"an input of shape {x.shape}", "it must have two axes at least: (N, C, ...)")
+    return _drop(name, x, p, training, inplace, feature=True)
+
+
 def _channels(name: str, x: Tensor, batched: int, p: float, training: bool, inplace: bool) -> Tensor:
     """Channels of an input with `batched` axes, or of one without its batch axis."""
     operand(x, name)

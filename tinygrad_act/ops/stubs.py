@@ -297,7 +297,11 @@ def package_stub(package: Any, known: Iterable[str]) -> str:
         if isinstance(value, types.ModuleType):
             listed.append(f"from . import {name} as {name}")
         elif place.startswith(package.__name__):
-            listed.append(imported(place, value.__name__, name))
+            listed.append(imported(place, getattr(value, "__name__", name), name))           # a constant has none
+        elif value is package.backend.dtypes.DType:
+            listed.append("from numpy import dtype as dtype")
+        elif name == "newaxis":
+            numbers.append("newaxis: None")
         elif isinstance(value, float):
             numbers.append(f"{name}: {stub.builtin('float')}")
         elif value is not None:                                    # a dtype; bool is bool_ there, and float float32

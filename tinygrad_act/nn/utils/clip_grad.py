@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import types
 import warnings
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from ...errors import ArgumentError, DeviceError, GraphError
 from ...ops.norms import norm_op
 from ...tensor import Tensor, wrap
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
+__all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
 
 
 def _listed(tensors: Tensor | Iterable[Tensor], op: str) -> list[Tensor]:
@@ -60,7 +59,7 @@ def _total(arrays: list[Any], norm_type: float, error_if_nonfinite: bool, op: st
     if any(type(a) is not type(arrays[0]) for a in arrays):
         raise DeviceError(op, "gradients on several devices", "no op moves data", "clip those of each device by themselves")
     norm = wrap(F.asarray(_length(F, arrays, p)))
-    if error_if_nonfinite and not math.isfinite(norm.item()):
+    if error_if_nonfinite and not ops.isfinite(norm):                # a bool, the same at each step: so ta.compile replays it
         raise GraphError(op, f"a total norm of {norm.item()}", "a gradient is not finite",
                          "find where with autograd.detect_anomaly()")
     return norm
@@ -102,6 +101,13 @@ def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float
                 factors[g.dtype] = F.cast(F.minimum(most / (total_norm.array + 1e-6), 1.0), g.dtype)
             g *= factors[g.dtype]
             changes.mark(g, "clip_grad_norm_")
+
+
+def clip_grad_norm(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+                   foreach: bool | None = None) -> Tensor:
+    """The old name of clip_grad_norm_; it warns, as PyTorch's does."""
+    warnings.warn("`nn.utils.clip_grad_norm` is now deprecated in favor of `nn.utils.clip_grad_norm_`.", FutureWarning, stacklevel=2)
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:

@@ -6,11 +6,12 @@ import contextlib
 import types
 from typing import Any
 
-from . import backend
-from .errors import ArgumentError, TinygradActError
-from .ops.random import default_generator
+from .. import backend
+from ..errors import ArgumentError, TinygradActError
+from ..later import later
+from ..ops.random import default_generator
 
-__all__ = ["Event", "Stream", "current_device", "current_stream", "device", "device_count", "empty_cache", "get_device_capability",
+__all__ = ["Event", "Stream", "amp", "current_device", "current_stream", "device", "device_count", "empty_cache", "get_device_capability",
            "get_device_name", "get_device_properties", "is_available", "manual_seed", "manual_seed_all", "max_memory_allocated",
            "mem_get_info", "memory_allocated", "memory_reserved", "reset_peak_memory_stats", "set_device", "stream", "synchronize"]
 
@@ -199,3 +200,12 @@ def _index(device: Any) -> int:
     if device.type != "cuda":
         raise ArgumentError("cuda", str(device), "that is no GPU", 'write "cuda", "cuda:1" or its number')
     return current_device() if device.index is None else int(device.index)
+
+
+# Imported when first named: autocast stands on a higher floor.
+__getattr__ = later(__name__, {"amp": "amp"})
+del later
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "amp"})
