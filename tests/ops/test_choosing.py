@@ -37,7 +37,7 @@ def order(x: np.ndarray, dim: int, descending: bool) -> np.ndarray:
 
 
 def of_ours(x: np.ndarray) -> Any:
-    return ta.Tensor(ta.backend.asarray(x, device=ta.backend.current_device()))
+    return ta.as_tensor(x)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -105,12 +105,13 @@ def test_few_numbers_are_sorted_and_many_are_not(monkeypatch: pytest.MonkeyPatch
     rows: list[tuple[int, ...]] = []
     choose = Choosing._candidates
     monkeypatch.setattr(Choosing, "_candidates", lambda self, x, k, largest: rows.append(x.shape) or choose(self, x, k, largest))
-    of_ours(array(4, 100)).topk(3)
-    of_ours(array(MANY, LONG - 1)).topk(3)
-    of_ours(array(64, 100)).topk(60)
-    assert rows == []
-    of_ours(array(64, 100)).topk(3)
-    of_ours(array(100, 64)).topk(3, 0)
+    with ta.backend.config(kernels="tiles"):                 # C, where it can be had, takes the last axis
+        of_ours(array(4, 100)).topk(3)
+        of_ours(array(MANY, LONG - 1)).topk(3)
+        of_ours(array(64, 100)).topk(60)
+        assert rows == []
+        of_ours(array(64, 100)).topk(3)
+        of_ours(array(100, 64)).topk(3, 0)
     assert rows == [(64, 100), (64, 100)]
 
 

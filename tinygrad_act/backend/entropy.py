@@ -1,4 +1,5 @@
-"""Cross-entropy on the CPU in C (kernels/softmax.c), in the usual case: a class a sample, each of which counts once.
+"""Cross-entropy on the CPU in C (kernels/softmax.c), and the loss behind log_softmax (gather.c), in the usual case: a class a
+sample, each of which counts once.
 
 Of few logits C keeps the slopes, that is the whole gradient but for a factor, in the powers' place, and no totals. The rules of
 ops/loss.py stay the definition, and what runs in all other cases and where there is no compiler; the tests run both.
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import pool
+from .direct import dense, library
 from .layout import in_one_piece, place
 from .shares import Shares, softmax_in_c
 
@@ -23,13 +25,17 @@ CLASSES = np.dtype("int64")
 class Entropies(Shares):
     """The rules that have C beside them."""
 
-    beside = Shares.beside | {"cross_entropy", "cross_entropy_backward"}
+    beside = Shares.beside | {"cross_entropy", "cross_entropy_backward", "nll_loss", "nll_loss_backward"}
 
     def own(self, name: str, rule: Callable[..., Any], *values: Any, **settings: Any) -> Any:
         if name == "cross_entropy":
             found = self._entropy(*values, **settings)
         elif name == "cross_entropy_backward":
             found = self._entropy_backward(*values, **settings)
+        elif name == "nll_loss":
+            found = self._nll(*values, **settings)
+        elif name == "nll_loss_backward":
+            found = self._nll_backward(*values, **settings)
         else:
             return super().own(name, rule, *values, **settings)
         return rule(self, *values, **settings) if found is None else found
@@ -72,3 +78,26 @@ class Entropies(Shares):
         settings = n, inner, int(reduction == "none"), target.size if reduction == "mean" else 1
         pool.ranges(functions.cross_entropy_backward, (*map(place, (g, x, target, peak, total, y)), *settings), count, x.size)
         return y
+
+    def _nll(self, x: Any, target: Any, *, dim: int, ignore_index: int, reduction: str, every: bool) -> Any:
+        functions = library("gather", "fd", x) if every and target.dtype == CLASSES else None
+        if functions is None:
+            return None
+        each = reduction == "none"
+        loss, held = np.empty(target.shape if each else (), x.dtype), (dense(x), dense(target))
+        functions.nll_loss(*map(place, (*held, loss)), *_sizes(x.shape, dim, reduction, target.size))
+        return loss
+
+    def _nll_backward(self, g: Any, x_shape: Any, x_dtype: Any, target: Any, *, dim: int, ignore_index: int, reduction: str, every: bool) -> Any:
+        y = np.zeros(x_shape, x_dtype)
+        functions = library("gather", "fd", y, g) if every and target.dtype == CLASSES else None
+        if functions is None:
+            return None
+        held = np.asarray(g, order="C"), dense(target)
+        functions.nll_loss_backward(*map(place, (*held, y)), *_sizes(x_shape, dim, reduction, target.size))
+        return y
+
+
+def _sizes(shape: tuple[int, ...], dim: int, reduction: str, count: int) -> tuple[int, int, bool, int, int]:
+    """What the C of nll_loss is told."""
+    return shape[dim], math.prod(shape[dim + 1:]), reduction == "none", count if reduction == "mean" else 1, math.prod(shape[:dim])

@@ -18,14 +18,19 @@ from . import memory, threads
 from .abutting import Abutting
 from .attention import Attended
 from .beside import Beside
+from .choosing import Choice
 from .config import config
+from .ctc import Aligned
 from .entropy import Entropies
+from .gather import Gathered
 from .namespace import Namespace, _narrow, _wide, numel
 from .normalise import Normalised
 from .products import Products
 from .recurrent import InSteps
-from .rowsums import RowsAdded
+from .resampling import Resampled
+from .rowsums import MANY, RUN, RowsAdded
 from .sampling import Sampled
+from .scans import Scanned
 from .substitution import Substituted
 from .volumes import Volumes
 
@@ -35,8 +40,9 @@ _max: Any = np.maximum.reduce
 _min: Any = np.minimum.reduce
 UNSIGNED = np.dtype("uint64")
 CHAR = operator.attrgetter("dtype.char")
-RUN = 128                              # numbers that NumPy, too, adds up one after the other; of more it adds parts, which is more exact
 FEW = 1 << 11                          # numbers up to which sums of short rows are left to NumPy, whose loop a replay's rows take up
+BITS = {"f": "i", "d": "l"}             # of floats, as whole numbers
+TRIANGLE = 1 << 16                     # numbers of a matrix whose triangle is kept
 LITTLE = 64                            # numbers that NumPy adds at an index sooner than their positions are known
 
 
@@ -50,7 +56,7 @@ def _dividing(function: Any) -> Any:
     return divide
 
 
-class NumpyNamespace(Abutting, Attended, Normalised, Entropies, Sampled, RowsAdded, InSteps, Beside, Volumes, Products, Substituted):
+class NumpyNamespace(Abutting, Attended, Normalised, Entropies, Sampled, RowsAdded, Scanned, Gathered, Choice, Resampled, Aligned, InSteps, Beside, Volumes, Products, Substituted):
     name = "numpy"
     beside = Entropies.beside | Sampled.beside
     floor_divide, remainder, fmod = map(_dividing, (np.floor_divide, np.remainder, np.fmod))
@@ -111,16 +117,22 @@ class NumpyNamespace(Abutting, Attended, Normalised, Entropies, Sampled, RowsAdd
 
     # NumPy's reductions take (array, axis, dtype, out, keepdims); by position that is half a microsecond less
     def sum(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-        if x.dtype.char in "fd":
-            if dim is not None and x.size > FEW and x.shape[-1] <= RUN and dim in (x.ndim - 1, (x.ndim - 1,), -1, (-1,)):
-                y = self.row_totals(x)
-                return y[..., None] if keepdim else y
-            return _add(x, dim, None, None, keepdim)
-        return _narrow(x, _add(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
+        if x.dtype.char not in "fd":
+            return _narrow(x, _add(x, axis=dim, keepdims=keepdim, dtype=_wide(x)))
+        if x.size > FEW and x.flags.c_contiguous and (axes := _at_an_end(x.ndim, dim)):
+            shape = x.shape[:-axes] if axes > 0 else x.shape[-axes:]
+            if axes > 0:
+                y = self.row_totals(x, axes)
+            elif x.size > MANY and x.size > (columns := numel(shape)) > 1:
+                y = self.sum_rows(x.reshape(x.size // columns, columns)).reshape(shape)
+            else:
+                return _add(x, dim, None, None, keepdim)
+            return y.reshape((*shape, *(1,) * axes) if axes > 0 else ((1,) * -axes + shape)) if keepdim else y
+        return _add(x, dim, None, None, keepdim)
 
     def mean(self, x: Any, dim: Any = None, keepdim: bool = False) -> Any:
         if x.dtype.char in "fd":
-            return (_add(x, None, None, None, keepdim) if dim is None else self.sum(x, dim, keepdim)) / numel(x.shape, dim)
+            return self.sum(x, dim, keepdim) / numel(x.shape, dim)
         return _narrow(x, _add(x, axis=dim, keepdims=keepdim, dtype=_wide(x)) / numel(x.shape, dim))
 
     def sum_to(self, x: Any, shape: Any) -> Any:
@@ -159,8 +171,20 @@ class NumpyNamespace(Abutting, Attended, Normalised, Entropies, Sampled, RowsAdd
         return [room for found in rooms for room in found]
 
     def windows(self, x: Any, dim: int, size: int, step: int) -> Any:
-        view = np.lib.stride_tricks.sliding_window_view(x, size, axis=dim, writeable=x.flags.writeable)
-        return view[(slice(None),) * (dim % x.ndim) + (slice(None, None, step),)]
+        """As NumPy's, which takes ten times as long to make a view; for x in one piece that is a buffer (bfloat16 is none)."""
+        dim, n = dim % x.ndim, (x.shape[dim] - size) // step + 1
+        if size < 0 or x.shape[dim] < size or not x.flags.c_contiguous or x.dtype.char == "E":
+            view = np.lib.stride_tricks.sliding_window_view(x, size, axis=dim, writeable=x.flags.writeable)
+            return view[(slice(None),) * dim + (slice(None, None, step),)]
+        strides = x.strides
+        return np.ndarray((*x.shape[:dim], n, *x.shape[dim + 1:], size), x.dtype, x, 0,
+                          (*strides[:dim], step * strides[dim], *strides[dim + 1:], strides[dim]))
+
+    def tril(self, x: Any, diagonal: int = 0) -> Any:
+        return _masked(x, diagonal, False) if _small_matrix(x) else np.tril(x, diagonal)
+
+    def triu(self, x: Any, diagonal: int = 0) -> Any:
+        return _masked(x, diagonal, True) if _small_matrix(x) else np.triu(x, diagonal)
 
     def add_at(self, y: Any, index: Any, v: Any) -> None:
         """By positions in flat memory: NumPy adds to one axis many times faster than to several, and C whole rows faster still.
@@ -244,14 +268,38 @@ class NumpyNamespace(Abutting, Attended, Normalised, Entropies, Sampled, RowsAdd
         y.flags.writeable = False
         return y
 
-    def cumsum(self, x: Any, dim: int) -> Any:
-        return _narrow(x, np.add.accumulate(x, axis=dim, dtype=_wide(x)))
-
     def cummax(self, x: Any, dim: int) -> Any:
         return np.maximum.accumulate(x, axis=dim)
 
     def cummin(self, x: Any, dim: int) -> Any:
         return np.minimum.accumulate(x, axis=dim)
+
+
+def _at_an_end(ndim: int, dim: Any) -> int:
+    """How many axes are summed over, if they are the last ones; less than 0 if they are the first ones; 0 if they are others."""
+    if dim is None:
+        return ndim
+    given = (dim,) if isinstance(dim, int) else dim
+    dims, count = sorted([d % ndim for d in given if -ndim <= d < ndim]), len(given)
+    return count if dims == [*range(ndim - count, ndim)] else -count if dims == [*range(count)] else 0
+
+
+def _small_matrix(x: Any) -> bool:
+    """Matrices of floats whose triangle is worth keeping."""
+    return x.dtype.char in BITS and x.ndim > 1 and x.shape[-1] * x.shape[-2] <= TRIANGLE
+
+
+def _masked(x: Any, diagonal: int, upper: bool) -> Any:
+    """The triangles of matrices, by their bits."""
+    bits = BITS[x.dtype.char]
+    return np.bitwise_and(x.view(bits), _triangle(*x.shape[-2:], diagonal, upper, bits)).view(x.dtype)
+
+
+@functools.lru_cache(maxsize=8)
+def _triangle(rows: int, columns: int, diagonal: int, upper: bool, bits: str) -> Any:
+    """All bits of each number that stays."""
+    below = np.tri(rows, columns, diagonal - upper, bool)
+    return -(~below if upper else below).astype(bits)
 
 
 def _rows(y: Any, index: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .layout import in_one_piece, place
 from .namespace import Namespace
 
 MANY = 1 << 14                           # numbers from which on OpenBLAS would wake its threads for a sum, and a call of C pays
+RUN = 128                                # numbers that NumPy, too, adds up one after the other; of more it adds parts, which is more exact
 SIDE, WEIGHT = 64, 4                     # columns that C adds up side by side; numbers that take as long as one shared otherwise
 
 
@@ -30,10 +32,29 @@ class RowsAdded(Namespace):
         pool.ranges(functions.sum_rows, (place(x), place(y), *x.shape), x.shape[1], size, -(-blocks // pool.available(size)) * SIDE)
         return y
 
-    def row_totals(self, x: Any) -> Any:
-        """The sums along the last axis, where it is short: as a product with ones, for NumPy's sum begins anew with each row."""
-        n = x.shape[-1]
-        return x.reshape(-1, n).dot(_ones(n, x.dtype.char)).reshape(x.shape[:-1])
+    def row_totals(self, x: Any, axes: int) -> Any:
+        """The sums over the last axes: of short rows as a product with ones, for NumPy's sum begins anew with each row; else in C if it is
+        to be had.
+        """
+        shape = x.shape[:x.ndim - axes]
+        count = math.prod(shape)
+        n = x.size // count
+        if axes == 1 and n <= RUN:
+            return x.reshape(-1, n).dot(_ones(n, x.dtype.char)).reshape(shape)
+        functions = library("rowsums", "fd", x) if in_one_piece(x) else None
+        if functions is None:
+            return np.add.reduce(x, tuple(range(x.ndim - axes, x.ndim)))
+        y = np.empty(shape, x.dtype)
+        pool.ranges(functions.row_totals, (place(x), place(y), n), count, x.size // WEIGHT)
+        return y
+
+    def index_add(self, x: Any, dim: int, index: Any, src: Any) -> Any:
+        """Rows of a matrix in C, if none is named from the end."""
+        if dim % x.ndim == 0 and x.ndim == 2 and x.size and x.shape[1:] == src.shape[1:] and self.within(index, 0, len(x) - 1):
+            y = np.array(x, order="C")
+            if self.rows_in_c(y, src, index):
+                return y
+        return super().index_add(x, dim, index, src)
 
     def _add_rows(self, y: Any, v: Any, index: Any, factor: Any, ordered: bool) -> None:
         if not self.rows_in_c(y, v, index, factor):

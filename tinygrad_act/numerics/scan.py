@@ -22,6 +22,14 @@ class Scans:
     def cummin(self, x: Any, dim: int) -> Any:
         return _runs(self.xp.minimum, x, dim)
 
+    def running_extremes(self, x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
+        """The running maxima or minima and where they stand: the last of equal ones, and once there is a NaN, the last NaN."""
+        best = self.cummax(x, dim) if largest else self.cummin(x, dim)
+        n = x.shape[dim]
+        place = self.xp.arange(n).reshape((n,) + (1,) * (x.ndim - dim - 1))
+        places = self.cummax(self.xp.where(self.xp.logical_or(x == best, self.xp.isnan(x)), place, 0), dim) if n else x.astype("int64")
+        return self.gather(x, dim, places), places  # type: ignore[attr-defined]
+
     def logcumsumexp(self, x: Any, dim: int) -> Any:
         wide = x.astype(float32) if is_half(x.dtype) else x
         return _runs(self.xp.logaddexp, wide, dim).astype(x.dtype, copy=False)

@@ -212,11 +212,15 @@ def _nll_backward(F: Any, g: Any, x_shape: Any, x_dtype: Any, target: Any, weigh
 op("places", lambda F, index, *, shape, dim: F.places(index, shape, dim))
 op("placed", lambda F, v, places, *, shape: F.placed(v, places, shape),
    lambda F, h, v_shape, places: F.reshape(F.gather(F.reshape(h, (-1,)), 0, F.reshape(places, (-1,))), v_shape), None)
+
+
+@beside("nll_loss")
 def _plain_nll(F: Any, x: Any, target: Any, *, dim: int = 1, ignore_index: int = -100, reduction: str = "mean",
                every: bool = False) -> Any:
     return _nll(F, x, target, 1.0, dim=dim, ignore_index=ignore_index, reduction=reduction, every=every)
 
 
+@beside("nll_loss_backward")
 def _plain_nll_backward(F: Any, g: Any, x_shape: Any, x_dtype: Any, target: Any, *, dim: int, ignore_index: int, reduction: str,
                         every: bool) -> Any:
     return _nll_backward(F, g, x_shape, x_dtype, target, 1.0, dim=dim, ignore_index=ignore_index, reduction=reduction, every=every)

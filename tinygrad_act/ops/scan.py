@@ -25,7 +25,7 @@ linear_scan = op(
 
 def backward_scan(F: Any, a: Any, g: Any, dim: int) -> Any:
     """r[i] = g[i] + a[i+1] * r[i+1]."""
-    return F.flip(F.linear_scan(F.roll(F.flip(a, (dim,)), (1,), (dim,)), F.flip(g, (dim,)), dim), (dim,))
+    return F.flip(F.linear_scan(F.flip(F.roll(a, (-1,), (dim,)), (dim,)), F.flip(g, (dim,)), dim), (dim,))
 
 
 def _cumprod_rule(F: Any, g: Any, x: Any, *, dim: int) -> Any:

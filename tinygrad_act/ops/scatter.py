@@ -9,7 +9,7 @@ from ..backend import namespaces
 from ..errors import ArgumentError, DTypeError, IndexingError, ShapeError
 from ..graph import casts, recording
 from ..op import Single
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from . import arguments
 from .arguments import dimension, synonyms
 from .index import IndexOp, getitem_op, put
@@ -47,7 +47,7 @@ def _indexed(x: Tensor, dim: Any, index: Any, op: str) -> tuple[int, Tensor]:
     _integers(index, op, empty=True)
     if (index.ndim or 1) != (x.ndim or 1):
         raise ShapeError(op, f"an index of shape {index.shape} for a tensor of shape {x.shape}", "they must have as many axes")
-    if 0 not in index.shape and any(d != dim and n > m for d, (n, m) in enumerate(zip(index.shape, x.shape, strict=False))):
+    if index.shape != x.shape and 0 not in index.shape and any(d != dim and n > m for d, (n, m) in enumerate(zip(index.shape, x.shape, strict=False))):
         raise ShapeError(op, f"an index of shape {index.shape} for a tensor of shape {x.shape}",
                          f"apart from dim {dim} it may not be larger")
     _in_bounds(index, x.shape[dim] if x.ndim else 1, dim, op)
@@ -210,7 +210,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     array, F = index.array, namespaces[type(index.array)]
     named = F.index_copy(F.full((_line(input).shape[dim],), 0, array), 0, array, F.ones_like(array))     # 1 where named, once
     along = [-1 if d == dim else 1 for d in range(input.ndim)]
-    return recording.where(Tensor(F.reshape(named, along)) != 0, value, input)  # type: ignore[no-any-return]
+    return recording.where(wrap(F.reshape(named, along)) != 0, value, input)  # type: ignore[no-any-return]
 
 
 # ------------------------------------------------------------------------------------------------- as if it were flat
@@ -296,7 +296,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     tensor([[1],
             [2]])
     """
-    found = [Tensor(a) for a in namespaces[type(input.array)].nonzero(_line(input).array)]
+    found = [wrap(a) for a in namespaces[type(input.array)].nonzero(_line(input).array)]
     if as_tuple:
         return tuple(found)
     return recording.stack(found, 1) if input.ndim else recording.full((found[0].shape[0], 0), 0, found[0])
@@ -351,7 +351,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     tensor([1, 1, 2, 2, 2])
     """
     if repeats is None:
-        return Tensor(_counted(input, output_size))
+        return wrap(_counted(input, output_size))
     if dim is None:
         input, dim = reshape(input, -1), 0
     dim = dimension(dim, input.ndim, "repeat_interleave")
@@ -368,7 +368,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     if counts.array.size not in (1, n) or counts.ndim > 1:
         raise ShapeError("repeat_interleave", f"{counts.shape} repeats along an axis of {n}", "there must be one for each")
     counts = counts if counts.shape == (n,) else expand(reshape(counts, 1), n)
-    return recording.index_select(input, dim, Tensor(_counted(counts, output_size)))  # type: ignore[no-any-return]
+    return recording.index_select(input, dim, wrap(_counted(counts, output_size)))  # type: ignore[no-any-return]
 
 
 def _counted(counts: Tensor, output_size: int | None) -> Any:

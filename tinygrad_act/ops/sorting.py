@@ -45,7 +45,8 @@ _CHOOSERS = {name: (_chooser(f"{name}_dim" if name in ("max", "min", "median", "
 
 
 def _choose(name: str, x: Tensor, dim: Any, find: Callable[[Any, Any, int], Any], keepdim: bool = True) -> Chosen:
-    """The elements of x along `dim` at `find(F, array, dim)`, indices with that axis kept, and these indices."""
+    """The elements of x along `dim` at `find(F, array, dim)`, indices with that axis kept, and these indices. It may return the pair
+    of both."""
     row, pair = _CHOOSERS[name]
     d = arguments.dimension(dim, operand(x, name).ndim, name)
     shape = x.shape
@@ -53,12 +54,14 @@ def _choose(name: str, x: Tensor, dim: Any, find: Callable[[Any, Any, int], Any]
         x = recording.reshape(x, shape=(1,))
     a = x.array
     F = namespaces[type(a)]
-    indices = F.cast(find(F, a, d), int64)
+    found = find(F, a, d)
+    values, indices = found if isinstance(found, tuple) else (None, F.cast(found, int64))
     params: dict[str, Any] = {"dim": d, "keepdim": keepdim if shape else False}
     if watchers:
         values = row(x, wrap(indices), **params)
     else:
-        values = row.result(x, (a, indices, F.asarray(_take(F, a, indices, **params))), params)
+        values = F.asarray(_take(F, a, indices, **params)) if values is None else values if shape else F.reshape(values, ())
+        values = row.result(x, (a, indices, values), params)
     return pair(values, wrap(F.reshape(indices, values.shape)))  # type: ignore[no-any-return]
 
 
@@ -215,15 +218,6 @@ def _length(x: Tensor, dim: Any, name: str) -> int:
 
 
 # ----------------------------------------------------------------------------------------------------- running extremes
-def _running(name: str) -> Callable[[Any, Any, int], Any]:
-    def find(F: Any, a: Any, dim: int) -> Any:
-        best = getattr(F, name)(a, dim)
-        n = a.shape[dim]
-        place = F.reshape(F.arange(n, a), (n,) + (1,) * (a.ndim - dim - 1))
-        return F.cummax(F.where(F.logical_or(a == best, F.isnan(a)), place, 0), dim) if n else place + F.cast(a, int64)
-    return find
-
-
 @public()
 @synonyms
 def cummax(input: Tensor, dim: int) -> Chosen:
@@ -232,14 +226,14 @@ def cummax(input: Tensor, dim: int) -> Chosen:
     >>> ta.tensor([1., 3., 2.]).cummax(0).values
     tensor([1., 3., 3.])
     """
-    return _choose("cummax", input, dim, _running("cummax"))
+    return _choose("cummax", input, dim, lambda F, a, d: F.running_extremes(a, d, True))
 
 
 @public()
 @synonyms
 def cummin(input: Tensor, dim: int) -> Chosen:
     """The running minima along `dim` and where they stand (the last of equal ones), as (values, indices)."""
-    return _choose("cummin", input, dim, _running("cummin"))
+    return _choose("cummin", input, dim, lambda F, a, d: F.running_extremes(a, d, False))
 
 
 # ------------------------------------------------------ sets, searching and counting: membership.py, with the first call

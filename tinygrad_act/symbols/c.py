@@ -225,14 +225,14 @@ def source(kernel: Kernel, name: str, vector: Collection[str]) -> str | None:
 
 
 def _stored(dtype: Any) -> str:
-    """What a number is in an array: a loop over C's own bools is not put in vectors."""
+    """What a number is in an array: a loop over C's own bools, or one that asks a bool, is not put in vectors."""
     return TYPES[dtype.name].replace("bool", "unsigned char")
 
 
 def _body(kernel: Kernel) -> str:
     arrays, numbers = kernel.inputs[:len(kernel.used)], kernel.inputs[len(kernel.used):]
     signature = [f"{_stored(t)}* {n}_" for t, n in kernel.outputs]             # which may be the inputs' memory: Namespace.change
-    signature += [f"const {_stored(t)}* {n}_" for t, n in arrays] + [f"const {TYPES[t.name]} {n}" for t, n in numbers]
+    signature += [f"const {_stored(t)}* {n}_" for t, n in arrays] + [f"const {_stored(t)} {n}" for t, n in numbers]
     lines = [f"const {TYPES[t.name]} {n} = {n}_[lane_];" for t, n in arrays] + [f"{TYPES[t.name]} {n};" for t, n in kernel.outputs]
     lines += kernel.body.split("\n") + [f"{n}_[lane_] = {n};" for _, n in kernel.outputs]
     inner = "".join(f"            {line}\n" for line in lines)
@@ -247,7 +247,7 @@ def _loop(kernel: Kernel, name: str) -> str:
     operands = [(k, t, n, True) for k, (t, n) in enumerate(arrays)] + [(first + k, t, n, False) for k, (t, n) in enumerate(kernel.outputs)]
     size = {k: t.itemsize for k, t, _, _ in operands}
     kind = {k: _stored(t) for k, t, _, _ in operands}
-    scalars = "".join(f", *(const {TYPES[t.name]}*)a[{len(arrays) + k}]" for k, (t, _) in enumerate(numbers))
+    scalars = "".join(f", *(const {_stored(t)}*)a[{len(arrays) + k}]" for k, (t, _) in enumerate(numbers))
     outputs, inputs = [o[0] for o in operands if not o[3]], [o[0] for o in operands if o[3]]
     lines = ["static __attribute__((noinline)) void piece(char** a, const long* s, long from, long count) {",
              "    const long whole = count % LANES == 0;"]
