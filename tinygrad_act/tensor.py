@@ -6,7 +6,6 @@ operators (see `ops/registry.py`); what stands below is only what every handle h
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from . import backend, dtypes
@@ -31,19 +30,13 @@ class Tensor(TensorMethods):
     view_of: Any = None                  # (root Tensor, the view functions from it to this one): see ops/inplace.py
     views: Any = None                    # weak references to the live views of this root
     inference: bool = False              # made under inference_mode
+    _begin: Any                          # what `Tensor(...)` does with what it is given: ops/create.py
 
     def __init__(self, *data: Any, requires_grad: bool = False, device: Any = None) -> None:
-        """A handle on the array of a Tensor, or on an array; sizes, `Tensor(2, 3)`, and sequences make a float one."""
-        given = data[0] if len(data) == 1 else data
-        if isinstance(given, Tensor):
-            self.array = given.array
-        elif backend.is_array(given):
-            self.array = backend.asarray(given)
-        elif data and isinstance(given, (list, tuple)) and len(data) == 1:
-            self.array = backend.asarray(given, dtypes.get_default_dtype(), device)
-        else:
-            module, index = backend.resolve(device)
-            self.array = module.F.new(tuple(map(operator.index, data)) or (0,), dtypes.get_default_dtype(), None, index)
+        """A tensor of the default dtype, as PyTorch's class makes it: of numbers, `Tensor([1, 2])`, or of sizes, `Tensor(2, 3)`,
+        which hold whatever the memory held. Arrays are converted too; a Tensor is taken as it is. `ta.tensor` is what keeps dtypes.
+        """
+        self._begin(data, device)
         if requires_grad:
             self.requires_grad = True
 
@@ -124,3 +117,10 @@ def wrap(array: Any) -> Tensor:
     t = Tensor.__new__(Tensor)
     t.array = array
     return t
+
+
+def array_of(data: Any) -> Any:
+    """The array of a Tensor, an array as it is, or what a sequence makes: one of the default dtype."""
+    if isinstance(data, Tensor):
+        return data.array
+    return backend.asarray(data) if backend.is_array(data) else backend.asarray(data, dtypes.get_default_dtype())

@@ -147,9 +147,61 @@ def written_under_no_grad(lib: Any, x: Any) -> Any:
     return x * x
 
 
+def a_quotient_changed(lib: Any, x: Any) -> Any:
+    share = x / x.sum(0)
+    share += 1
+    share[0] = 2.0
+    return share
+
+
+def a_quotient_masked(lib: Any, x: Any) -> Any:
+    return x.div(x[0]).masked_fill_(x > 8, -9.0)
+
+
+def a_reciprocal_changed(lib: Any, x: Any) -> Any:
+    inverse = 1 / x
+    inverse *= 3
+    return inverse
+
+
+def a_loss_added_to(lib: Any, x: Any) -> Any:
+    loss = x.sum() / x[0].sum()
+    loss += x[1].sum()
+    return loss
+
+
+def a_similarity_masked(lib: Any, x: Any) -> Any:
+    found = lib.nn.functional.cosine_similarity(x[:, None, :], x[None, :, :] ** 2, dim=-1)
+    found.masked_fill_(lib.eye(3, dtype=lib.bool), -9e15)
+    return found / 9e15
+
+
+def a_stopped_line_changed(lib: Any, x: Any) -> Any:
+    y = lib.nn.functional.relu6(x - 2)
+    y += 1
+    return y
+
+
+def a_stopped_line_in_place(lib: Any, x: Any) -> Any:
+    y = x - 2
+    return lib.nn.functional.relu6(y, inplace=True) * x
+
+
+def a_logit_changed(lib: Any, x: Any) -> Any:
+    y = (x / 10).logit()
+    y *= 2
+    return y
+
+
+def a_copied_diagonal(lib: Any, x: Any) -> Any:
+    return lib.diag(x).add_(1)
+
+
 PROGRAMS = [column_and_row, rows_of_a_constant, a_view_of_a_view, a_root_moves_its_views, a_transposed_view, a_diagonal,
             one_element, zeroed, filled, at_indices, at_a_mask, slices_and_indices, a_value_with_axes_to_spare,
-            its_own_old_value, chained_from_the_result, with_arguments, augmented, written_under_no_grad]
+            its_own_old_value, chained_from_the_result, with_arguments, augmented, written_under_no_grad, a_quotient_changed,
+            a_quotient_masked, a_reciprocal_changed, a_loss_added_to, a_similarity_masked, a_stopped_line_changed,
+            a_stopped_line_in_place, a_logit_changed, a_copied_diagonal]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
@@ -262,6 +314,14 @@ def test_every_way_of_changing_a_saved_array_is_noticed(change: Any) -> None:
     change(w)
     with pytest.raises(InplaceError, match="mul: an array"):
         y.backward()
+
+
+def test_relu6_in_place_keeps_the_result_and_no_copy_of_its_input() -> None:
+    y = leaf() * 1
+    ta.nn.functional.relu6(y, inplace=True)
+    assert all(saved is y.array for saved in y.grad_fn.saved)
+    with ta.study.rules(relu6="straight_through"):
+        assert ta.nn.functional.relu6(leaf() * 1, inplace=True).grad_fn.op.variant == "straight_through"
 
 
 def test_a_change_of_what_nothing_saved_is_no_error() -> None:

@@ -41,8 +41,7 @@ def convert(x: Any, made: dict[int, Any] | None = None) -> Any:
     One that is given twice (`made` has what stands for each) is one here too: its gradients add up.
     """
     if isinstance(x, torch.Tensor):
-        array = ta.backend.asarray(np.array(read(x)), device=ta.backend.current_device())
-        t = ta.Tensor(array, requires_grad=x.requires_grad)
+        t = ta.asarray(np.array(read(x)), requires_grad=x.requires_grad)
         return t if made is None else made.setdefault(id(x), t)
     if isinstance(x, torch.nn.utils.rnn.PackedSequence):
         return ta.nn.utils.rnn.PackedSequence(*map(convert, x))

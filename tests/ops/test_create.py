@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_act as ta
+from tinygrad_act import nn
 from tinygrad_act.errors import ArgumentError, DTypeError, ShapeError
 
 from .expressions import held, lines
@@ -55,7 +56,22 @@ t.Tensor([1, 2])
 t.Tensor([[1, 2], [3, 4]])
 t.Tensor(2, 3).shape == (2, 3)
 t.Tensor(5).shape == (5,)
+t.Tensor(np.int64(2), 3).shape == (2, 3)
 t.Tensor().shape == (0,)
+t.Tensor(())
+t.Tensor((2, 3))
+t.Tensor(range(3))
+t.Tensor([True, False])
+t.Tensor(np.arange(3))
+t.Tensor(np.array(2.5))
+t.Tensor(np.arange(6.0).reshape(2, 3))
+t.Tensor(np.arange(6.0)[::2])
+t.Tensor(np.ones(2, dtype=bool))
+t.Tensor([np.arange(2), np.arange(2.0)])
+t.Tensor([t.tensor(1), t.tensor(2.5, dtype=t.float64)])
+t.Tensor(t.tensor([1, 2]))
+t.Tensor(t.tensor([1.0], dtype=t.float64))
+t.Tensor(t.ones(2, requires_grad=True) * 2).requires_grad
 t.FloatTensor([1, 2])
 t.LongTensor([1, 2])
 t.DoubleTensor([[1.5]])
@@ -168,6 +184,15 @@ t.eye(-1)
 t.from_numpy([1])
 t.from_numpy(np.array(["a"]))
 t.from_numpy(np.ones(2, np.longdouble))
+t.Tensor(2.5)
+t.Tensor(True)
+t.Tensor(None)
+t.Tensor("a")
+t.Tensor(-1)
+t.Tensor([[1, 2], [3]])
+t.Tensor({1, 2})
+t.Tensor(np.float32(2))
+t.Tensor([1], [2])
 """)
 
 
@@ -195,10 +220,30 @@ def test_tensor_copies_and_the_others_share() -> None:
         ta.asarray([1.0], copy=False)
 
 
+def test_the_class_of_an_array_of_the_default_dtype_shares_its_memory() -> None:
+    array = np.ones(3, np.float32)
+    t = ta.Tensor(array)
+    array[0] = 5
+    assert ta.backend.current() != "numpy" or t.tolist() == [5.0, 1.0, 1.0]
+    assert ta.Tensor(np.arange(3), device="cpu").device == "cpu"
+
+
+def test_the_class_of_a_tensor_is_that_tensor_in_its_graph() -> None:
+    x = ta.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 2
+    z = ta.Tensor(y)
+    z.mul_(3)
+    (ta.Tensor(x) * z).sum().backward()
+    assert (y.tolist(), x.grad.tolist()) == ([6.0, 12.0], [12.0, 24.0])
+    with ta.no_grad():
+        assert not ta.Tensor(x).requires_grad
+    assert nn.Parameter(y).is_leaf and nn.Parameter(np.ones(2)).dtype == ta.float64 and nn.Parameter([1, 2]).dtype == ta.float32
+
+
 @pytest.mark.parametrize("dtype", [">f4", ">f8", ">i8", ">f2"])
 def test_bytes_in_the_other_order_are_put_in_this_machines(dtype: str) -> None:
     array = np.arange(6).reshape(2, 3).astype(dtype)
-    for t in (ta.tensor(array), ta.as_tensor(array), ta.asarray(array), ta.Tensor(array), ta.tensor([1, 2], dtype=np.dtype(dtype))):
+    for t in (ta.tensor(array), ta.as_tensor(array), ta.asarray(array), ta.tensor([1, 2], dtype=np.dtype(dtype))):
         assert t.dtype.isnative and t.dtype.char == np.dtype(dtype).char
     assert ta.tensor(array).tolist() == array.tolist()
     with pytest.raises(DTypeError, match="other order"):

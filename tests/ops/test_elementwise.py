@@ -229,7 +229,7 @@ def test_halves_are_rounded_once(name: str, dtype: str) -> None:
     low, high = SMOOTH[name]
     x = array(50, low=low, high=high, dtype=dtype)
     wide = getattr(torch, name)(torch.from_numpy(x.astype("float64"))).numpy()
-    got = read(getattr(ta, name)(ta.Tensor(ta.backend.asarray(x, device=ta.backend.current_device()))))
+    got = read(getattr(ta, name)(ta.as_tensor(x)))
     ulp = np.spacing(np.abs(got)).astype("float64")
     assert np.all(np.abs(got.astype("float64") - wide) <= 0.51 * ulp + 1e-8)
 
@@ -307,7 +307,7 @@ def test_closeness(equal_nan: bool) -> None:
 
 
 def test_comparing_with_something_else_is_python_s_answer() -> None:
-    x = ta.Tensor(array(2))
+    x = ta.as_tensor(array(2))
     assert (x == None) is False and (x != "text") is True  # noqa: E711
     with pytest.raises(TypeError):
         x < "text"  # noqa: B015

@@ -140,6 +140,6 @@ def test_replayed() -> None:
 
     compiled = ta.compile(step)
     for seed in range(5):
-        x = ta.Tensor(ta.backend.asarray(array(12, seed=seed), device=ta.backend.current_device()))
+        x = ta.as_tensor(array(12, seed=seed))
         assert [read(t).tobytes() for t in compiled(x)] == [read(t).tobytes() for t in step(x)]
     assert compiled.counts["replayed"] == 3, compiled.report()

@@ -154,7 +154,7 @@ def test_cov_and_corrcoef_of_single_numbers_ints_and_halves() -> None:
 
 def test_correlations_are_between_minus_one_and_one() -> None:
     x = array(4, 9, dtype="float32")
-    c = read(ta.Tensor(ta.backend.asarray(np.concatenate([x, -3 * x, x * 1e-3]), device=ta.backend.current_device())).corrcoef())
+    c = read(ta.as_tensor(np.concatenate([x, -3 * x, x * 1e-3])).corrcoef())
     assert np.abs(c).max() <= 1
     np.testing.assert_allclose(c[0, [0, 4, 8]], [1, -1, 1], rtol=1e-6)
 
@@ -212,7 +212,7 @@ def test_areas_refused(name: str) -> None:
 
 
 def test_replayed() -> None:
-    weights = ta.Tensor(ta.backend.asarray(array(6), device=ta.backend.current_device()), requires_grad=True)
+    weights = ta.asarray(array(6), requires_grad=True)
 
     def step(x: Any) -> Any:
         weights.grad = None
@@ -224,7 +224,7 @@ def test_replayed() -> None:
     compiled = ta.compile(step)
     eager, replayed = [], []
     for seed in range(6):
-        x = ta.Tensor(ta.backend.asarray(array(8, 6, seed=seed), device=ta.backend.current_device()))
+        x = ta.as_tensor(array(8, 6, seed=seed))
         for run, found in ((step, eager), (compiled, replayed)):
             found.append([read(t).tobytes() for t in (*run(x), weights.grad)])
     assert replayed == eager

@@ -258,7 +258,7 @@ def test_a_stop_tells_rules_saved_arrays_and_sums() -> None:
     assert set(by_name["y"].saved) == {"y"}
     (_, first, _), (_, second, total) = by_name["mul"].accumulated
     assert (first, second) == (1, 2), "the sum of add came first"
-    assert ta.equal(ta.Tensor(total), ta.Tensor(by_name["y"].gradient))
+    assert ta.equal(ta.as_tensor(total), ta.as_tensor(by_name["y"].gradient))
     assert "part 3, sum" in repr(by_name["mul"])
     assert by_name["sum"].line == by_name["sum"].module == ""
 

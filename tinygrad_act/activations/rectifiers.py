@@ -60,11 +60,17 @@ def relu6(F: Any, x: Any) -> Any:
 
 
 @relu6.backward
-def relu6_backward(F: Any, g: Any, y: Any) -> Any:
-    return F.where(F.logical_or(y <= 0, y >= 6), 0, g)
+def relu6_backward(F: Any, g: Any, x: Any) -> Any:
+    return F.where(F.logical_or(x <= 0, x >= 6), 0, g)
 
 
 relu6.second(flat)
+
+
+@relu6.alternative("output")
+def relu6_backward_output(F: Any, g: Any, y: Any) -> Any:
+    """The derivative from the result, as exact: what relu6 in place takes, so that it keeps no copy of its input."""
+    return F.where(F.logical_or(y <= 0, y >= 6), 0, g)
 
 
 @relu6.stand_in("straight_through", "surrogate")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .. import dtypes
 from ..errors import DTypeError
 from ..later import later
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 
 if TYPE_CHECKING:
     from .uninitialized import UninitializedBuffer, UninitializedParameter, UninitializedTensorMixin
@@ -18,7 +18,7 @@ __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter
 class Parameter(Tensor):
     """A leaf that a Module learns: assigned as an attribute of one, it is in its `parameters()`.
 
-    `data` is a Tensor (its array is shared, its graph is not) or what `ta.tensor` takes.
+    `data` is a Tensor or an array (its memory is shared, its graph is not), or numbers, which become the default dtype.
 
     >>> Parameter(ta.zeros(2))
     Parameter containing:
@@ -26,7 +26,7 @@ class Parameter(Tensor):
     """
 
     def __init__(self, data: Any = (), requires_grad: bool = True) -> None:
-        super().__init__(data)
+        self.array = array_of(data)
         if requires_grad and not dtypes.is_floating(self.dtype):
             raise DTypeError("Parameter", str(self.dtype), "only floating types have gradients",
                              "pass requires_grad=False, or convert the data with .float()")
@@ -43,7 +43,7 @@ class Buffer(Tensor):
     """
 
     def __init__(self, data: Any = (), *, persistent: bool = True) -> None:
-        super().__init__(data)
+        self.array = array_of(data)
         self.persistent = persistent
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from .. import backend
 from ..changes import changes
 from ..errors import ArgumentError, ShapeError
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .parameter import Parameter, is_lazy
 from .state_difference import IncompatibleKeys, difference
 
@@ -32,7 +32,7 @@ def named_state(module: Any, prefix: str = "") -> dict[str, tuple[Any, str]]:
 def state_of(module: Any, destination: Any, prefix: str, keep_vars: bool) -> OrderedDict[str, Tensor]:
     out: OrderedDict[str, Tensor] = OrderedDict() if destination is None else destination
     for name, value in own_state(module).items():
-        out[prefix + name] = value if keep_vars or is_lazy(value) else Tensor(value.array)
+        out[prefix + name] = value if keep_vars or is_lazy(value) else wrap(value.array)
     for name, part in module._modules.items():
         if part is not None:
             part.state_dict(destination=out, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
@@ -99,7 +99,7 @@ def _shape(value: Any) -> tuple[int, ...]:
 def _put(owner: Any, key: str, target: Tensor, value: Any, assign: bool) -> None:
     if assign and isinstance(value, Tensor):
         if isinstance(target, Parameter):
-            value = value if isinstance(value, Parameter) else Parameter(Tensor(value.array), requires_grad=target.requires_grad)
+            value = value if isinstance(value, Parameter) else Parameter(wrap(value.array), requires_grad=target.requires_grad)
             value.requires_grad = target.requires_grad
         setattr(owner, key, value)
         return

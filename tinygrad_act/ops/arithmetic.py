@@ -33,7 +33,7 @@ sub = elementwise("sub", lambda F, a, b: a - b, lambda F, g: g, lambda F, g: -g,
 rsub = elementwise("rsub", lambda F, a, b: b - a, lambda F, g: -g, lambda F, g: g, kinds="if", method=False)
 mul = elementwise("mul", lambda F, a, b: a * b, lambda F, g, b: g * b, lambda F, g, a: g * a,
                   doc="a * b, element by element; they broadcast.")
-div = elementwise("div", lambda F, a, b: a / b, lambda F, g, b: g / b, lambda F, g, b, y: -g * (y / b), result="float")
+div = elementwise("div", lambda F, a, b: a / b, lambda F, g, b: g / b, lambda F, g, a, b: -g * (a / b / b), result="float")
 neg = elementwise("neg", lambda F, x: -x, lambda F, g: -g, kinds="if", doc="-x")
 
 

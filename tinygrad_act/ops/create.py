@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
 from .. import backend, dtypes
 from ..errors import ArgumentError, DTypeError, ShapeError
+from ..grad_mode import mode
 from ..graph import recording
 from ..tensor import Tensor, wrap
 from . import arguments
@@ -79,6 +81,29 @@ def leaf(array: Any, requires_grad: bool, op: str) -> Tensor:
                              "pass dtype=ta.float32, or write the numbers as floats")
         t.requires_grad = True
     return t
+
+
+def _begin(self: Tensor, data: tuple[Any, ...], device: Any) -> None:
+    """`Tensor(...)`: one sequence, array or Tensor is data, anything else is sizes."""
+    given = data[0] if len(data) == 1 else None
+    if isinstance(given, Tensor):
+        if given.requires_grad and mode.grad:                       # in its graph, as a view of it
+            view = recording.reshape(given, shape=given.shape)
+            self.array, self.node, self._requires_grad, self.view_of = view.array, view.node, True, view.view_of
+            if self.view_of and self.view_of[1] is not None:
+                self.view_of[0].views.append(weakref.ref(self))
+            return
+        self.array = given.array
+    elif isinstance(given, (list, tuple, range)) or backend.is_array(given) or (hasattr(given, "__array__") and not backend.is_scalar(given)):
+        self.array = _array(given, dtypes.get_default_dtype(), device, "Tensor", copy=False)
+    elif len(data) == 1 and (type(given) is bool or not hasattr(given, "__index__")):
+        raise ArgumentError("Tensor", repr(given)[:60], "it takes sizes, or a sequence or an array of numbers",
+                            f"write ta.tensor({given!r})" if isinstance(given, (int, float)) else "ta.tensor takes other data")
+    else:
+        self.array = filled(arguments.shape(data or (0,), "Tensor"), None, None, device, False, "Tensor").array
+
+
+setattr(Tensor, "_begin", _begin)  # noqa: B010
 
 
 def _array(data: Any, dtype: Any, device: Any, op: str, copy: bool) -> Any:

@@ -61,12 +61,12 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 
 @public()
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
-    """Of a vector, the matrix with it on the diagonal; of a matrix, its diagonal."""
+    """Of a vector, the matrix with it on the diagonal; of a matrix, its diagonal (a copy: `diagonal` is the view)."""
     if operand(input, "diag").ndim == 1:
         return diag_embed(input, diagonal)
     if input.ndim != 2:
         raise ShapeError("diag", str(input.shape), "it takes a vector or a matrix", "use diagonal or diag_embed for batches")
-    return _diagonal(input, offset=diagonal)
+    return recording.clone(_diagonal(input, offset=diagonal))  # type: ignore[no-any-return]
 
 
 @public()

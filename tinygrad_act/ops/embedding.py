@@ -126,11 +126,16 @@ def _check(name: str, input: Any, weight: Any) -> None:
     if type(input.array) is not type(weight.array):
         raise DeviceError(name, f"an input on {input.device} and a weight on {weight.device}", "no op moves data",
                           "move one with .to(device)")
-    F, a = namespaces[type(input.array)], input.array
-    if not F.within(a, 0, weight.shape[0] - 1):
-        wrong = a[F.logical_or(a < 0, a >= weight.shape[0])]
-        raise IndexingError(name, f"the index {backend.to_host(wrong[:1]).item()}", f"it is out of range: the table has {weight.shape[0]} rows",
-                            f"indices are 0 to {weight.shape[0] - 1}: make num_embeddings larger than the largest")
+    namespaces[type(input.array)].require(_rows_there, name, input.array, weight.shape[0])
+
+
+def _rows_there(name: str, index: Any, rows: int) -> None:
+    """Raise unless they are. A replay looks, too, as it must not go another way for that."""
+    F = namespaces[type(index)]
+    if not F.within(index, 0, rows - 1):
+        wrong = index[F.logical_or(index < 0, index >= rows)]
+        raise IndexingError(name, f"the index {backend.to_host(wrong[:1]).item()}", f"it is out of range: the table has {rows} rows",
+                            f"indices are 0 to {rows - 1}: make num_embeddings larger than the largest")
 
 
 def padding_row(name: str, padding_idx: int | None, count: int) -> int:

@@ -176,9 +176,9 @@ def _logit(F: Any, x: Any, *, eps: float | None = None) -> Any:
     return F.log(x / (1 - x))
 
 
-def _logit_backward(F: Any, g: Any, x: Any, y: Any, *, eps: float | None) -> Any:
+def _logit_backward(F: Any, g: Any, x: Any, *, eps: float | None) -> Any:
     if eps is None:                                     # 0.0 + makes the -0.0 of x = -0.0 a 0.0: the slope is +inf
-        return F.where(y == y, g / (0.0 + x * (1 - x)), math.nan)
+        return F.where(F.logical_or(x < 0, x > 1), math.nan, g / (0.0 + x * (1 - x)))
     outside = F.logical_or(x < eps, x > 1 - eps)
     x = F.where(outside, 0.5, x)
     return F.where(outside, 0, g / (x * (1 - x)))

@@ -10,7 +10,7 @@ from ..backend.namespace import broadcast_shape, numel
 from ..errors import ArgumentError, DTypeError, ShapeError, TinygradActError
 from ..graph import recording
 from ..op import Single
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .arguments import whole
 from .reduce import operand
 from .registry import enter, operators, public
@@ -237,7 +237,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     if n == 0:
         F = namespaces[type(input.array)]
         i = F.arange(input.shape[-1], input.array)
-        return Tensor(F.copy(F.expand(F.cast(i == F.reshape(i, (-1, 1)), input.dtype), input.shape)))
+        return wrap(F.copy(F.expand(F.cast(i == F.reshape(i, (-1, 1)), input.dtype), input.shape)))
     result = input
     for bit in bin(n)[3:]:                                   # the leading one is `input` itself
         result = matmul(result, result)

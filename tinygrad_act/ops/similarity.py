@@ -31,17 +31,20 @@ def _cosine(F: Any, x1: Any, x2: Any, *, dim: int, eps: float = 1e-8) -> Any:
     return F.sum((x1 / _lengths(F, x1, dim, eps)[1]) * (x2 / _lengths(F, x2, dim, eps)[1]), dim)
 
 
-def _cosine_back(F: Any, g: Any, x: Any, other: Any, y: Any, dim: int, eps: float) -> Any:
-    """As in PyTorch, the slope of the length is its own also where eps stands in for it. x may be one vector for many others."""
+def _cosine_back(F: Any, g: Any, x: Any, other: Any, dim: int, eps: float) -> Any:
+    """As in PyTorch, the slope of the length is its own also where eps stands in for it. x may be one vector for many others.
+
+    The sum of g y over those others is that of x / bound with `towards`, so the result is not read, and may be changed in place.
+    """
     length, bound = _lengths(F, x, dim, eps)
-    g, y = (keep(F, v, (*y.shape[:dim], 1, *y.shape[dim:]), dim, False) for v in (g, y))
+    g = keep(F, g, (*g.shape[:dim], 1, *g.shape[dim:]), dim, False)
     towards = F.sum_to(g * (other / _lengths(F, other, dim, eps)[1]), x.shape)
-    return (towards - F.sum_to(g * y, length.shape) * _unit(F, x, length)) / bound
+    return (towards - F.sum((x / bound) * towards, dim, True) * _unit(F, x, length)) / bound
 
 
 _cosine_row = op("cosine_similarity", wide(_cosine),
-                 wide(lambda F, g, x1, x2, y, *, dim, eps: _cosine_back(F, g, x1, x2, y, dim, eps)),
-                 wide(lambda F, g, x1, x2, y, *, dim, eps: _cosine_back(F, g, x2, x1, y, dim, eps)))
+                 wide(lambda F, g, x1, x2, *, dim, eps: _cosine_back(F, g, x1, x2, dim, eps)),
+                 wide(lambda F, g, x1, x2, *, dim, eps: _cosine_back(F, g, x2, x1, dim, eps)))
 
 
 def _both(name: str, x1: Any, x2: Any, along: int | None = None) -> tuple[Tensor, Tensor]:

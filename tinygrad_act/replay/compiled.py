@@ -40,13 +40,16 @@ class Way:
         self.waiting: list[Variant] = []         # recordings that wait for a second one like them
         self.attempts = 0                        # how often there was none
         self.reasons: list[str] = []             # why it was recorded, each time
+        self.failed = ""                         # why the last recording is not replayed
         self.eager = ""                          # why it is not replayed
 
     def why(self, tensors: list[Tensor]) -> str:
         """Why it is to be recorded (again), in words."""
         if self.variants:
             return self.variants[0].why(tensors)
-        return self.waiting[-1].surroundings.change() or "again, to compare" if self.waiting else "the first call"
+        if self.waiting:
+            return self.waiting[-1].surroundings.change() or ("again, as the last two differ" if self.failed else "again, to compare")
+        return "again, as what was recorded cannot be replayed" if self.failed else "the first call"
 
     def compare(self, variant: Variant) -> str:
         """Take in a recording: ready if an earlier one is the same. Returns in what it differs from one under the same conditions."""
@@ -195,6 +198,7 @@ class Compiled:
         variant = Variant(recording, surroundings, result)
         before = way.waiting[-1] if way.waiting else None
         reason = variant.problems[0] if variant.problems else way.compare(variant)
+        way.failed = reason
         if reason:
             way.attempts += 1
             if way.attempts >= ATTEMPTS:
@@ -231,6 +235,8 @@ class Compiled:
                       for v in way.variants]
             if way.eager:
                 lines.append(f"  runs eagerly: {way.eager}")
+            elif way.failed:
+                lines.append(f"  not replayed so far: {way.failed}")
         return "\n".join(lines)
 
     def source(self) -> str:
@@ -314,6 +320,11 @@ def _without_hooks(surroundings: Surroundings) -> None:
     """Raise for hooks, which a replay would not call."""
     for m in surroundings.modules:
         if any(getattr(m, hooks) for hooks in HOOKS):
+            from ..nn.utils.hooked_norms import hooked
+
+            if names := hooked(m):
+                raise GraphError("compile", f"{type(m).__name__} with the hook of nn.utils.{names[0]}", "a step that is replayed calls no hooks",
+                                 f"use {' and '.join(f'nn.utils.parametrizations.{name}' for name in names)}, which is replayed")
             raise GraphError("compile", f"{type(m).__name__} with hooks", "a step that is replayed calls no hooks", f"remove them, or {ITSELF}")
         if isinstance(m, DistributedDataParallel):
             raise GraphError("compile", "DistributedDataParallel", "its hooks send gradients to other processes, and a step that is replayed calls "

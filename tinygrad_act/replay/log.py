@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Generator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from .. import backend
-from ..errors import user_line
+from ..errors import PACKAGE, user_line
+from ..nn.module import Module
 from .recorded import Recorded
+
+READS = {"item", "tolist", "numpy", "array", "bool", "int", "float", "index", "format", "repr", "str"}     # by them the user reads a number
+AROUND = {"call", "method", "function", "run", "wrapper"}                   # what functions of the library are wrapped in
 
 
 class Value:
@@ -41,14 +47,14 @@ class Call:
     """One line: a function, its arguments (Values where they were arrays), what came out, which value was written to.
 
     A `read` is a call whose result Python saw: it must come out the same again, or the step would have gone another way. `where`
-    is the line of the user's that led to it.
+    is the line of the user's that led to it, and `by` what of the library's was called there, for a read.
     """
 
-    __slots__ = ("args", "function", "kwargs", "out", "read", "where", "writes")
+    __slots__ = ("args", "by", "function", "kwargs", "out", "read", "where", "writes")
 
     def __init__(self, function: Any, args: Any, kwargs: Any, out: Any, writes: Value | None = None, read: bool = False, where: str = "") -> None:
         self.function, self.args, self.kwargs, self.out, self.writes, self.read = function, args, kwargs, out, writes, read
-        self.where = where
+        self.where, self.by = where, reader() if read else ""
 
     @property
     def name(self) -> str:
@@ -59,13 +65,28 @@ class Call:
         """In words, for reports: what must come out as it did."""
         if not self.read:
             return f"the result of {self.name} at {self.where}, of shape {getattr(self.out, 'shape', '()')} when it was recorded,"
-        return f"the number read at {self.where}, {shown(self.out)} when it was recorded,"
+        return f"{self.number()}, {shown(self.out)} when it was recorded,"
+
+    def number(self) -> str:
+        """Of a read, in words: the number, and who looks at it if that is not the user."""
+        return f"the number {'read' if self.by in READS else f'that {self.by} reads'} at {self.where}"
+
+    def too_late(self, step: str) -> str:
+        """Of a read after an optimizer's step, in words: what to write instead, and why."""
+        if self.by not in READS:
+            return (f"{self.by} reads a number at {self.where}, after {step}, which cannot be taken back if the number is another one: call it "
+                    "before, or outside of what is compiled")
+        if self.by == "bool":
+            return f"decide before {step}, or outside: a number is read at {self.where}, after the step, which cannot be taken back"
+        return f"return the loss, and call .item() outside: a number is read at {self.where}, after {step}, which cannot be taken back"
 
     def differs(self, other: Call) -> str:
         """In words, what another recording of the same line has otherwise, and what to write instead."""
         if self.read and other.read and self.where == other.where:
-            return (f"the number read at {self.where} is another at each step ({shown(self.out)}, {shown(other.out)}): to decide by it, compare the "
-                    "Tensor itself (`if loss > 1`, without .item()); to see it, return the Tensor")
+            each = f"{self.number()} is another at each step ({shown(self.out)}, {shown(other.out)})"
+            if self.by not in READS:
+                return f"{each}: call {self.by} outside of what is compiled"
+            return f"{each}: to decide by it, compare the Tensor itself (`if loss > 1`, without .item()); to see it, return the Tensor"
         if self.name == other.name:
             for a, b in zip(_leaves((self.args, self.kwargs)), _leaves((other.args, other.kwargs)), strict=False):
                 if isinstance(a, (int, float)) and isinstance(b, (int, float)) and repr(a) != repr(b):
@@ -89,6 +110,19 @@ def shown(x: Any) -> str:
 def plain(x: Any) -> Any:
     """An array as Python's numbers."""
     return x.tolist() if backend.is_array(x) else x
+
+
+def reader() -> str:
+    """What of the library's looks at a number: the layer, or the function that the user's line calls (`item`, `clip_grad_norm_`)."""
+    frame: FrameType | None = sys._getframe(1)
+    name = layer = ""
+    while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, "<frozen")):
+        name = name if name and frame.f_code.co_name in AROUND else frame.f_code.co_name
+        owner = frame.f_locals.get("self")
+        if not layer and isinstance(owner, Module):
+            layer = type(owner).__name__
+        frame = frame.f_back
+    return layer or (name.strip("_") if name.startswith("_") else name)
 
 
 def _line() -> str:

@@ -57,7 +57,8 @@ class Variant:
             if not isinstance(part, (Tensor, *PLAIN)):
                 problem(f"it returns a {type(part).__name__}")
             elif isinstance(part, Tensor) and _alive(part):
-                problem("it returns a tensor whose graph is still there: call backward within the step")
+                problem("it returns a tensor whose graph is still there: call backward within the step, without retain_graph=True, or return "
+                        "loss.detach()")
             elif isinstance(part, Tensor) and recording.made_here(part) and part._grad is not None:
                 problem("it returns a tensor that it has made and whose .grad it has set: return the gradient")
         for call in self.log.calls:
@@ -66,8 +67,7 @@ class Variant:
         calls = hoisted(self.log.calls)
         steps = [i for i, c in enumerate(calls) if isinstance(c.function, AsItIs)]
         if late := [c for c in calls[steps[0]:] if c.read] if steps else []:
-            problem(f"a number is read at {late[0].where}, after {calls[steps[0]].name}, which cannot be taken back: return the Tensor, or "
-                    "decide before")
+            problem(late[0].too_late(calls[steps[0]].name))
 
     def wait(self) -> None:
         """Let go of the arrays that the step has made; what is left can be compared."""

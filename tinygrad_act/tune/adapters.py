@@ -11,7 +11,7 @@ from ..grad_mode import no_grad
 from ..nn import GELU, Embedding, Linear, Module, MultiheadAttention, Parameter, Sequential, init
 from ..nn.conv import _Conv, _Convolution
 from ..nn.multihead import Weights
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from . import select
 from .freezing import Changed, freeze, unfreeze
 from .graft import Graft, graft, grafted
@@ -172,4 +172,4 @@ def learned_state(model: Module) -> dict[str, Tensor]:
     >>> list(ta.tune.learned_state(model))
     ['0.bias', '1.bias']
     """
-    return {n: Tensor(p.array) for n, p in model.named_parameters() if p.requires_grad}
+    return {n: wrap(p.array) for n, p in model.named_parameters() if p.requires_grad}

@@ -120,6 +120,13 @@ def _place(op: str, module: Module, name: str) -> int | None:
     return next((i for i, (hook, *_) in module._pre_hooks.items() if isinstance(hook, _Norm) and (hook.op, hook.name) == (op, name)), None)
 
 
+def hooked(module: Module) -> list[str]:
+    """The names of these norms that hooks of the module compute; none if it has other hooks, too."""
+    found = [getattr(hook, "op", "") if isinstance(hook, _Norm) else "" for hook, *_ in module._pre_hooks.values()]
+    others = module._hooks or module._backward_hooks or module._backward_pre_hooks
+    return [] if others or not all(found) else list(dict.fromkeys(found))
+
+
 def _removed(op: str, module: M, name: str) -> M:
     place = _place(op, module, name)
     if place is None:

@@ -11,7 +11,7 @@ from ...backend import namespaces
 from ...errors import TinygradActError
 from ...grad_mode import no_grad
 from ...graph import FREED, PICK, Node, reachable
-from ...tensor import Tensor
+from ...tensor import Tensor, wrap
 from ..chain import Chain
 from ..explaining.statements import constants, numbers
 from ..labels import Labels, pairs_of
@@ -155,7 +155,7 @@ class Case:
 
 
 def _ones(loss: Tensor) -> Any:
-    return Tensor(namespaces[type(loss.array)].ones_like(loss.array))
+    return wrap(namespaces[type(loss.array)].ones_like(loss.array))
 
 
 def _again(node: Node, inputs: list[Any]) -> Any:

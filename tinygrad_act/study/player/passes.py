@@ -9,7 +9,7 @@ from ... import backend
 from ...backend import namespaces
 from ...errors import ArgumentError, GraphError
 from ...graph import FREED, PICK, Node, reachable
-from ...tensor import Tensor
+from ...tensor import Tensor, wrap
 from ..chain import Chain, plus
 from ..tape import Result, Tape
 
@@ -65,7 +65,7 @@ class Passes:
             if not self.loss.numel():
                 raise ArgumentError("player", f"a tensor of shape {self.loss.shape}", "it is empty", "play a loss")
             self.notes.append("The backward pass starts with 1 at every number of the result: the gradients are those of their sum.")
-            gradient = Tensor(namespaces[type(self.loss.array)].ones_like(self.loss.array))
+            gradient = wrap(namespaces[type(self.loss.array)].ones_like(self.loss.array))
         chain = Chain(self.loss, None, gradient, "player")
         self.order, self.gradient, self.parts = chain.nodes, chain.gradient, chain.parts
         if chain.hooked:

@@ -11,7 +11,7 @@ from ...errors import ArgumentError, FileError, ShapeError
 from ...grad_mode import no_grad
 from ...interop import safetensors
 from ...nn import Module
-from ...tensor import Tensor
+from ...tensor import Tensor, wrap
 from .. import select
 from .inject import NOTE, _adapters, begin, injected, put, use
 from .kinds import KINDS, Config
@@ -33,9 +33,9 @@ def state_dict(model: Module, adapter: str = "default") -> dict[str, Tensor]:
         prefix = f"{path}." if path else ""
         for part in module.lora_shapes(module.lora_configs[adapter]):
             for label in ("lora_A", "lora_B"):
-                out[f"{prefix}{label}.{adapter}{part}"] = Tensor(getattr(module, label)[adapter + part].array)
+                out[f"{prefix}{label}.{adapter}{part}"] = wrap(getattr(module, label)[adapter + part].array)
     for name in model.__dict__.get(NOTE, {"also": {}})["also"].get(adapter, ()):
-        out[name] = Tensor(model.get_parameter(name).array)
+        out[name] = wrap(model.get_parameter(name).array)
     return out
 
 
