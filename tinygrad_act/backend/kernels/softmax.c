@@ -33,6 +33,19 @@ INLINE void logs(const float* tops, const float* others, float* y, const long co
     FOR(i, count) if (tops[i] > 1) y[i] += log(tops[i]);
 }
 
+/* Of some rows together, which is fewer logarithms: the peak of each, the sum of e^(x - peak), in two parts, and its logarithm. */
+typedef struct { float peak[LANES], tops[LANES], others[LANES], logarithm[LANES]; } totals;
+INLINE long totals_of(const float* x, long n, long most, totals* t) {
+    const long rows = n > SHORT ? 1 : most < LANES ? most : LANES;
+    FOR(i, LANES) t->tops[i] = t->others[i] = 0;
+    FOR(r, rows) {
+        t->peak[r] = peak_of(x + r * n, n);
+        t->others[r] = sum(OTHERS, x + r * n, x + r * n, t->peak[r], 0, t->tops + r, n);
+    }
+    logs(t->tops, t->others, t->logarithm, LANES);
+    return rows;
+}
+
 #define EACH(i, expression) SIMD FOR(i, n) y[i] = expression;
 #define ACROSS(expression) FOR(j, n) SIMD FOR(i, width) { const long at = j * inner + i; y[at] = expression; }
 #define OVER(row, rows) \
@@ -72,17 +85,12 @@ void softmax_backward(float* const* g_, float* const* s_, float* const* y_, long
 /* The largest numbers are exactly 1 each: the others are not lost beside them. */
 void log_softmax(float* const* x_, float* const* y_, long n, long inner, long from, long to) {
     if (inner == 1) {
-        for (long k = from; k < to;) {                   /* a logarithm for some rows together */
-            const long rows = n > SHORT ? 1 : to - k < LANES ? to - k : LANES;
+        for (long k = from; k < to;) {
             const float* x = *x_ + k * n;
-            float *y = *y_ + k * n, peak[LANES], tops[LANES] = {0}, others[LANES] = {0}, less[LANES];
-            FOR(r, rows) {
-                peak[r] = peak_of(x + r * n, n);
-                others[r] = sum(OTHERS, x + r * n, x + r * n, peak[r], y, tops + r, n);
-            }
-            logs(tops, others, less, LANES);
-            for (long r = 0; r < rows; r++, x += n, y += n) EACH(i, x[i] - peak[r] - less[r])
-            k += rows;
+            float* y = *y_ + k * n;
+            totals t;
+            const long rows = totals_of(x, n, to - k, &t);
+            for (long r = 0; r < rows; r++, k++, x += n, y += n) EACH(i, x[i] - t.peak[r] - t.logarithm[r])
         }
         return;
     }
@@ -114,16 +122,11 @@ INLINE float chosen(const float* x, long target, long n, long step) { return THE
 #define LOSS(at, x_t, peak, tops, others, logarithm) \
     (*loss_)[at] = (logarithm) - ((x_t) - (peak)), (*peak_)[at] = (peak), (*total_)[at] = (tops) + (others);
 void cross_entropy(float* const* x_, long* const* target_, float* const* loss_, float* const* peak_, float* const* total_, long n, long inner, long from, long to) {
-    for (long k = from; k < to && inner == 1;) {         /* a logarithm for some rows together */
-        const long rows = n > SHORT ? 1 : to - k < LANES ? to - k : LANES;
+    for (long k = from; k < to && inner == 1;) {
         const float* x = *x_ + k * n;
-        float peak[LANES], tops[LANES] = {0}, others[LANES] = {0}, logarithm[LANES];
-        FOR(r, rows) {
-            peak[r] = peak_of(x + r * n, n);
-            others[r] = sum(OTHERS, x + r * n, x + r * n, peak[r], 0, tops + r, n);
-        }
-        logs(tops, others, logarithm, LANES);
-        for (long r = 0; r < rows; r++, k++, x += n) LOSS(k, chosen(x, (*target_)[k], n, 1), peak[r], tops[r], others[r], logarithm[r])
+        totals t;
+        const long rows = totals_of(x, n, to - k, &t);
+        for (long r = 0; r < rows; r++, k++, x += n) LOSS(k, chosen(x, (*target_)[k], n, 1), t.peak[r], t.tops[r], t.others[r], t.logarithm[r])
     }
     for (long k = from; k < to && inner > 1; k++)
         for (long c = 0; c < inner; c += WIDE) {
@@ -141,20 +144,16 @@ void cross_entropy(float* const* x_, long* const* target_, float* const* loss_, 
 void cross_entropy_of_few(float* const* x_, long* const* target_, float* const* loss_, float* const* slope_, long n, long each, long count, long from, long to) {
     double sum_of_all = 0;
     for (long k = from; k < to;) {
-        const long rows = n > SHORT ? 1 : to - k < LANES ? to - k : LANES;
         const float* x = *x_ + k * n;
-        float *y = *slope_ + k * n, peak[LANES], tops[LANES] = {0}, others[LANES] = {0}, logarithm[LANES];
-        FOR(r, rows) {
-            peak[r] = peak_of(x + r * n, n);
-            others[r] = sum(OTHERS, x + r * n, x + r * n, peak[r], 0, tops + r, n);
-        }
-        logs(tops, others, logarithm, LANES);
+        float* y = *slope_ + k * n;
+        totals t;
+        const long rows = totals_of(x, n, to - k, &t);
         for (long r = 0; r < rows; r++, k++, x += n, y += n) {
             const long target = (*target_)[k];
-            const float loss = logarithm[r] - (chosen(x, target, n, 1) - peak[r]), share = 1 / (tops[r] + others[r]);
+            const float loss = t.logarithm[r] - (chosen(x, target, n, 1) - t.peak[r]), share = 1 / (t.tops[r] + t.others[r]);
             if (each) (*loss_)[k] = loss;
             sum_of_all += loss;
-            EACH(i, power(x[i] - peak[r]) * share)
+            EACH(i, power(x[i] - t.peak[r]) * share)
             if (THERE(target)) y[target] -= 1;
         }
     }
