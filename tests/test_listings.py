@@ -38,7 +38,7 @@ def run(name: str, ours: bool) -> tuple[str, dict[str, Any]]:
     out = io.StringIO()
     library: Any = ta if ours else importlib.import_module("torch")
     if not ours:                             # PyTorch's own samples, in another file of tests, forbid its switches
-        setattr(library.backends, "__allow_nonbracketed_mutation_flag", True)  # noqa: B010
+        library.backends.flags_frozen.__globals__["__allow_nonbracketed_mutation_flag"] = True
     # They move nothing to a device of their own, and after them switches are as they were.
     with contextlib.redirect_stdout(out), ta.backend.use("numpy"), library.backends.cudnn.flags():
         exec(compile(imported_here(source) if ours else source, f"{name}.py", "exec"), space)
