@@ -6,6 +6,8 @@ There is no `vmap`: write the batch as an axis, or a loop.
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +22,7 @@ from .tensor import Tensor
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"]
 
 Numbers = int | tuple[int, ...]
+_active = threading.local()              # .depth: how many of the functions here are calling one of the user's, one inside another
 
 
 def functional_call(module: Module, parameter_and_buffer_dicts: Any, args: Any = None, kwargs: Mapping[str, Any] | None = None, *,
@@ -60,7 +63,7 @@ def _like(tree: Any, leaves: Sequence[Any]) -> Any:
 
     def build(part: Any) -> Any:
         if isinstance(part, dict):
-            return type(part)((k, build(v)) for k, v in part.items())
+            return _rebuilt(part, {k: build(v) for k, v in part.items()})
         if isinstance(part, (tuple, list)):
             parts = [build(v) for v in part]
             return type(part)(*parts) if hasattr(part, "_fields") else type(part)(parts)
@@ -68,10 +71,17 @@ def _like(tree: Any, leaves: Sequence[Any]) -> Any:
     return build(tree)
 
 
+def _rebuilt(tree: Any, values: Mapping[Any, Any]) -> Any:
+    """A dict of that kind with other values: a defaultdict, for one, is not made of pairs."""
+    new = copy.copy(tree)
+    new.update(values)
+    return new
+
+
 def _detached(tree: Any) -> Any:
     """The same without a graph; what is no tensor stays."""
     if isinstance(tree, dict):
-        return type(tree)((k, _detached(v)) for k, v in tree.items())
+        return _rebuilt(tree, {k: _detached(v) for k, v in tree.items()})
     if isinstance(tree, (tuple, list)):
         parts = [_detached(v) for v in tree]
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
@@ -79,6 +89,16 @@ def _detached(tree: Any) -> Any:
 
 
 # --------------------------------------------------------------------------------------------- one call of a function
+def _own(leaves: Sequence[Any]) -> int:
+    """Mark leaves that functions here have made for themselves with how deep in one another these are, which is returned. To a call, leaves
+    from further out are somebody else's, as the user's are.
+    """
+    depth: int = getattr(_active, "depth", 0)
+    for x in leaves:
+        x.depth = depth
+    return depth
+
+
 class _Call:
     """A function called with some arguments as tensors of their own, to be differentiated for those."""
 
@@ -93,20 +113,24 @@ class _Call:
         with enable_grad():
             # A tensor that is in somebody's graph is entered as a view of it, so that derivatives of derivatives reach it.
             self.inputs = [x.view_as(x) if outside and x.requires_grad else x.detach().requires_grad_() for x in _leaves(given, op, "an argument")]
+            depth = _own([x for x in self.inputs if x.is_leaf])
             self.given = _like(given, self.inputs)
             entered = list(args)
             for i, value in zip(argnums, self.given, strict=True) if isinstance(argnums, tuple) else ((argnums, self.given),):
                 entered[i] = value
-            result = func(*entered, **kwargs)
+            _active.depth = depth + 1
+            try:
+                result = func(*entered, **kwargs)
+            finally:
+                _active.depth = depth
         if has_aux and not (isinstance(result, tuple) and len(result) == 2):
             raise ArgumentError(op, f"a result of type {type(result).__name__}, with has_aux=True", "the function returns (result, more)")
         self.result: Any
         self.aux: Any
         self.result, self.aux = result if has_aux else (result, None)
         self.outputs = _leaves(self.result, op, "a result")
-        own = {id(x) for x in self.inputs}
         nodes = reachable([y.node for y in self.outputs if y.node is not None])
-        self.tracked = outside and any(isinstance(e, Tensor) and id(e) not in own for node in nodes for e in node.edges)
+        self.tracked = outside and any(isinstance(e, Tensor) and getattr(e, "depth", -1) < depth for node in nodes for e in node.edges)
 
     def left(self, tree: Any) -> Any:
         """What was computed, as the caller gets it: in a graph only if it depends on tensors of the caller's that are."""
@@ -118,8 +142,8 @@ class _Call:
         pairs = [(y, s) for y, s in zip(outputs, seeds, strict=True) if y.requires_grad]
         if not pairs:
             return [x.detach() * 0 for x in self.inputs]
-        found = gradients([y for y, _ in pairs], self.inputs, [s for _, s in pairs], retain_graph=keep or self.tracked, create_graph=self.tracked,
-                          allow_unused=True)
+        create = self.tracked or (mode.grad and any(s is not None and s.requires_grad for _, s in pairs))
+        found = gradients([y for y, _ in pairs], self.inputs, [s for _, s in pairs], retain_graph=keep or create, create_graph=create, allow_unused=True)
         return [x.detach() * 0 if g is None else g for g, x in zip(found, self.inputs, strict=True)]
 
 
@@ -202,6 +226,7 @@ def _forward(call: _Call, tangents: list[Tensor]) -> list[Tensor]:
     pairs = [y for y in call.outputs if y.requires_grad]
     with enable_grad():
         seeds = [(y.detach() * 0).requires_grad_() for y in pairs]
+        _own(seeds)
         linear = gradients(pairs, call.inputs, seeds, create_graph=True, allow_unused=True) if pairs else ()
     used = [(g, t) for g, t in zip(linear, tangents, strict=True) if g is not None and g.requires_grad] if pairs else []
     found: Sequence[Tensor | None] = [None] * len(pairs)

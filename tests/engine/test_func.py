@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable
 from typing import Any
 
@@ -106,3 +107,30 @@ def test_what_is_no_number_or_no_tensor_is_refused() -> None:
     refused(ArgumentError, "has_aux=True", ta.func.grad(lambda x: x.sum(), has_aux=True), x)
     refused(ArgumentError, "primals and tangents are tuples", ta.func.jvp, lambda x: x, x, x)
     refused(ShapeError, "shapes", ta.func.vjp(lambda x: x, x)[1], ta.ones(3))
+
+
+def test_a_product_with_the_jacobian_has_derivatives_by_its_vector() -> None:
+    x = ta.full((2,), 2.0)
+
+    def product(c: Any) -> Any:
+        return ta.func.vjp(lambda a: a ** 3, x)[1](c)[0]
+
+    assert ta.func.grad(lambda c: product(c).sum())(ta.ones(2)).tolist() == [12, 12]
+    assert ta.func.jvp(product, (ta.ones(2),), (ta.ones(2),))[1].tolist() == [12, 12]
+    a = ta.arange(4.0).reshape(2, 2)
+    times = ta.func.vjp(lambda v: a @ v, ta.zeros(2))[1]
+    assert ta.func.jacrev(lambda c: times(c)[0])(ta.zeros(2)).tolist() == [[0, 2], [1, 3]]
+    w = ta.ones(2, requires_grad=True)
+    times(w)[0].sum().backward()
+    assert w.grad.tolist() == [1, 5]
+
+
+def test_what_functions_inside_made_for_themselves_leaves_no_graph() -> None:
+    g = ta.func.grad(lambda t: ta.func.jvp(lambda a: a ** 3, (ta.full((2,), 2.0),), (t,))[1].sum())(ta.ones(2))
+    assert not g.requires_grad and g.tolist() == [12, 12]
+
+
+def test_a_dict_of_another_kind_stays_of_that_kind() -> None:
+    given = collections.defaultdict(list, a=ta.ones(2))
+    found = ta.func.grad(lambda p: (p["a"] ** 2).sum())(given)
+    assert type(found) is collections.defaultdict and found.default_factory is list and found["a"].tolist() == [2, 2]

@@ -14,19 +14,16 @@ from typing import Any
 
 from .. import dtypes
 from ..changes import tick
-from ..elementwise import Elementwise
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..grad_mode import no_grad
 from ..graph import casts, recording
-from ..ops.choice import changed
 from ..ops.inplace import assign, named
 from ..ops.registry import add_method, functions
 from ..tensor import Tensor
 from . import adaptive, gated, pade, shrinking, smooth, softmaxes, waves  # noqa: F401  (so that the catalogue is full)
 from .gelu import gelu as _gelu_record
-from .record import catalogue, flat
+from .record import catalogue
 from .rectifiers import relu as _relu_record
-from .rectifiers import relu6 as _relu6_record
 from .sigmoids import sigmoid as _sigmoid_record
 from .sigmoids import tanh as _tanh_record
 from .swish import silu as _silu_record
@@ -34,10 +31,6 @@ from .swish import silu as _silu_record
 _op: dict[str, Callable[..., Tensor]] = {name: record.op.call for name, record in catalogue.items()}
 _hot: list[Callable[..., Tensor]] = [r.op.call for r in (_relu_record, _sigmoid_record, _tanh_record, _gelu_record, _silu_record)]
 _relu, _sigmoid, _tanh, _gelu, _silu = _hot                                      # without a look-up
-_relu6_by_output = changed(_relu6_record.op, *_relu6_record.alternatives["output"], "")
-assert isinstance(_relu6_by_output, Elementwise)
-_relu6_by_output.set_second(flat)
-_relu6_written = _relu6_by_output.call
 
 
 def _in_place(name: str, input: Tensor, result: Callable[..., Tensor], *args: Any, **settings: Any) -> Tensor:
@@ -61,7 +54,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     >>> relu6(ta.tensor([-1.0, 2.0, 9.0]))
     tensor([0., 2., 6.])
     """
-    return _in_place("relu6", input, _relu6_written) if inplace else _op["relu6"](input)
+    return _in_place("relu6", input, _op["relu6"]) if inplace else _op["relu6"](input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:

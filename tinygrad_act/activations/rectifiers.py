@@ -67,12 +67,6 @@ def relu6_backward(F: Any, g: Any, x: Any) -> Any:
 relu6.second(flat)
 
 
-@relu6.alternative("output")
-def relu6_backward_output(F: Any, g: Any, y: Any) -> Any:
-    """The derivative from the result, as exact: what relu6 in place takes, so that it keeps no copy of its input."""
-    return F.where(F.logical_or(y <= 0, y >= 6), 0, g)
-
-
 @relu6.stand_in("straight_through", "surrogate")
 def relu6_straight_through(F: Any, g: Any) -> Any:
     """The gradient as it came, also where the unit is off or has stopped."""

@@ -50,7 +50,7 @@ def _dividing(function: Any) -> Any:
     """As PyTorch on the CPU: integers divided by 0 are an error (a GPU cannot tell without waiting)."""
     def divide(self: Any, a: Any, b: Any) -> Any:
         y = function(a, b)
-        if y.dtype.kind in "iu" and not np.all(b):
+        if y.size and y.dtype.kind in "iu" and not np.all(b):
             raise ZeroDivisionError("an integer is divided by 0")
         return y
     return divide

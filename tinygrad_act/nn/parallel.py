@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -60,7 +61,9 @@ def _moved(x: Any, device: Device) -> Any:
     if isinstance(x, Tensor):
         return x.to(device)
     if isinstance(x, dict):
-        return type(x)((k, _moved(v, device)) for k, v in x.items())
+        new = copy.copy(x)
+        new.update({k: _moved(v, device) for k, v in x.items()})
+        return new
     if isinstance(x, (tuple, list)):
         parts = [_moved(v, device) for v in x]
         return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)

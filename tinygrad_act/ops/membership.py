@@ -99,7 +99,8 @@ def searchsorted(sorted_sequence: Tensor, input: Any, out_int32: bool, right: bo
         if a.shape[:-1] != v.shape[:-1]:
             raise ShapeError(name, f"{a.shape} and {v.shape}", "all axes but the last must be equal")
         row, each = F.reshape(a, (*a.shape[:-1], 1, a.shape[-1])), F.reshape(v, (*v.shape, 1))
-        found = F.sum(F.logical_not(row > each if right else row >= each), -1)        # NaN is the largest
+        last = F.isnan(each)                                 # NaN is the largest, as in the order of one sequence
+        found = F.sum(F.logical_or(row <= each, last) if right else F.logical_or(row < each, F.logical_and(last, F.logical_not(F.isnan(row)))), -1)
     return wrap(F.cast(found, dtypes.int32 if out_int32 else dtypes.int64))
 
 

@@ -185,8 +185,8 @@ def _avg_pool(name: str, x: Tensor, n: int, kernel_size: Any, stride: Any, paddi
               count_include_pad: bool, divisor_override: Any = None) -> Tensor:
     windows = inside(name, x, sliding(name, x, n, kernel_size, stride, padding, 1, ceil_mode))
     only_floats(name, x)
-    if divisor_override == 0:
-        raise ArgumentError(name, "divisor_override=0", "nothing is divided by 0", "leave it out for the mean")
+    if divisor_override is not None and not 0 < abs(divisor_override) < 1 << 63:
+        raise ArgumentError(name, f"divisor_override={divisor_override}", "it must be a number of at most 63 bits, and not 0", "leave it out for the mean")
     return avg_pool_op.call(x, windows=windows, divisor=divisor_override, include_pad=bool(count_include_pad))
 
 
