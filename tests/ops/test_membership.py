@@ -89,7 +89,7 @@ def test_rows_that_end_in_nan_are_ordered_as_one_sequence_is(right: bool) -> Non
     rows, values = np.array([[1.0, 2.0, nan], [5.0, nan, nan]]), np.array([[1.0, 3.0, 0.5, nan], [5.0, 1.5, 7.0, nan]])
     found = ta.searchsorted(ta.tensor(rows), ta.tensor(values), right=right)
     assert found.tolist() == [ta.searchsorted(ta.tensor(r), ta.tensor(v), right=right).tolist() for r, v in zip(rows, values, strict=True)]
-    check(_detached("searchsorted", right=right), None, rows[:, :2], values[:, :3], order=0)
+    check(_detached("searchsorted", right=right), None, rows[:1, :2], values[:1], order=0)
 
 
 def _detached(name: str, **more: Any) -> Any:

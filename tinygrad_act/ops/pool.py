@@ -186,7 +186,7 @@ def _avg_pool(name: str, x: Tensor, n: int, kernel_size: Any, stride: Any, paddi
     windows = inside(name, x, sliding(name, x, n, kernel_size, stride, padding, 1, ceil_mode))
     only_floats(name, x)
     if divisor_override is not None and not 0 < abs(divisor_override) < 1 << 63:
-        raise ArgumentError(name, f"divisor_override={divisor_override}", "it must be a number of at most 63 bits, and not 0", "leave it out for the mean")
+        raise ArgumentError(name, f"divisor_override={divisor_override}", "nothing is divided by 0, nor by a number of more than 63 bits", "leave it out for the mean")
     return avg_pool_op.call(x, windows=windows, divisor=divisor_override, include_pad=bool(count_include_pad))
 
 
