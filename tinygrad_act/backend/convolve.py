@@ -22,7 +22,6 @@ from .namespace import Namespace
 Shape = tuple[int, ...]
 SPAN = 1 << 20                           # bytes that a part takes: half of what a core's cache holds
 SHORT, LONG = 1 << 8, 1 << 10            # columns of a part, if so many fit: for products of a kernel, and for its gradient
-LARGE = 1 << 22                          # bytes of a kernel that is OpenBLAS's
 RUNS, SUMS = 8, 1 << 18                  # a kernel's gradient is the sum of so many parts at most, of so many numbers in all
 MANY, TAPS = 24, 100                     # results and taps that are enough for vectors of results
 WASTE = 2                                # how often as many places as there are results may be computed, of which most see padding
@@ -218,8 +217,8 @@ def _compute(functions: Any, x: Any, w: Any, bias: Any, y: Any, made: list[Produ
 
 def _library(x: Any, w: Any, bias: Any, kernel: Shape, size: Shape, groups: int) -> Any:
     """The functions in C, for what they are quicker for."""
-    numbers, line = math.prod(kernel), kernel[1] * kernel[-1] * size[-1] * x.itemsize
-    if len(kernel) > 4 or (groups > 1 and kernel[1] < 4) or line > SPAN or numbers * x.itemsize > LARGE or not x.size:
+    line = kernel[1] * kernel[-1] * size[-1] * x.itemsize
+    if len(kernel) > 4 or (groups > 1 and kernel[1] < 4) or line > SPAN or not x.size:
         return None
     return library("convolve", "fd", x if x.size > w.size else w, x, w, 1.0 if bias is None else bias)
 
