@@ -6,7 +6,6 @@ There is no `vmap`: write the batch as an axis, or a loop.
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from .graph import reachable, recording
 from .nn.module import Module
 from .nn.utils.stateless import call_with
 from .tensor import Tensor
+from .trees import mapped
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"]
 
@@ -60,32 +60,7 @@ def _leaves(tree: Any, op: str, what: str) -> list[Tensor]:
 def _like(tree: Any, leaves: Sequence[Any]) -> Any:
     """These leaves in a tree of the same build."""
     rest = iter(leaves)
-
-    def build(part: Any) -> Any:
-        if isinstance(part, dict):
-            return _rebuilt(part, {k: build(v) for k, v in part.items()})
-        if isinstance(part, (tuple, list)):
-            parts = [build(v) for v in part]
-            return type(part)(*parts) if hasattr(part, "_fields") else type(part)(parts)
-        return next(rest)
-    return build(tree)
-
-
-def _rebuilt(tree: Any, values: Mapping[Any, Any]) -> Any:
-    """A dict of that kind with other values: a defaultdict, for one, is not made of pairs."""
-    new = copy.copy(tree)
-    new.update(values)
-    return new
-
-
-def _detached(tree: Any) -> Any:
-    """The same without a graph; what is no tensor stays."""
-    if isinstance(tree, dict):
-        return _rebuilt(tree, {k: _detached(v) for k, v in tree.items()})
-    if isinstance(tree, (tuple, list)):
-        parts = [_detached(v) for v in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    return tree.detach() if isinstance(tree, Tensor) else tree
+    return mapped(tree, Tensor, lambda _: next(rest))
 
 
 # --------------------------------------------------------------------------------------------- one call of a function
@@ -134,7 +109,7 @@ class _Call:
 
     def left(self, tree: Any) -> Any:
         """What was computed, as the caller gets it: in a graph only if it depends on tensors of the caller's that are."""
-        return tree if self.tracked else _detached(tree)
+        return tree if self.tracked else mapped(tree, Tensor, Tensor.detach)
 
     def gradients(self, outputs: Sequence[Tensor], seeds: Sequence[Any] | None = None, keep: bool = False) -> list[Tensor]:
         """Of these outputs, for each input; zeros where nothing leads."""

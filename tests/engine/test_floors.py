@@ -12,7 +12,7 @@ PACKAGE = Path(tinygrad_act.__file__).parent
 
 # From the ground up, as in docs/architecture.md; what stands together may import each other.
 FLOORS = [
-    ["before_numpy", "errors", "files", "later", "_methods"], ["dtypes", "formats"], ["numerics"], ["backend"], ["tensor"], ["grad_mode"], ["changes"], ["graph"], ["short", "rule"], ["op"], ["elementwise"],
+    ["before_numpy", "errors", "files", "later", "trees", "_methods"], ["dtypes", "formats"], ["numerics"], ["backend"], ["tensor"], ["grad_mode"], ["changes"], ["graph"], ["short", "rule"], ["op"], ["elementwise"],
     ["ops"], ["symbols"], ["activations"],
     ["_functions", "linalg", "cuda", "backends", "random", "testing"], ["autograd"], ["distributed"], ["nn", "optim", "utils", "amp"],
     ["distributions", "func"],

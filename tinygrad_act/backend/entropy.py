@@ -89,8 +89,10 @@ class Entropies(Shares):
         return loss
 
     def _nll_backward(self, g: Any, x_shape: Any, x_dtype: Any, target: Any, *, dim: int, ignore_index: int, reduction: str, every: bool) -> Any:
+        if not every or target.dtype != CLASSES:
+            return None
         y = np.zeros(x_shape, x_dtype)
-        functions = library("gather", "fd", y, g) if every and target.dtype == CLASSES else None
+        functions = library("gather", "fd", y, g)
         if functions is None:
             return None
         held = np.asarray(g, order="C"), dense(target)

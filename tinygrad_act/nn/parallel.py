@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 from collections.abc import Generator, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from ..backend import Device, namespaces
 from ..errors import ArgumentError, DistributedError
 from ..grad_mode import is_grad_enabled, no_grad
 from ..tensor import Tensor, wrap
+from ..trees import mapped
 from .module import Module
 
 __all__ = ["DataParallel", "DistributedDataParallel"]
@@ -58,16 +58,7 @@ class DataParallel(Module):
 
 def _moved(x: Any, device: Device) -> Any:
     """All tensors in tuples, lists and dicts on that device."""
-    if isinstance(x, Tensor):
-        return x.to(device)
-    if isinstance(x, dict):
-        new = copy.copy(x)
-        new.update({k: _moved(v, device) for k, v in x.items()})
-        return new
-    if isinstance(x, (tuple, list)):
-        parts = [_moved(v, device) for v in x]
-        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-    return x
+    return mapped(x, Tensor, lambda t: t.to(device))
 
 
 class DistributedDataParallel(Module):

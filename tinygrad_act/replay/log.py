@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from .. import backend
 from ..errors import PACKAGE, user_line
 from ..nn.module import Module
+from ..trees import mapped
 from .recorded import Recorded
 
 READS = {"item", "tolist", "numpy", "array", "bool", "int", "float", "index", "format", "repr", "str"}     # by them the user reads a number
@@ -144,20 +145,6 @@ def values_in(x: Any) -> list[Value]:
         return values_in((x.start, x.stop, x.step))
     parts = x.values() if isinstance(x, dict) else x if isinstance(x, (tuple, list)) else ()
     return [v for part in parts for v in values_in(part)]
-
-
-def mapped(x: Any, kind: type, function: Callable[[Any], Any]) -> Any:
-    """`x` with every `kind` within tuples, lists, dicts and slices replaced by `function` of it."""
-    if isinstance(x, kind):
-        return function(x)
-    if isinstance(x, (tuple, list)):
-        parts = [mapped(p, kind, function) for p in x]
-        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-    if isinstance(x, dict):
-        return {k: mapped(v, kind, function) for k, v in x.items()}
-    if isinstance(x, slice):
-        return slice(*[mapped(p, kind, function) for p in (x.start, x.stop, x.step)])
-    return x
 
 
 class Log:

@@ -16,9 +16,10 @@ from .. import backend
 from ..backend import loops, preallocated
 from ..backend.preallocated import NEW
 from ..tensor import Tensor, wrap
+from ..trees import mapped
 from . import graphs, rows, stepping
 from .alike import same
-from .log import Call, Log, Value, mapped, values_in
+from .log import Call, Log, Value, values_in
 from .memory import Memory, size
 from .recording import AsItIs, Draw, set_gradient
 

@@ -20,8 +20,9 @@ from ..ops import random
 from ..optim.lr_scheduler.base import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
+from ..trees import mapped
 from .changing import may_change
-from .log import Log, mapped
+from .log import Log
 from .recorded import Recorded, Vocabulary
 from .surroundings import Surroundings
 

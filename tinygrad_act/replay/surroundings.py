@@ -20,8 +20,8 @@ from ..ops.random import Generator
 from ..optim.lr_scheduler.base import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
+from ..trees import mapped
 from .alike import loose, same
-from .log import mapped
 from .recorded import Recorded
 
 # Packages whose functions and classes hold nothing that changes and that a step could read.

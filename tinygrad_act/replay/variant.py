@@ -9,9 +9,10 @@ from typing import Any
 from .. import backend, graph
 from ..ops.random import default_generator
 from ..tensor import Tensor, wrap
+from ..trees import mapped
 from .alike import same
 from .changing import changeable
-from .log import Call, Value, mapped, plain
+from .log import Call, Value, plain
 from .program import Changed, Program, hoisted
 from .recording import AsItIs, Draw, Recording, set_gradient
 from .surroundings import Surroundings
